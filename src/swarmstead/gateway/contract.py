@@ -1,0 +1,156 @@
+"""Tool servers, tools, bindings and calls, as other rooms see them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+from annotated_types import Len
+
+from swarmstead.kernel.scope import Scope
+from swarmstead.storage.database import Tx
+
+Risk = Literal["read", "write", "danger", "unknown"]
+Transport = Literal["stdio", "http"]
+_STRICT: dict[str, Any] = {"extra": "forbid", "use_attribute_docstrings": True}
+
+
+@dataclass(frozen=True, slots=True)
+class ToolServerSpec:
+    """Spec of `kind: ToolServer`: how an MCP server is reached and what its tools may do."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    transport: Transport
+    """`stdio` starts a program and speaks over its pipes; `http` is MCP's Streamable HTTP."""
+    command: Annotated[tuple[str, ...], Len(0, 64)] = ()
+    """For stdio: program and arguments. `builtin:git`, `builtin:files` and `builtin:report` are shipped with the product."""
+    env: Mapping[str, str] = field(default_factory=dict[str, str])
+    """For stdio: environment variables; a value may be a reference (`env:NAME`, `file:/path`). Nothing else is passed on."""
+    url: Annotated[str, Len(0, 2000)] = ""
+    """For http: the endpoint, e.g. `http://127.0.0.1:8900/mcp`."""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """For http: headers sent with each request; a value may be a reference. The caller's credential never goes upstream."""
+    root: Annotated[str, Len(0, 200)] = ""
+    """For stdio: which input of a run names the folder this server is limited to, e.g. `repo`. One process per folder."""
+    risk: Mapping[str, Risk] = field(default_factory=dict[str, Risk])
+    """Risk class per tool, over what the server's annotations say. A tool with no class at all is denied."""
+    idempotent: Annotated[tuple[str, ...], Len(0, 1000)] = ()
+    """Tools that may safely be called twice with the same arguments, over what the annotations say."""
+
+
+@dataclass(frozen=True, slots=True)
+class BindingSpec:
+    """Spec of `kind: Binding`: which tools of one server an agent may call. What is not bound is invisible to the agent."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    agent: Annotated[str, Len(1, 63)]
+    """The agent's name, or `*` for callers that are not agents (outside MCP clients)."""
+    server: Annotated[str, Len(1, 63)]
+    """The tool server's name."""
+    tools: Annotated[tuple[str, ...], Len(1, 1000)]
+    """Names of the tools; each is listed, there is no wildcard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One tool of one server, as discovered and classed. `schema_hash` covers description, schemas and annotations."""
+
+    server: str
+    name: str
+    description: str
+    input_schema: Mapping[str, Any]
+    output_schema: Mapping[str, Any] | None
+    risk: Risk
+    idempotent: bool
+    schema_hash: str
+
+    @property
+    def qualified(self) -> str:
+        """`server__tool`: what models see. MCP allows dots and slashes in names; providers do not."""
+        return f"{self.server}__{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerRef:
+    """A tool server ready to be reached: its name, spec and the folder it is limited to ('' for none)."""
+
+    name: str
+    spec: ToolServerSpec
+    root: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls: an agent inside a run, or an outside client (`agent` is '')."""
+
+    scope: Scope
+    agent: str = ""
+    agent_digest: str = ""
+    run: str = ""
+    step: str = ""
+    trace_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallHooks:
+    """Lets a run keep its own records in the very transactions in which the gateway keeps its audit rows.
+
+    `begin` joins the transaction that says "about to call" (only before side effects); `settle` joins the one that
+    records the outcome. Both may run more than once and must touch nothing but the Tx.
+    """
+
+    begin: Callable[[Tx], None] | None = None
+    settle: "Callable[[Tx, CallOutcome], None] | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallRequest:
+    """One tool call on its way through the chain. `key` names it for ever: a repeat carries the same key."""
+
+    caller: Caller
+    server: str
+    tool: str
+    arguments: Mapping[str, Any]
+    key: str
+    root: str = ""
+    plan_id: str = ""
+    hooks: CallHooks = field(default_factory=CallHooks)
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """What the tool answered. `content` is MCP content blocks, passed through unflattened."""
+
+    content: tuple[Mapping[str, Any], ...]
+    structured: Mapping[str, Any] | None = None
+    is_error: bool = False
+
+    @property
+    def text(self) -> str:
+        """The text blocks joined: what a model reads."""
+        return "\n".join(str(block.get("text", "")) for block in self.content if block.get("type") == "text")
+
+
+Verdict = Literal["ok", "tool_error", "denied", "failed", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class CallOutcome:
+    """How a call ended. `unknown`: it was sent and no answer came; nobody can say whether it happened."""
+
+    verdict: Verdict
+    result: CallResult | None = None
+    code: str = ""
+    reason: str = ""
+    way_out: str = ""
+    duration_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PlanNeeded:
+    """The call has a side effect and waits for a person. Call again with `plan_id` once it is approved."""
+
+    plan_id: str
+    hash: str
+    expires_at: int

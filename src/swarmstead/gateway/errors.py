@@ -1,0 +1,39 @@
+"""Why a tool call was refused or failed. `code` is what audit rows, events and clients carry."""
+
+from swarmstead.kernel.errors import BadInput, Conflict, NotFound, NotPermitted, Unavailable
+
+
+class ToolUnknown(NotFound):
+    """No such server or tool, or the caller may not know of it: both read the same."""
+
+    code = "tool_unknown"
+
+
+class ArgumentsRefused(BadInput):
+    """The arguments do not satisfy the tool's contract."""
+
+    code = "arguments_refused"
+
+
+class RiskUnknown(NotPermitted):
+    """Neither the server nor an override says what the tool may do, so it may not be called."""
+
+    code = "risk_unknown"
+
+
+class PlanRefused(Conflict):
+    """The plan named is not approved, expired, used, or for another call."""
+
+    code = "plan_refused"
+
+
+class UpstreamFailed(Unavailable):
+    """The tool server could not be reached or refused; it is certain that nothing happened."""
+
+    code = "upstream_failed"
+
+
+class UpstreamUnknown(Unavailable):
+    """The call was sent and no usable answer came; it may have happened."""
+
+    code = "outcome_unknown"

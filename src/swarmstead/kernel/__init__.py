@@ -1,0 +1,1 @@
+"""Words every room uses: errors, ids, time, scope, money, hashing. Imports nothing of ours."""

@@ -1,0 +1,32 @@
+"""Time as the product sees it: whole milliseconds since 1970, UTC. Handlers take a Clock, never `time.time`."""
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Where handlers read the time; tests pass one they can move."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since the epoch, UTC."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since the epoch, UTC."""
+        return time.time_ns() // 1_000_000
+
+
+def rfc3339(ms: int) -> str:
+    """`2026-11-22T09:38:35.123Z`, the only form in which times leave the product."""
+    text = datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def utc_day(ms: int) -> str:
+    """The UTC calendar day, `2026-11-22`; daily budgets turn over with it."""
+    return datetime.fromtimestamp(ms / 1000, UTC).date().isoformat()

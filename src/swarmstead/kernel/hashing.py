@@ -1,0 +1,23 @@
+"""Canonical JSON and its SHA-256: what versions, plans, approvals and the audit chain are named by."""
+
+import hashlib
+import json
+
+
+def canonical_json(value: object) -> bytes:
+    """One byte string per JSON value: sorted keys, no spaces, UTF-8, no NaN.
+
+    Follows RFC 8785 for everything but exotic floats (we hash strings, integers, booleans, lists and objects).
+    Fails: ValueError for NaN or infinity, TypeError for what JSON cannot hold.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def sha256_hex(data: bytes) -> str:
+    """64 lower-case hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def digest(value: object) -> str:
+    """`sha256:` and the hash of the value's canonical JSON."""
+    return f"sha256:{sha256_hex(canonical_json(value))}"

@@ -1,0 +1,1 @@
+"""Models think for agents: providers, prices, and the scripted model that works offline."""

@@ -1,0 +1,41 @@
+"""What can go wrong when a model is asked, and what a person can do about it."""
+
+from swarmstead.kernel.errors import BadInput, SteadError, Unavailable
+
+
+class ModelFailed(Unavailable):
+    """The provider did not give a usable answer, after the retries that are safe."""
+
+    code = "model_failed"
+
+
+class ModelRateLimited(ModelFailed):
+    """The provider asked us to slow down for longer than the request may take."""
+
+    code = "model_rate_limited"
+
+
+class ModelRefusedKey(SteadError):
+    """The provider refused the key, or there is none where the spec says it should be."""
+
+    status = 424
+    code = "model_key_refused"
+    exit_code = 2
+
+
+class ModelRefusedRequest(BadInput):
+    """The provider said that the request itself is wrong: unknown model, too long, bad tool schema."""
+
+    code = "model_refused_request"
+
+
+class PriceUnknown(BadInput):
+    """Nobody knows what this model costs, so it may not be asked."""
+
+    code = "price_unknown"
+
+
+class ScriptExhausted(BadInput):
+    """The scripted model was asked for a turn that its script does not have, or a template in it is wrong."""
+
+    code = "script_wrong"

@@ -1,0 +1,57 @@
+"""What can go wrong with the database, said so that an operator can act."""
+
+from swarmstead.kernel.errors import Conflict, Unavailable
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database does not answer, or cannot be written."""
+
+    code = "database_unavailable"
+
+
+class DatabaseLocked(Unavailable):
+    """Another process held the write lock for longer than the busy timeout."""
+
+    code = "database_locked"
+
+
+class DiskFull(Unavailable):
+    """The disk that holds the database is full. Nothing of the failed change was kept."""
+
+    code = "disk_full"
+
+
+class SchemaTooNew(Conflict):
+    """The database was written by a newer version of the product."""
+
+    code = "schema_too_new"
+
+
+class DataInUse(Conflict):
+    """Another server already runs on the same data directory."""
+
+    code = "data_in_use"
+
+
+def explain(error: Exception) -> Unavailable:
+    """Turn a driver's error into ours. The driver's own text is kept as the cause, never shown."""
+    text = str(getattr(error, "orig", error)).lower()
+    if "disk is full" in text or "no space left" in text or "disk full" in text:
+        return DiskFull(
+            "The disk that holds the database is full. Nothing of this change was kept.",
+            way_out="Free space on that disk, then try again.",
+        )
+    if "locked" in text or "busy" in text:
+        return DatabaseLocked(
+            "The database stayed locked by another process for too long. Nothing of this change was kept.",
+            way_out="Find the process that holds the file (a backup, a shell, a second server) and end it, then try again.",
+        )
+    if "readonly" in text or "read-only" in text:
+        return DatabaseUnavailable(
+            "The database file cannot be written.",
+            way_out="Give the server's user write access to the data directory and to the file.",
+        )
+    return DatabaseUnavailable(
+        "The database does not answer or refused the change. Nothing of this change was kept.",
+        way_out="Run `stead doctor`; it tries the connection and says what is wrong.",
+    )
