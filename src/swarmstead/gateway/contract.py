@@ -36,6 +36,8 @@ class ToolServerSpec:
     """Risk class per tool, over what the server's annotations say. A tool with no class at all is denied."""
     idempotent: Annotated[tuple[str, ...], Len(0, 1000)] = ()
     """Tools that may safely be called twice with the same arguments, over what the annotations say."""
+    preview: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Tools that have a dry run of their own: `{write: preview}` shows a person what `write` would do by calling `preview`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +88,10 @@ class Caller:
 
     scope: Scope
     agent: str = ""
-    agent_digest: str = ""
     run: str = ""
-    step: str = ""
+    agent_run: str = ""
+    swarm: str = ""
+    environment: str = ""
     trace_id: str = ""
 
 
@@ -96,17 +99,23 @@ class Caller:
 class CallHooks:
     """Lets a run keep its own records in the very transactions in which the gateway keeps its audit rows.
 
-    `begin` joins the transaction that says "about to call" (only before side effects); `settle` joins the one that
-    records the outcome. Both may run more than once and must touch nothing but the Tx.
+    `asked` joins the transaction that puts a plan into the inbox; `begin` the one that says "about to call" (only before
+    side effects); `settle` the one that records the outcome. Each may run twice and must touch nothing but the Tx.
     """
 
+    asked: "Callable[[Tx, PlanNeeded], None] | None" = None
     begin: Callable[[Tx], None] | None = None
     settle: "Callable[[Tx, CallOutcome], None] | None" = None
 
 
 @dataclass(frozen=True, slots=True)
 class CallRequest:
-    """One tool call on its way through the chain. `key` names it for ever: a repeat carries the same key."""
+    """One tool call on its way through the chain.
+
+    `key` names it for ever: a repeat carries the same key. `root` is the folder a root-limited server works in;
+    `schema_hash`, when given, is the tool definition that was previewed: another one is refused. `repeat` is set only by a
+    run that found this very call in flight after a crash and may send it again; it lets the plan be spent a second time.
+    """
 
     caller: Caller
     server: str
@@ -114,7 +123,9 @@ class CallRequest:
     arguments: Mapping[str, Any]
     key: str
     root: str = ""
+    schema_hash: str = ""
     plan_id: str = ""
+    repeat: bool = False
     hooks: CallHooks = field(default_factory=CallHooks)
 
 

@@ -1,9 +1,40 @@
-"""What the gateway needs from outside: sessions with MCP servers."""
+"""What the gateway needs from outside: sessions with MCP servers, declared resources, and the inbox."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+import sqlalchemy as sa
+
 from swarmstead.gateway.contract import CallResult, ServerRef
+from swarmstead.kernel.clock import Clock
+from swarmstead.kernel.scope import Scope
+from swarmstead.permits.contract import Approval, Ask
+from swarmstead.resources.contract import Resource
+from swarmstead.storage.database import Tx
+
+
+class Declared(Protocol):
+    """Reads declared resources. Given by `resources.queries.Registry`."""
+
+    def all(
+        self, conn: sa.Connection, scope: Scope, kind: str, *, after: str = "", limit: int = 1000
+    ) -> list[Resource]:
+        """Current versions of a kind, by name."""
+        ...
+
+
+class Approvals(Protocol):
+    """The inbox. Given by `permits.handlers`."""
+
+    def ask(self, tx: Tx, scope: Scope, clock: Clock, question: Ask) -> Approval:
+        """Put a plan into the inbox; the same step asks once."""
+        ...
+
+    def use(
+        self, tx: Tx, scope: Scope, clock: Clock, approval_id: str, payload_hash: str, *, again: bool = False
+    ) -> Approval:
+        """Spend an approved plan on exactly this payload."""
+        ...
 
 
 class Upstream(Protocol):
@@ -16,7 +47,9 @@ class Upstream(Protocol):
         """
         ...
 
-    async def call_tool(self, server: ServerRef, tool: str, arguments: Mapping[str, Any], *, key: str, timeout_s: float) -> CallResult:
+    async def call_tool(
+        self, server: ServerRef, tool: str, arguments: Mapping[str, Any], *, key: str, timeout_s: float
+    ) -> CallResult:
         """Call once; never retried here. `key` goes upstream in `_meta` as `swarmstead.dev/idempotency-key`.
 
         Fails: UpstreamFailed when it is certain that the call did not start; UpstreamUnknown when it may have happened

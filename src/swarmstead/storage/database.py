@@ -24,7 +24,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from swarmstead.storage import errors
 from swarmstead.storage.engines import is_sqlite
@@ -189,7 +189,7 @@ class Database:
             job.result = job.fn(tx)
             job.after = tx.flush()
             savepoint.commit()
-        except sa.exc.OperationalError:
+        except OperationalError:
             raise  # a full disk or a lost lock takes SQLite's whole transaction with it
         except Exception as error:
             savepoint.rollback()
@@ -213,7 +213,7 @@ class Database:
             except Exception as error:
                 if attempt < _POSTGRES_ATTEMPTS and _is_serialization_failure(error):
                     continue
-                fatal = isinstance(error, DBAPIError) and not isinstance(error, sa.exc.IntegrityError)
+                fatal = isinstance(error, DBAPIError) and not isinstance(error, IntegrityError)
                 job.future.set_exception(errors.explain(error) if fatal else error)
                 return
             _finish(job)

@@ -46,7 +46,9 @@ def make_workflow_engine(url: str) -> sa.Engine:
     """An engine for the durable engine's own tables, which live in the same file or database as ours."""
     parsed = sa.make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=5, max_overflow=5, pool_pre_ping=True)
+        return sa.create_engine(
+            parsed.set(drivername="postgresql+psycopg"), pool_size=5, max_overflow=5, pool_pre_ping=True
+        )
     engine = sa.create_engine(parsed, pool_size=5, max_overflow=5)
 
     @event.listens_for(engine, "connect")

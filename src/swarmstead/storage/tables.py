@@ -16,4 +16,5 @@ metadata = sa.MetaData(
 Millis = sa.BigInteger
 Micros = sa.BigInteger
 # Plain JSON on both: nothing queries inside a document, so JSONB's reordering of keys buys nothing.
-Document = sa.JSON
+# None is SQL NULL, so that "has no output yet" can be asked for.
+Document = sa.JSON(none_as_null=True)

@@ -1,0 +1,94 @@
+# `make` alone lists what there is. Everything works from a bare checkout: each target first makes what it needs.
+# Variables: PYTHON=python3.12 (interpreter), DATA=DIR HOST=ADDRESS PORT=N (make up), ARGS="..." (pytest, bench).
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+export PYTHON
+export UV_PYTHON_DOWNLOADS := never
+
+BIN := .venv/bin
+SYNCED := .venv/.stamp
+ASSETS := src/swarmstead/doors/ui/assets
+BUNDLE := $(ASSETS)/index.html
+NODE_MODULES := ui/node_modules/.package-lock.json
+WEB := $(shell find ui -type f -not -path 'ui/node_modules/*' -not -path 'ui/dist/*' 2>/dev/null)
+
+# HOST is taken from make's own command line only: some shells export a HOST of their own, and it would open the server up.
+UP := $(if $(DATA),--data "$(DATA)") $(if $(filter command,$(firstword $(origin HOST))),--host "$(HOST)") $(if $(PORT),--port "$(PORT)")
+
+.PHONY: help up setup ui browser test test-web test-python check check-lint check-types check-house check-web \
+    bench dist lock clean force
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+up: setup ## environment, web bundle, database, server; prints the address and a sign-in link (DATA= HOST= PORT=)
+	@if sh scripts/node.sh; then $(MAKE) ui; \
+	 elif [ -f $(BUNDLE) ]; then echo "Going on with the web UI that was built before."; \
+	 else echo "Going on without the web UI: the API and the command line work."; fi
+	@$(BIN)/python -m compileall -q src/swarmstead
+	@exec $(BIN)/stead up $(UP)
+
+setup: $(SYNCED) ## prepare .venv from requirements.lock, without starting anything (PYTHON=)
+	@:
+
+$(SYNCED): requirements.lock pyproject.toml scripts/setup.sh $(if $(PYTHON)$(if $(wildcard $(BIN)/python),,gone),force)
+	@sh scripts/setup.sh
+
+ui: $(BUNDLE) ## build the web UI into the package, when its sources changed (needs Node >= 20.19)
+	@:
+
+$(NODE_MODULES): ui/package.json ui/package-lock.json ui/.npmrc
+	@sh scripts/node.sh
+	cd ui && npm ci --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(BUNDLE): $(WEB) $(NODE_MODULES)
+	@sh scripts/node.sh
+	cd ui && npm run --silent build
+	@touch $@
+
+browser:
+	@sh scripts/browser.sh
+
+test: test-web test-python ## every test, with a real Postgres and a real browser; installs what it needs (ARGS= for pytest)
+
+test-web: $(NODE_MODULES)
+	cd ui && npm test --silent
+
+test-python: setup ui browser
+	$(BIN)/pytest $(ARGS)
+
+check: check-lint check-types check-house check-web ## lint, types, floors, docs, locks; the web sources from an empty folder
+
+check-lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+check-types: setup
+	$(BIN)/pyright
+
+check-house: setup
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pytest tests/architecture
+
+check-web:
+	@sh scripts/web_check.sh
+
+bench: setup ui ## measure start-up, memory, latency, durable turns; beside bare DBOS and LangGraph (ARGS=)
+	$(BIN)/python -m bench $(ARGS)
+
+dist: setup ui ## build the wheel and the sdist, web bundle included, into dist/
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist
+
+lock: setup ## resolve requirements.lock anew for Python 3.11-3.13 (UPGRADE=1 for the newest versions)
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	    $(if $(UPGRADE),--upgrade) pyproject.toml --group dev --output-file requirements.lock
+
+clean: ## remove what was made: environment, bundle, caches (never your data)
+	rm -rf .venv ui/node_modules ui/dist $(ASSETS) dist build .import_linter_cache .ruff_cache .pytest_cache .hypothesis
+	find src tests bench scripts -type d -name __pycache__ -prune -exec rm -rf {} +
+
+force:

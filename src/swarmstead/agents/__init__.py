@@ -1,0 +1,1 @@
+"""Agents: who does the work. Their versions are resources; their tools are bindings; trust comes with evidence."""

@@ -1,0 +1,85 @@
+"""Appending to the chain, and signing where it stands."""
+
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+
+from swarmstead.audit.contract import Checkpoint, Entry
+from swarmstead.audit.model import GENESIS, checkpoint_message, row_hash
+from swarmstead.audit.ports import Signer
+from swarmstead.audit.tables import audit_heads, audit_rows
+from swarmstead.kernel.clock import Clock
+from swarmstead.kernel.errors import NotFound
+from swarmstead.kernel.scope import Scope
+from swarmstead.storage.database import Tx
+from swarmstead.storage.sql import insert_or_ignore
+
+_LOCK_HEAD = (
+    sa.select(audit_heads.c.seq, audit_heads.c.hash).where(audit_heads.c.tenant == sa.bindparam("t")).with_for_update()
+)
+_MOVE_HEAD = (
+    audit_heads.update()
+    .where(audit_heads.c.tenant == sa.bindparam("t"))
+    .values(seq=sa.bindparam("s"), hash=sa.bindparam("h"))
+)
+_APPEND = audit_rows.insert()
+
+
+def make_flusher(clock: Clock) -> Callable[[Tx, list[Any]], None]:
+    """The flusher that writes staged entries at the end of a transaction, tenant by tenant in name order.
+
+    Cost: two statements and one bulk insert per tenant, whatever the number of entries.
+    """
+
+    def flush(tx: Tx, entries: list[Entry]) -> None:
+        by_tenant: dict[str, list[Entry]] = {}
+        for entry in entries:
+            by_tenant.setdefault(entry.scope.tenant, []).append(entry)
+        for tenant in sorted(by_tenant):
+            _append(tx.conn, tenant, by_tenant[tenant], clock.now_ms())
+
+    return flush
+
+
+def _append(conn: sa.Connection, tenant: str, entries: list[Entry], now: int) -> None:
+    head = conn.execute(_LOCK_HEAD, {"t": tenant}).first()
+    if head is None:
+        insert_or_ignore(conn, audit_heads, {"tenant": tenant, "seq": 0, "hash": GENESIS})
+        head = conn.execute(_LOCK_HEAD, {"t": tenant}).one()
+    seq, previous = head.seq, head.hash
+    rows: list[dict[str, Any]] = []
+    for entry in entries:
+        seq += 1
+        fields: dict[str, Any] = {
+            "tenant": tenant,
+            "seq": seq,
+            "at": now,
+            "actor": entry.scope.actor.id,
+            "actor_kind": entry.scope.actor.kind,
+            "action": entry.action,
+            "target": entry.target[:512],
+            "phase": entry.phase,
+            "run": entry.run,
+            "step": entry.step,
+            "trace_id": entry.trace_id,
+            "data": dict(entry.data),
+            "prev_hash": previous,
+        }
+        previous = row_hash(fields)
+        rows.append(fields | {"hash": previous})
+    conn.execute(_APPEND, rows)
+    conn.execute(_MOVE_HEAD, {"t": tenant, "s": seq, "h": previous})
+
+
+def checkpoint(conn: sa.Connection, scope: Scope, clock: Clock, signer: Signer) -> Checkpoint:
+    """Sign where the tenant's chain stands now. Reads only: the checkpoint is for keeping elsewhere.
+
+    Fails: NotFound when the chain is empty.
+    """
+    head = conn.execute(sa.select(audit_heads).where(audit_heads.c.tenant == scope.tenant)).first()
+    if head is None:
+        raise NotFound("There is nothing in this tenant's audit trail yet.")
+    at, key_id = clock.now_ms(), signer.key_id
+    signature = signer.sign(checkpoint_message(scope.tenant, head.seq, head.hash, at, key_id))
+    return Checkpoint(scope.tenant, head.seq, head.hash, at, key_id, signature)

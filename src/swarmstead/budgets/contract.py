@@ -1,0 +1,26 @@
+"""Accounts with caps, and leases on them.
+
+An account is named by what it bounds: `run/ID`, `user/ID/DAY`, `tenant/DAY`. A lease reserves an upper bound on several
+accounts at once, all or nothing; settling replaces it by what was really spent. All amounts are micro-dollars.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account to reserve on; it is opened with `cap` when it does not exist yet."""
+
+    key: str
+    cap: int
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Where an account stands."""
+
+    key: str
+    cap: int
+    spent: int
+    reserved: int

@@ -1,0 +1,44 @@
+"""The HTTP door as one ASGI application: guards, REST, MCP, metrics and the web UI."""
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from swarmstead import __version__
+from swarmstead.doors.http import health, problems, shapes
+from swarmstead.doors.http.guards import Guards, hosts_of
+from swarmstead.doors.http.metrics import metrics_app
+from swarmstead.doors.http.routes import approvals, audit, overview, people, resources, runs
+from swarmstead.doors.http.static import WebUi
+from swarmstead.doors.mcp.endpoint import McpEndpoint
+from swarmstead.wiring import App
+
+_DESCRIPTION = "Agents work in your stead; you stay in charge. Errors are RFC 9457 problems with a way out."
+
+
+def make_api() -> FastAPI:
+    """The REST API without a server behind it: what the OpenAPI document is made from."""
+    api = FastAPI(
+        title="Swarmstead",
+        version=__version__,
+        description=_DESCRIPTION,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        responses={"default": {"model": shapes.Problem, "description": "What went wrong, and the way out."}},
+        generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}" if route.tags else route.name,
+    )
+    problems.install(api)
+    for module in (health, overview, people, runs, approvals, resources, audit):
+        api.include_router(module.router)
+    return api
+
+
+def make_door(app: App, host: str) -> ASGIApp:
+    """The whole door over a running server."""
+    api = make_api()
+    api.state.stead = app
+    api.mount("/mcp", McpEndpoint(app))
+    api.add_route("/metrics", metrics_app(app))
+    api.mount("/", WebUi())
+    settings = app.settings
+    return Guards(api, hosts=hosts_of(host, settings.public_url), max_body=settings.max_body_bytes)

@@ -1,0 +1,65 @@
+"""`/metrics` in Prometheus' text form. Totals over all tenants, with no names in it, so it asks for no credential."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from swarmstead.permits.queries import count_all_pending
+from swarmstead.runs.queries import count_all
+from swarmstead.telemetry.meter import METER
+from swarmstead.wiring import App
+
+_HELP = {
+    "stead_tool_calls_total": "Tool calls that walked the gateway's chain.",
+    "stead_tool_call_seconds": "How long tool calls took, in seconds.",
+    "stead_model_calls_total": "Model steps that have ended.",
+    "stead_spend_micros_total": "Money spent on models since the start, in micro-dollars.",
+    "stead_tokens_total": "Tokens used since the start.",
+    "stead_runs_finished_total": "Runs that have ended since the start.",
+    "stead_http_requests_total": "HTTP requests answered.",
+    "stead_http_request_seconds": "How long HTTP requests took, in seconds.",
+}
+
+
+def metrics_app(app: App) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint. The library is imported at the first scrape, not at start."""
+
+    async def metrics(_request: Request) -> Response:
+        from prometheus_client import CollectorRegistry, generate_latest
+
+        runs = await app.db.read(count_all)
+        pending = await app.db.read(count_all_pending)
+        registry = CollectorRegistry()
+        registry.register(_Collector(runs, pending))  # pyright: ignore[reportArgumentType] - duck-typed by the library
+        return Response(generate_latest(registry), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return metrics
+
+
+class _Collector:
+    def __init__(self, runs: dict[str, int], pending: int) -> None:
+        self._runs = runs
+        self._pending = pending
+
+    def collect(self) -> Iterable[Any]:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+
+        families: dict[str, Any] = {}
+        for (name, labels), value in METER.counts().items():
+            keys = [key for key, _ in labels]
+            family = families.setdefault(
+                name, CounterMetricFamily(name.removesuffix("_total"), _HELP[name], labels=keys)
+            )
+            family.add_metric([text for _, text in labels], value)
+        for (name, labels), (buckets, total) in METER.times().items():
+            keys = [key for key, _ in labels]
+            family = families.setdefault(name, HistogramMetricFamily(name, _HELP[name], labels=keys))
+            family.add_metric([text for _, text in labels], buckets, total)
+        yield from families.values()
+        gauge = GaugeMetricFamily("stead_runs", "Runs that have not ended, by status.", labels=["status"])
+        for status, count in self._runs.items():
+            gauge.add_metric([status], count)
+        yield gauge
+        yield GaugeMetricFamily("stead_approvals_pending", "Questions that wait for a person.", value=self._pending)

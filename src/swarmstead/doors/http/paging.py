@@ -1,0 +1,31 @@
+"""Cursors: opaque to callers, two values to us. A cursor that is not ours is refused, not guessed at."""
+
+import base64
+import json
+from typing import Annotated, cast
+
+from fastapi import Query
+
+from swarmstead.kernel.errors import BadInput
+
+Limit = Annotated[int, Query(ge=1, le=500)]
+Cursor = Annotated[str, Query(max_length=400)]
+
+
+def encode(*values: str | int) -> str:
+    """A cursor that holds these values."""
+    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+
+
+def decode(cursor: str, *types: type) -> tuple[str | int, ...] | None:
+    """The values of a cursor; None for ''. Fails: BadInput."""
+    if not cursor:
+        return None
+    try:
+        found: object = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except ValueError:
+        found = None
+    values = cast("list[str | int]", found) if isinstance(found, list) else []
+    if len(values) != len(types) or not all(map(isinstance, values, types)):
+        raise BadInput("This cursor is not one that the server gave.", field="cursor", way_out="Begin without a cursor.")
+    return tuple(values)

@@ -1,0 +1,83 @@
+"""Every error leaves as problem+json with a way out. What we did not foresee leaves as a 500 without details, and is logged."""
+
+import logging
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from swarmstead.doors.http import views
+from swarmstead.kernel.errors import SteadError
+from swarmstead.runs.contract import Plan
+from swarmstead.runs.errors import PlanChanged
+
+log = logging.getLogger(__name__)
+MEDIA_TYPE = "application/problem+json"
+
+
+def problem(status: int, code: str, detail: str, *, way_out: str = "", field: str = "", **extra: Any) -> Response:
+    """A problem that is no SteadError."""
+    error = SteadError(detail, way_out=way_out, field=field, code=code, extra=extra)
+    error.status = status
+    return response_of(error)
+
+
+def response_of(error: SteadError) -> Response:
+    """A SteadError as a response. A changed plan comes with the plan that would run now."""
+    body = error.problem()
+    if isinstance(error, PlanChanged) and isinstance(error.plan, Plan):
+        body["plan"] = views.plan(error.plan).model_dump(mode="json")
+    headers = {"www-authenticate": "Bearer"} if error.status == 401 else {}
+    return JSONResponse(body, error.status, headers, MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Make every route of `app` answer errors this way."""
+    app.add_exception_handler(SteadError, _stead)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+async def _stead(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, SteadError)
+    return response_of(error)
+
+
+async def _validation(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    faults: Sequence[Any] = error.errors()
+    first = faults[0]
+    parts = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
+    field = ".".join(parts)
+    detail = f"{field}: {first['msg']}" if field else str(first["msg"])
+    errors = [{"field": ".".join(str(part) for part in one["loc"][1:]), "message": one["msg"]} for one in faults]
+    way_out = "Send what /api/v1/openapi.json describes for this call."
+    return problem(422, "bad_input", detail, way_out=way_out, field=field, errors=errors)
+
+
+async def _http(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return problem(404, "not_found", "There is nothing at this address.", way_out="See /api/v1/openapi.json.")
+    if error.status_code == 405:
+        answer = problem(405, "method_not_allowed", "This address does not take this method.")
+        answer.headers.update(error.headers or {})
+        return answer
+    return problem(error.status_code, "http_error", str(error.detail))
+
+
+async def _unforeseen(request: Request, error: Exception) -> Response:
+    trace_id = secrets.token_hex(16)
+    log.error("unforeseen error in %s %s (trace %s)", request.method, request.url.path, trace_id, exc_info=error)
+    return problem(
+        500,
+        "internal",
+        "Something in Swarmstead failed. Nothing is known to be half done.",
+        way_out="Try again; if it stays, report it with the trace id. The server's log tells more.",
+        trace_id=trace_id,
+    )

@@ -1,0 +1,55 @@
+"""What an operator wants to know first, in one request."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from swarmstead.budgets import queries as budgets
+from swarmstead.doors.http import shapes, views
+from swarmstead.doors.http.auth import Caller, Server
+from swarmstead.doors.http.routes.approvals import with_run
+from swarmstead.kernel.clock import utc_day
+from swarmstead.kernel.money import micros_from_usd
+from swarmstead.people.contract import require
+from swarmstead.permits import queries as permits
+from swarmstead.runs import queries
+from swarmstead.runs.model import ACTIVE
+
+router = APIRouter(prefix="/api/v1", tags=["overview"])
+_DAY_MS = 86_400_000
+_SAMPLE = "repo-review"
+
+
+@router.get("/overview")
+async def overview(scope: Caller, app: Server) -> shapes.OverviewShape:
+    """What waits, what runs, what ran, what it cost."""
+    require(scope, "read")
+    now = app.clock.now_ms()
+    cap = micros_from_usd(app.settings.tenant_day_usd)
+
+    def read(conn: Any) -> shapes.OverviewShape:
+        waiting = permits.find(conn, scope, statuses=["pending"], limit=10)
+        counts = queries.counts(conn, scope, now - _DAY_MS)
+        spent = budgets.balance(conn, scope, f"tenant/{utc_day(now)}")
+        active = queries.find(conn, scope, statuses=ACTIVE, limit=20)
+        recent = queries.find(conn, scope, statuses=("succeeded", "failed", "cancelled"), limit=10)
+        sample = app.registry.find(conn, scope, "Swarm", _SAMPLE) is not None
+        return shapes.OverviewShape(
+            counts={
+                "running": counts.get("running", 0),
+                "waiting": counts.get("waiting", 0),
+                "queued": counts.get("queued", 0),
+                "paused": counts.get("paused", 0),
+                "succeeded_24h": counts.get("succeeded", 0),
+                "failed_24h": counts.get("failed", 0),
+            },
+            waiting=[with_run(conn, scope, one) for one in waiting],
+            waiting_total=permits.count_pending(conn, scope),
+            active=[views.run(one, app.loop_version) for one in active],
+            recent=[views.run(one, app.loop_version) for one in recent],
+            spend=shapes.SpendShape(today_micros=spent.spent if spent else 0, cap_micros=cap),
+            sample_available=sample,
+            sample_input={"repo": app.sample_repository()},
+        )
+
+    return await app.db.read(read)

@@ -1,0 +1,108 @@
+"""Signing in and out, who am I, and API keys."""
+
+from fastapi import APIRouter, Request, Response
+
+from swarmstead import __version__
+from swarmstead.doors.http import shapes, views
+from swarmstead.doors.http.auth import COOKIE, Caller, Server, credential
+from swarmstead.kernel.errors import NotSignedIn
+from swarmstead.kernel.scope import Scope
+from swarmstead.people import handlers, queries
+from swarmstead.people.contract import permissions_of, require
+from swarmstead.wiring import App
+
+router = APIRouter(prefix="/api/v1", tags=["people"])
+
+
+@router.get("/session")
+async def session(request: Request, scope: Caller, app: Server) -> shapes.SessionShape:
+    """Who the caller is and what they may do."""
+    return await _session(app, scope, credential(request)[0])
+
+
+@router.post("/session:redeem")
+async def redeem(body: shapes.TokenIn, request: Request, response: Response, app: Server) -> shapes.SessionShape:
+    """Use a one-time link: sets the session cookie."""
+    secret = await app.db.write(lambda tx: handlers.redeem_link(tx, app.clock, body.token))
+    return await _signed_in(request, response, app, secret)
+
+
+@router.post("/session:sign-in")
+async def sign_in(body: shapes.SignInIn, request: Request, response: Response, app: Server) -> shapes.SessionShape:
+    """Sign a browser in with an API key: sets the session cookie."""
+    scope = await app.db.read(lambda conn: queries.scope_of_key(conn, app.clock, body.key))
+    key_id = scope.actor.id.removeprefix("key:")
+    secret = await app.db.write(lambda tx: handlers.sign_in(tx, app.clock, key_id))
+    return await _signed_in(request, response, app, secret)
+
+
+@router.post("/session:sign-out", status_code=204)
+async def sign_out(request: Request, response: Response, scope: Caller, app: Server) -> None:
+    """Forget this browser's session."""
+    del scope
+    secret = request.cookies.get(COOKIE, "")
+    await app.db.write(lambda tx: handlers.sign_out(tx, secret))
+    response.delete_cookie(COOKIE, path="/")
+
+
+@router.post("/session:link", status_code=201)
+async def link(scope: Caller, app: Server) -> shapes.LinkShape:
+    """A one-time link that signs a browser in as the caller."""
+    if not scope.actor.id.startswith("key:"):
+        raise NotSignedIn("Only a key has links.")
+    key_id = scope.actor.id.removeprefix("key:")
+    token = await app.db.write(lambda tx: handlers.create_link(tx, app.clock, key_id))
+    return shapes.LinkShape(path=f"/signin#token={token}")
+
+
+@router.get("/keys")
+async def keys(scope: Caller, app: Server) -> shapes.Page[shapes.KeyShape]:
+    """The tenant's keys, newest first."""
+    found = await app.db.read(lambda conn: queries.list_keys(conn, scope))
+    return shapes.Page(items=[shapes.KeyShape(**views.key(one)) for one in found])
+
+
+@router.post("/keys", status_code=201)
+async def create(body: shapes.KeyIn, scope: Caller, app: Server) -> shapes.NewKeyShape:
+    """Make a key; its secret is in this answer and nowhere else."""
+    made = await app.db.write(
+        lambda tx: handlers.create_key(tx, scope, app.clock, body.name, body.roles, body.expires_in_s)
+    )
+    return shapes.NewKeyShape(**views.key(made.view), key=made.secret)
+
+
+@router.post("/keys/{key}:revoke", status_code=204)
+async def revoke(key: str, scope: Caller, app: Server) -> None:
+    """Make a key useless at once, with its sessions and links."""
+    await app.db.write(lambda tx: handlers.revoke_key(tx, scope, app.clock, key))
+
+
+async def _signed_in(request: Request, response: Response, app: App, secret: str) -> shapes.SessionShape:
+    secure = request.url.scheme == "https" or app.settings.public_url.startswith("https://")
+    response.set_cookie(
+        COOKIE,
+        secret,
+        max_age=handlers.SESSION_LIFE_MS // 1000,
+        httponly=True,
+        samesite="strict",
+        secure=secure,
+        path="/",
+    )
+    scope = await app.db.read(lambda conn: queries.scope_of_session(conn, app.clock, secret))
+    return await _session(app, scope, "session")
+
+
+async def _session(app: App, scope: Scope, how: str) -> shapes.SessionShape:
+    require(scope, "read")
+    found = await app.db.read(lambda conn: queries.list_environments(conn, scope))
+    actor = scope.actor
+    return shapes.SessionShape.model_validate(
+        {
+            "tenant": scope.tenant,
+            "actor": {"id": actor.id, "name": actor.name, "kind": actor.kind, "roles": sorted(actor.roles)},
+            "permissions": sorted(permissions_of(scope)),
+            "environments": [{"name": one.name, "production": one.production} for one in found],
+            "version": __version__,
+            "auth": how,
+        }
+    )

@@ -1,0 +1,258 @@
+"""What people declare: apply, look, compare; and the views of it by room: agents, models, tool servers."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+
+from swarmstead.doors.http import paging, shapes, views
+from swarmstead.doors.http.auth import Caller, Server
+from swarmstead.gateway.contract import Caller as ToolCaller
+from swarmstead.gateway.errors import UpstreamFailed
+from swarmstead.gateway.grants import TenantGrants, load
+from swarmstead.kernel.clock import rfc3339
+from swarmstead.kernel.errors import BadInput
+from swarmstead.kernel.scope import Scope
+from swarmstead.people.contract import require
+from swarmstead.resources import handlers
+from swarmstead.resources.contract import Document, Resource
+from swarmstead.resources.errors import ResourceUnknown
+from swarmstead.resources.manifests import parse, schema_of
+from swarmstead.resources.queries import diff
+from swarmstead.wiring import App
+
+router = APIRouter(prefix="/api/v1", tags=["resources"])
+Digest = Annotated[str, Query(max_length=71)]
+
+
+@router.get("/schemas")
+async def schemas(scope: Caller, app: Server) -> dict[str, Any]:
+    """JSON Schemas of all kinds, by kind."""
+    require(scope, "read")
+    return {name: schema_of(kind) for name, kind in app.registry.kinds.items()}
+
+
+@router.get("/schemas/{kind}")
+async def schema(kind: str, scope: Caller, app: Server) -> dict[str, Any]:
+    """JSON Schema of one kind's documents."""
+    require(scope, "read")
+    found = app.registry.kinds.get(kind)
+    if found is None:
+        known = ", ".join(sorted(app.registry.kinds))
+        raise ResourceUnknown(f"There is no kind {kind!r}.", way_out=f"Known kinds: {known}.")
+    return schema_of(found)
+
+
+@router.post(
+    "/apply",
+    openapi_extra={"requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}},
+)
+async def apply(
+    request: Request, scope: Caller, app: Server, dry_run: bool = False
+) -> shapes.Page[shapes.AppliedShape]:
+    """Apply YAML documents, all or none. With `dry_run`, everything is checked and nothing is kept."""
+    require(scope, "resource.apply")
+    try:
+        text = (await request.body()).decode()
+    except UnicodeDecodeError as error:
+        raise BadInput("The body is not UTF-8 text.", way_out="Send the YAML as UTF-8.") from error
+    documents = parse(text, app.registry.kinds)
+    if dry_run:
+        applied = await app.db.read(lambda conn: [_would(app, conn, scope, document) for document in documents])
+    else:
+        done = await app.db.write(lambda tx: handlers.apply(tx, scope, app.clock, documents))
+        applied = [shapes.AppliedShape.model_validate(one, from_attributes=True) for one in done]
+    return shapes.Page(items=applied)
+
+
+def _would(app: App, conn: Any, scope: Scope, document: Document) -> shapes.AppliedShape:
+    now = app.registry.find(conn, scope, document.kind, document.metadata.name)
+    action = "created" if now is None else "unchanged" if now.digest == document.digest else "updated"
+    return shapes.AppliedShape(kind=document.kind, name=document.metadata.name, digest=document.digest, action=action)
+
+
+@router.get("/resources")
+async def find(
+    scope: Caller,
+    app: Server,
+    kind: Annotated[str, Query(max_length=40)],
+    cursor: paging.Cursor = "",
+    limit: paging.Limit = 200,
+) -> shapes.Page[shapes.ResourceShape]:
+    """Current versions of a kind, by name."""
+    require(scope, "read")
+    after = paging.decode(cursor, str)
+    start = str(after[0]) if after else ""
+    found = await app.db.read(lambda conn: app.registry.all(conn, scope, kind, after=start, limit=limit + 1))
+    more = paging.encode(found[limit - 1].name) if len(found) > limit else None
+    return shapes.Page(items=[views.resource(one) for one in found[:limit]], next=more)
+
+
+@router.get("/resources/{kind}/{name}")
+async def show(kind: str, name: str, scope: Caller, app: Server, digest: Digest = "") -> shapes.ResourceShape:
+    """The current version, or the one named by `digest`."""
+    require(scope, "read")
+    return views.resource(await app.db.read(lambda conn: app.registry.get(conn, scope, kind, name, digest)))
+
+
+@router.get("/resources/{kind}/{name}/versions")
+async def versions(kind: str, name: str, scope: Caller, app: Server) -> shapes.Page[shapes.ResourceShape]:
+    """Every version, newest first."""
+    require(scope, "read")
+    found = await app.db.read(lambda conn: app.registry.versions(conn, scope, kind, name))
+    return shapes.Page(items=[views.resource(one) for one in found])
+
+
+@router.get("/resources/{kind}/{name}/diff")
+async def compare(
+    kind: str,
+    name: str,
+    scope: Caller,
+    app: Server,
+    from_: Annotated[str, Query(alias="from", max_length=71)],
+    to: Digest = "",
+) -> shapes.DiffShape:
+    """Two versions, line by line; `to` defaults to the current one."""
+    require(scope, "read")
+
+    def read(conn: Any) -> tuple[Resource, Resource]:
+        return app.registry.get(conn, scope, kind, name, from_), app.registry.get(conn, scope, kind, name, to)
+
+    one, other = await app.db.read(read)
+    lines = [shapes.DiffLine.model_validate({"op": op, "text": text}) for op, text in diff(one, other)]
+    return shapes.DiffShape.model_validate({"from": one.digest, "to": other.digest, "lines": lines})
+
+
+# Agents --------------------------------------------------------------------------------------------------------------
+
+
+@router.get("/agents", tags=["agents"])
+async def agents(
+    scope: Caller, app: Server, cursor: paging.Cursor = "", limit: paging.Limit = 200
+) -> shapes.Page[shapes.AgentShape]:
+    """Agents by name, with the tools that are bound to them."""
+    require(scope, "read")
+    after = paging.decode(cursor, str)
+    start = str(after[0]) if after else ""
+
+    def read(conn: Any) -> tuple[list[Resource], Callable[[Resource], dict[str, Any]]]:
+        return app.registry.all(conn, scope, "Agent", after=start, limit=limit + 1), _agent_facts(app, conn, scope)
+
+    found, facts = await app.db.read(read)
+    more = paging.encode(found[limit - 1].name) if len(found) > limit else None
+    return shapes.Page(items=[shapes.AgentShape(**facts(one)) for one in found[:limit]], next=more)
+
+
+@router.get("/agents/{name}", tags=["agents"])
+async def agent(name: str, scope: Caller, app: Server) -> shapes.AgentDetail:
+    """One agent with its spec."""
+    require(scope, "read")
+
+    def read(conn: Any) -> tuple[Resource, dict[str, Any]]:
+        found = app.registry.get(conn, scope, "Agent", name)
+        return found, _agent_facts(app, conn, scope)(found)
+
+    found, facts = await app.db.read(read)
+    return shapes.AgentDetail(**facts, spec=dict(found.content), manifest=views.resource(found).manifest)
+
+
+@router.get("/agents/{name}/versions", tags=["agents"])
+async def agent_versions(name: str, scope: Caller, app: Server) -> shapes.Page[shapes.ResourceShape]:
+    """Every version of an agent, newest first."""
+    return await versions("Agent", name, scope, app)
+
+
+@router.get("/agents/{name}/diff", tags=["agents"])
+async def agent_diff(
+    name: str, scope: Caller, app: Server, from_: Annotated[str, Query(alias="from", max_length=71)], to: Digest = ""
+) -> shapes.DiffShape:
+    """Two versions of an agent, line by line."""
+    return await compare("Agent", name, scope, app, from_, to)
+
+
+def _agent_facts(app: App, conn: Any, scope: Scope) -> Callable[[Resource], dict[str, Any]]:
+    grants: TenantGrants = load(conn, scope, app.registry)
+    kinds = {model.name: model.spec.kind for model in app.registry.all(conn, scope, "Model", limit=10_000)}
+    counts = app.registry.count_versions(conn, scope, "Agent")
+
+    def facts(found: Resource) -> dict[str, Any]:
+        tools = [
+            shapes.BoundToolShape(server=server, name=tool, risk=_declared_risk(grants, server, tool))
+            for server, names in sorted(grants.of(found.name).items())
+            for tool in sorted(names)
+        ]
+        return {
+            "name": found.name,
+            "digest": found.digest,
+            "description": found.spec.description,
+            "model": found.spec.model,
+            "model_kind": kinds.get(found.spec.model),
+            "owner": found.owner,
+            "labels": dict(found.labels),
+            "versions": counts[found.name],
+            "updated_at": rfc3339(found.created_at),
+            "tools": tools,
+        }
+
+    return facts
+
+
+def _declared_risk(grants: TenantGrants, server: str, tool: str) -> str | None:
+    spec = grants.servers.get(server)
+    return spec.risk.get(tool) if spec else None
+
+
+# Models and tool servers -----------------------------------------------------------------------------------------------
+
+
+@router.get("/models", tags=["models"])
+async def models(scope: Caller, app: Server) -> shapes.Page[shapes.ModelShape]:
+    """Declared models, and what each lacks before it can be asked."""
+    require(scope, "read")
+    found = await app.db.read(lambda conn: app.registry.all(conn, scope, "Model", limit=10_000))
+    return shapes.Page(items=[_model(app, one) for one in found])
+
+
+def _model(app: App, found: Resource) -> shapes.ModelShape:
+    lack = app.models.missing(found.spec)
+    return shapes.ModelShape(
+        name=found.name,
+        digest=found.digest,
+        provider=found.spec.provider,
+        model=found.spec.model,
+        kind=found.spec.kind,
+        base_url=found.spec.base_url,
+        missing=shapes.MissingShape(what=lack[0], way_out=lack[1]) if lack else None,
+    )
+
+
+@router.get("/tool-servers", tags=["tools"])
+async def tool_servers(scope: Caller, app: Server) -> shapes.Page[shapes.ToolServerShape]:
+    """Declared tool servers with their tools. A server that needs a folder is asked in the server's own."""
+    require(scope, "read")
+    found = await app.db.read(lambda conn: app.registry.all(conn, scope, "ToolServer", limit=10_000))
+    return shapes.Page(items=[await _tool_server(app, scope, one) for one in found])
+
+
+async def _tool_server(app: App, scope: Scope, found: Resource) -> shapes.ToolServerShape:
+    spec = found.spec
+    tools: list[shapes.ServerToolShape] = []
+    problem = ""
+    try:
+        root = app.sample_repository() if spec.root else ""
+        if spec.root and not root:
+            problem = "Its tools are listed in the preview of a run, which names the folder."
+        else:
+            listed = await app.gateway.inspect(ToolCaller(scope), found.name, root)
+            tools = [shapes.ServerToolShape.model_validate(tool, from_attributes=True) for tool in listed]
+    except UpstreamFailed as error:
+        problem = error.message
+    return shapes.ToolServerShape(
+        name=found.name,
+        digest=found.digest,
+        transport=spec.transport,
+        address=spec.url or " ".join(spec.command),
+        root=spec.root,
+        tools=tools,
+        problem=problem,
+    )

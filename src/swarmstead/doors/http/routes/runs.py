@@ -1,0 +1,159 @@
+"""Runs: preview, launch, look, watch, command."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request
+
+from swarmstead.doors.http import paging, shapes, views
+from swarmstead.doors.http.auth import Caller, Server, scope_of
+from swarmstead.doors.http.streaming import EventStream
+from swarmstead.kernel.clock import rfc3339
+from swarmstead.kernel.errors import BadInput
+from swarmstead.people.contract import require
+from swarmstead.permits import queries as permits
+from swarmstead.runs import events, queries
+from swarmstead.runs.contract import Command, Launch, Overrides
+
+router = APIRouter(prefix="/api/v1", tags=["runs"])
+IdempotencyKey = Annotated[str, Header(alias="Idempotency-Key", max_length=200)]
+
+
+def _wish(body: shapes.PreviewIn, plan_hash: str = "", key: str = "") -> Launch:
+    overrides = Overrides(**body.overrides.model_dump())
+    return Launch(body.swarm, body.input, overrides, body.environment, plan_hash, key)
+
+
+@router.post("/runs:preview")
+async def preview(body: shapes.PreviewIn, scope: Caller, app: Server) -> shapes.PlanShape:
+    """What would run now: agents, tools with verdicts, cost, time, questions, and what is missing. Starts nothing."""
+    return views.plan(await app.runs.preview(scope, _wish(body)))
+
+
+@router.post("/runs", status_code=201)
+async def launch(body: shapes.LaunchIn, scope: Caller, app: Server, key: IdempotencyKey = "") -> shapes.RunShape:
+    """Launch a swarm. With `plan_hash`, only if exactly that would run; else 409 `plan_changed` with the new plan."""
+    run = await app.runs.launch(scope, _wish(body, body.plan_hash, key))
+    return views.run(await app.db.read(lambda conn: queries.get(conn, scope, run)), app.loop_version)
+
+
+@router.get("/runs")
+async def find(
+    scope: Caller,
+    app: Server,
+    status: Annotated[str, Query(max_length=200)] = "",
+    swarm: Annotated[str, Query(max_length=63)] = "",
+    environment: Annotated[str, Query(max_length=63)] = "",
+    cursor: paging.Cursor = "",
+    limit: paging.Limit = 50,
+) -> shapes.Page[shapes.RunShape]:
+    """Runs, newest first. `status` may name several, separated by commas."""
+    require(scope, "read")
+    after = paging.decode(cursor, str)
+    statuses = [one for one in status.split(",") if one]
+    found = await app.db.read(
+        lambda conn: queries.find(
+            conn,
+            scope,
+            statuses=statuses,
+            swarm=swarm,
+            environment=environment,
+            before=str(after[0]) if after else "",
+            limit=limit + 1,
+        )
+    )
+    more = paging.encode(found[limit - 1].row["id"]) if len(found) > limit else None
+    return shapes.Page(items=[views.run(one, app.loop_version) for one in found[:limit]], next=more)
+
+
+@router.get("/runs/{run}")
+async def show(run: str, scope: Caller, app: Server) -> shapes.RunDetail:
+    """A run with its agents, its plan and its questions."""
+    require(scope, "read")
+
+    def read(conn: Any) -> shapes.RunDetail:
+        found = queries.get(conn, scope, run)
+        agents = queries.agents_of(conn, scope, run)
+        names = {agent["id"]: agent["agent"] for agent in agents}
+        asked = permits.find(conn, scope, run=run, limit=500)
+        budget = found.row["budget_micros"]
+        return shapes.RunDetail(
+            **views.run(found, app.loop_version).model_dump(),
+            agents=[views.agent_run(agent, names) for agent in agents],
+            plan=views.plan(queries.plan_of(conn, scope, found)),
+            approvals=[views.approval(one, found.spent_micros, budget) for one in asked],
+        )
+
+    return await app.db.read(read)
+
+
+@router.get("/runs/{run}/events", response_model=shapes.Page[shapes.EventShape])
+async def run_events(
+    run: str, request: Request, scope: Caller, app: Server, after: int = 0, limit: paging.Limit = 500
+) -> Any:
+    """The run's events: a page of JSON, or a stream when `Accept: text/event-stream` asks for it."""
+    require(scope, "read")
+    await app.db.read(lambda conn: queries.get(conn, scope, run))
+    if _wants_stream(request):
+        return EventStream(app, scope, _resume_at(request, after), run, lambda: scope_of(request))
+    found = await app.db.read(lambda conn: events.after(conn, scope, after, run=run, limit=limit + 1))
+    more = str(found[limit - 1].seq) if len(found) > limit else None
+    return {"items": [views.event(one) for one in found[:limit]], "next": more}
+
+
+@router.get("/events", response_model=shapes.Page[shapes.EventShape])
+async def tenant_events(
+    request: Request, scope: Caller, app: Server, after: int | None = None, limit: paging.Limit = 500
+) -> Any:
+    """Everything that happens in the tenant; streamed when `Accept` asks for it. A new stream starts at the newest event."""
+    require(scope, "read")
+    if _wants_stream(request):
+        newest = await app.db.read(lambda conn: events.head(conn, scope))
+        return EventStream(
+            app, scope, _resume_at(request, newest if after is None else after), "", lambda: scope_of(request)
+        )
+    found = await app.db.read(lambda conn: events.after(conn, scope, after or 0, limit=limit + 1))
+    more = str(found[limit - 1].seq) if len(found) > limit else None
+    return {"items": [views.event(one) for one in found[:limit]], "next": more}
+
+
+@router.get("/runs/{run}/steps")
+async def steps(
+    run: str, scope: Caller, app: Server, cursor: paging.Cursor = "", limit: paging.Limit = 200
+) -> shapes.Page[shapes.StepShape]:
+    """The run's steps in the order in which they began."""
+    require(scope, "read")
+    after = paging.decode(cursor, int, str)
+    start = (int(after[0]), str(after[1])) if after else None
+    found = await app.db.read(lambda conn: queries.get(conn, scope, run))
+    rows = await app.db.read(lambda conn: queries.steps_of(conn, scope, run, after=start, limit=limit + 1))
+    more = paging.encode(rows[limit - 1]["started_at"], rows[limit - 1]["key"]) if len(rows) > limit else None
+    return shapes.Page(items=[views.step(row, found.row["trace_id"]) for row in rows[:limit]], next=more)
+
+
+@router.get("/runs/{run}/steps/{key:path}")
+async def step(run: str, key: str, scope: Caller, app: Server) -> shapes.StepDetail:
+    """One step with what went in and came out, redacted."""
+    require(scope, "read")
+    found = await app.db.read(lambda conn: queries.get(conn, scope, run))
+    row = await app.db.read(lambda conn: queries.step(conn, scope, run, key))
+    return views.step_detail(row, found.row["trace_id"])
+
+
+@router.post("/runs/{run}/commands", status_code=202)
+async def command(run: str, body: shapes.CommandIn, scope: Caller, app: Server) -> shapes.CommandOut:
+    """Pause, resume or cancel. Taken at the run's next safe point; `expected_seq` refuses when the run has moved on."""
+    effect = await app.runs.command(scope, Command(run, body.kind, body.reason, body.expected_seq))
+    return shapes.CommandOut(run=run, kind=body.kind, accepted_at=rfc3339(app.clock.now_ms()), effect=effect)
+
+
+def _wants_stream(request: Request) -> bool:
+    return "text/event-stream" in request.headers.get("accept", "")
+
+
+def _resume_at(request: Request, default: int) -> int:
+    text = request.headers.get("last-event-id", "")
+    if not text:
+        return default
+    if not text.isdigit() or len(text) > 18:
+        raise BadInput("Last-Event-ID is not a number that this server gave.", field="Last-Event-ID")
+    return int(text)

@@ -1,0 +1,590 @@
+"""Bodies of the REST API, as OpenAPI shows them. Times are RFC 3339 in UTC, money is whole micro-dollars."""
+
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from swarmstead.kernel.clock import rfc3339
+
+T = TypeVar("T")
+
+
+class Shape(BaseModel):
+    """What every body is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Page(Shape, Generic[T]):
+    """One page of a list; `next` is the cursor of the page after it, null on the last one."""
+
+    items: list[T]
+    next: str | None = None
+
+
+class Problem(Shape):
+    """RFC 9457 problem; `way_out` says what to do next, `field` which part of the request is meant."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    way_out: str | None = None
+    field: str | None = None
+    trace_id: str | None = None
+
+
+def when(ms: int | None) -> str | None:
+    """A time as the API gives it."""
+    return None if ms is None else rfc3339(ms)
+
+
+class ErrorShape(Shape):
+    """Why a run, agent or step failed."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    code: str
+    message: str
+    way_out: str = ""
+
+
+class ActorShape(Shape):
+    """Who is signed in."""
+
+    id: str
+    name: str
+    kind: str
+    roles: list[str]
+
+
+class EnvironmentShape(Shape):
+    """An environment of the tenant."""
+
+    name: str
+    production: bool
+
+
+class SessionShape(Shape):
+    """Who the caller is and what they may do."""
+
+    tenant: str
+    actor: ActorShape
+    permissions: list[str]
+    environments: list[EnvironmentShape]
+    version: str
+    auth: Literal["key", "session"]
+
+
+class RunShape(Shape):
+    """A run. `seq` is the number of its newest event; give it back as `expected_seq` with a command."""
+
+    id: str
+    swarm: str
+    swarm_digest: str
+    environment: str
+    status: Literal["queued", "running", "waiting", "paused", "succeeded", "failed", "cancelled"]
+    status_reason: str
+    pending_approvals: int
+    model_kinds: list[str]
+    input: dict[str, Any]
+    plan_hash: str
+    launched_by: str
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    deadline_at: str | None
+    spent_micros: int
+    budget_micros: int
+    input_tokens: int
+    output_tokens: int
+    seq: int
+    result: str | None
+    error: ErrorShape | None
+    trace_id: str
+
+
+class AgentRunShape(Shape):
+    """One agent's part in a run: who gave it what, why, and what came of it."""
+
+    id: str
+    parent: str | None
+    agent: str
+    digest: str
+    model: str
+    model_kind: str
+    depth: int
+    task: str
+    why: str
+    delegated_by: str | None
+    status: str
+    outcome: str
+    error: ErrorShape | None
+    turns: int
+    spent_micros: int
+    input_tokens: int
+    output_tokens: int
+    started_at: str | None
+    finished_at: str | None
+
+
+class StepShape(Shape):
+    """One model call, tool call or delegation."""
+
+    key: str
+    agent_run: str
+    agent: str
+    turn: int
+    kind: Literal["model", "tool", "delegate"]
+    name: str
+    server: str | None
+    tool: str | None
+    risk: str | None
+    status: str
+    summary: str
+    spent_micros: int
+    input_tokens: int
+    output_tokens: int
+    attempts: int
+    approval: str | None
+    error: ErrorShape | None
+    started_at: str
+    finished_at: str | None
+    waited_from: str | None
+    waited_to: str | None
+    trace_id: str
+    span_id: str
+
+
+class StepDetail(StepShape):
+    """A step with what went in and came out, redacted."""
+
+    input: Any
+    output: Any
+
+
+class EventShape(Shape):
+    """Something that happened. `seq` counts within the tenant, in commit order."""
+
+    seq: int
+    at: str
+    tenant: str
+    run: str | None
+    step: str | None
+    kind: str
+    actor: str
+    trace_id: str | None
+    data: dict[str, Any]
+    schema_: Annotated[int, Field(alias="schema")]
+
+
+class ApprovalShape(Shape):
+    """A question that waits for a person, or waited. A decision must carry its `hash`."""
+
+    id: str
+    status: Literal["pending", "approved", "denied", "expired"]
+    kind: Literal["plan", "outcome"]
+    hash: str
+    run: str
+    swarm: str
+    environment: str
+    agent: str
+    agent_run: str
+    step: str
+    sentence: str
+    server: str
+    tool: str
+    risk: str
+    payload: dict[str, Any]
+    effect: dict[str, Any]
+    rule: str
+    asked_at: str
+    expires_at: str
+    decided_at: str | None
+    decided_by: str | None
+    reason: str
+    run_spent_micros: int | None
+    run_budget_micros: int | None
+
+
+class PlannedToolShape(Shape):
+    """A tool in a plan, with the verdict that it will meet."""
+
+    server: str
+    name: str
+    description: str
+    risk: str
+    idempotent: bool
+    schema_hash: str
+    verdict: Literal["allow", "ask", "deny"]
+    rule: str
+
+
+class PlannedAgentShape(Shape):
+    """An agent in a plan."""
+
+    name: str
+    digest: str
+    role: Literal["coordinator", "member"]
+    description: str
+    model: str
+    model_digest: str
+    model_kind: str
+    max_turns: int
+    tools: list[PlannedToolShape]
+
+
+class CostShape(Shape):
+    """A range in micro-dollars, and the cap that is never passed."""
+
+    low_micros: int
+    high_micros: int
+    cap_micros: int
+
+
+class TimeShape(Shape):
+    """A range in seconds, and the deadline; waiting for a person does not count."""
+
+    low_s: int
+    high_s: int
+    cap_s: int
+
+
+class ExpectedApproval(Shape):
+    """A tool that will ask a person when it is called."""
+
+    agent: str
+    tool: str
+    rule: str
+
+
+class MissingShape(Shape):
+    """Something the run would fail without."""
+
+    what: str
+    way_out: str
+
+
+class PlanShape(Shape):
+    """What would run; launch it by its hash."""
+
+    hash: str
+    swarm: str
+    swarm_digest: str
+    pattern: str
+    environment: str
+    input: dict[str, Any]
+    overrides: dict[str, Any]
+    task: str
+    agents: list[PlannedAgentShape]
+    cost: CostShape
+    time: TimeShape
+    expected_approvals: list[ExpectedApproval]
+    missing: list[MissingShape]
+    created_at: str
+
+
+class RunDetail(RunShape):
+    """A run with its agents, its plan and its questions."""
+
+    agents: list[AgentRunShape]
+    plan: PlanShape
+    approvals: list[ApprovalShape]
+
+
+class OverridesIn(Shape):
+    """What a launch changes for this run only."""
+
+    models: dict[str, str] = {}
+    budget_usd: Annotated[str, Field(max_length=32)] = ""
+
+
+class PreviewIn(Shape):
+    """What to preview."""
+
+    swarm: Annotated[str, Field(min_length=1, max_length=63)]
+    input: dict[str, Any] = {}
+    overrides: OverridesIn = OverridesIn()
+    environment: Annotated[str, Field(max_length=63)] = "dev"
+
+
+class LaunchIn(PreviewIn):
+    """What to launch. With `plan_hash`, only exactly what was previewed."""
+
+    plan_hash: Annotated[str, Field(max_length=71)] = ""
+
+
+class CommandIn(Shape):
+    """Something to say to a run."""
+
+    kind: Literal["pause", "resume", "cancel"]
+    reason: Annotated[str, Field(max_length=2000)] = ""
+    expected_seq: int | None = None
+
+
+class CommandOut(Shape):
+    """The command was noted; `effect` says what will happen."""
+
+    run: str
+    kind: str
+    accepted_at: str
+    effect: str
+
+
+class DecisionIn(Shape):
+    """A decision about the payload with this hash. A denial needs a reason."""
+
+    decision: Literal["approve", "deny"]
+    reason: Annotated[str, Field(max_length=2000)] = ""
+    hash: Annotated[str, Field(min_length=1, max_length=71)]
+
+
+class ResourceShape(Shape):
+    """One version of a declared resource."""
+
+    kind: str
+    name: str
+    digest: str
+    version: int
+    created_at: str
+    created_by: str
+    labels: dict[str, str]
+    owner: str
+    spec: dict[str, Any]
+    manifest: str
+
+
+class DiffLine(Shape):
+    """A line of a diff."""
+
+    op: Literal[" ", "+", "-"]
+    text: str
+
+
+class DiffShape(Shape):
+    """Two versions, line by line."""
+
+    from_: Annotated[str, Field(alias="from")]
+    to: str
+    lines: list[DiffLine]
+
+
+class BoundToolShape(Shape):
+    """A tool that is bound to an agent; `risk` is null when its server cannot be asked without a run's folder."""
+
+    server: str
+    name: str
+    risk: str | None
+
+
+class AgentShape(Shape):
+    """An agent's current version."""
+
+    name: str
+    digest: str
+    description: str
+    model: str
+    model_kind: str | None
+    owner: str
+    labels: dict[str, str]
+    versions: int
+    updated_at: str
+    tools: list[BoundToolShape]
+
+
+class AgentDetail(AgentShape):
+    """An agent with its spec."""
+
+    spec: dict[str, Any]
+    manifest: str
+
+
+class ModelShape(Shape):
+    """A declared model. `missing` says what it lacks before it can be asked."""
+
+    name: str
+    digest: str
+    provider: str
+    model: str
+    kind: str
+    base_url: str
+    missing: MissingShape | None
+
+
+class ServerToolShape(Shape):
+    """A tool as its server describes it, classed."""
+
+    name: str
+    description: str
+    risk: str
+    idempotent: bool
+    schema_hash: str
+
+
+class ToolServerShape(Shape):
+    """A declared tool server. Tools are listed when it can be asked now; else `problem` says why not."""
+
+    name: str
+    digest: str
+    transport: str
+    address: str
+    root: str
+    tools: list[ServerToolShape]
+    problem: str
+
+
+class AppliedShape(Shape):
+    """What apply did with one document."""
+
+    kind: str
+    name: str
+    digest: str
+    action: Literal["created", "updated", "unchanged"]
+
+
+class AuditRowShape(Shape):
+    """One row of the audit trail."""
+
+    seq: int
+    at: str
+    actor: str
+    actor_kind: str
+    action: str
+    target: str
+    phase: str
+    run: str
+    step: str
+    trace_id: str
+    data: dict[str, Any]
+    prev_hash: str
+    hash: str
+
+
+class CheckpointShape(Shape):
+    """A signed statement of where the chain stands. Keep it outside of this server."""
+
+    tenant: str
+    seq: int
+    hash: str
+    at: int
+    key_id: str
+    signature: str
+
+
+class SignedCheckpoint(CheckpointShape):
+    """A checkpoint with the public key that checks it (base64, Ed25519)."""
+
+    public_key: str
+
+
+class VerifyIn(Shape):
+    """Verify the chain; with a checkpoint, that it was not rewritten or cut off since."""
+
+    checkpoint: CheckpointShape | None = None
+
+
+class AuditProblem(Shape):
+    """Where the chain is broken, and how."""
+
+    seq: int
+    problem: str
+
+
+class HeadShape(Shape):
+    """The end of the chain."""
+
+    seq: int
+    hash: str
+
+
+class VerifyOut(Shape):
+    """The answer of a verification."""
+
+    ok: bool
+    checked: int
+    problems: list[AuditProblem]
+    head: HeadShape
+
+
+class KeyShape(Shape):
+    """An API key without its secret."""
+
+    id: str
+    name: str
+    prefix: str
+    roles: list[str]
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None
+
+
+class NewKeyShape(KeyShape):
+    """A new key; `key` is shown this once."""
+
+    key: str
+
+
+class KeyIn(Shape):
+    """A key to make."""
+
+    name: Annotated[str, Field(min_length=1, max_length=120)]
+    roles: Annotated[list[str], Field(min_length=1, max_length=4)]
+    expires_in_s: Annotated[int | None, Field(ge=1, le=315_360_000)] = None
+
+
+class TokenIn(Shape):
+    """The token of a one-time sign-in link."""
+
+    token: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class SignInIn(Shape):
+    """An API key to sign a browser in with."""
+
+    key: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class LinkShape(Shape):
+    """A one-time sign-in link for the caller's own key; it works once, within 15 minutes."""
+
+    path: str
+
+
+class SpendShape(Shape):
+    """What the tenant has spent today (UTC), and its cap."""
+
+    today_micros: int
+    cap_micros: int
+
+
+class OverviewShape(Shape):
+    """What an operator wants to know first."""
+
+    counts: dict[str, int]
+    waiting: list[ApprovalShape]
+    waiting_total: int
+    active: list[RunShape]
+    recent: list[RunShape]
+    spend: SpendShape
+    sample_available: bool
+    sample_input: dict[str, Any]
+
+
+class CheckShape(Shape):
+    """One thing that readiness depends on."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+class HealthShape(Shape):
+    """Whether the server can do its work."""
+
+    status: Literal["ok", "unavailable"]
+    version: str
+    protocol_versions: list[str]
+    checks: list[CheckShape]

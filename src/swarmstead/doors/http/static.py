@@ -1,0 +1,43 @@
+"""The web UI's files, and index.html for every page of it. Hashed files may be kept for ever, index.html never."""
+
+from pathlib import Path
+
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from swarmstead.doors.http.problems import problem
+
+ASSETS = Path(__file__).parent.parent / "ui" / "assets"
+_NOT_BUILT = (
+    "This server runs without the web UI: its files were not built.\n"
+    "Install Node 20 or newer and run `make up` again, or use the command line: `stead --help`.\n"
+)
+_API = ("/api/", "/mcp", "/metrics", "/healthz", "/readyz")
+
+
+class WebUi:
+    """A small ASGI application over the built files."""
+
+    def __init__(self, folder: Path = ASSETS) -> None:
+        self._folder = folder.resolve()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        await self._answer(scope["path"], scope["method"])(scope, receive, send)
+
+    def _answer(self, path: str, method: str) -> Response:
+        if path.startswith(_API):
+            return problem(404, "not_found", "There is nothing at this address.", way_out="See /api/v1/openapi.json.")
+        if method not in ("GET", "HEAD"):
+            return problem(405, "method_not_allowed", "This address takes GET only.")
+        index = self._folder / "index.html"
+        if not index.is_file():
+            return PlainTextResponse(_NOT_BUILT, 200 if path == "/" else 404)
+        file = (self._folder / path.lstrip("/")).resolve()
+        if file.is_file() and file.is_relative_to(self._folder) and file != index:
+            hashed = file.parent.name == "assets"
+            cache = "public, max-age=31536000, immutable" if hashed else "no-cache"
+            return FileResponse(file, headers={"cache-control": cache})
+        if "." in path.rpartition("/")[2]:
+            return problem(404, "not_found", "There is no such file.")
+        return FileResponse(index, headers={"cache-control": "no-cache"})

@@ -1,0 +1,1 @@
+"""The MCP door: outside clients reach tools through the same chain as agents in runs."""

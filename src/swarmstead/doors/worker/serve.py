@@ -1,0 +1,161 @@
+"""`stead up` and `stead worker`: one event loop, one App, and (for `up`) the HTTP door in front of it."""
+
+import asyncio
+import errno
+import signal
+import socket
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any
+
+import uvicorn
+
+from swarmstead.doors.worker import logs
+from swarmstead.kernel.errors import Conflict, Unavailable
+from swarmstead.people import handlers as people
+from swarmstead.people import queries
+from swarmstead.settings import Settings
+from swarmstead.wiring import App, open_app
+
+_GRACE_S = 3
+
+
+class PortInUse(Conflict):
+    """Something else listens on the address."""
+
+    code = "port_in_use"
+
+
+class AddressRefused(Unavailable):
+    """The system does not let us listen on the address."""
+
+    code = "address_refused"
+    exit_code = 2
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket, bound before anything else is started, so that a taken port changes nothing.
+
+    Fails: PortInUse, AddressRefused.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUse(
+                f"Port {port} on {host} is in use.", way_out=f"Stop what uses it, or start with --port {port + 1}."
+            ) from error
+        raise AddressRefused(
+            f"This machine does not let us listen on {host}:{port}: {error.strerror}.",
+            way_out="Choose another --host or --port.",
+        ) from error
+    listener.listen(1024)
+    return listener
+
+
+Announce = Callable[[App, str, str], None]
+
+
+def serve(settings: Settings, announce: Announce) -> None:
+    """Run a server until SIGINT or SIGTERM. `announce(app, address, one-time sign-in link)` is called once it is ready.
+
+    Fails: PortInUse, AddressRefused, storage.errors, BadInput; nothing is left behind.
+    """
+    logs.set_up(settings.log_level, as_json=settings.log_json)
+    listener = bind(settings.host, settings.port)
+    try:
+        _run(_serve(settings, listener, announce))
+    finally:
+        listener.close()
+
+
+async def _serve(settings: Settings, listener: socket.socket, announce: Announce) -> None:
+    app = await open_app(settings)
+    try:
+        from swarmstead.doors.http.app import make_door
+
+        config = uvicorn.Config(
+            make_door(app, settings.host),
+            http="httptools",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_keep_alive=settings.header_timeout_s,
+            timeout_graceful_shutdown=_GRACE_S,
+        )
+        address = address_of(settings.host, listener)
+        link = await sign_in_link(app, address)
+        server = _Server(config, app, lambda: announce(app, address, link))
+        await server.serve([listener])
+    finally:
+        await app.close()
+
+
+class _Server(uvicorn.Server):
+    """Tells when it is ready, and ends open streams as soon as it is asked to stop."""
+
+    def __init__(self, config: uvicorn.Config, app: App, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._app = app
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say so."""
+        await super().startup(sockets)
+        self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let streams end by themselves before connections are closed."""
+        self._app.closing.set()
+        await super().shutdown(sockets)
+
+
+def address_of(host: str, listener: socket.socket) -> str:
+    """`http://127.0.0.1:8700`, with the port that was really taken."""
+    port = listener.getsockname()[1]
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{shown}:{port}"
+
+
+def work(settings: Settings, announce: Callable[[App], None]) -> None:
+    """Run a worker without a door until SIGINT or SIGTERM. Needs Postgres: SQLite has one process."""
+    if settings.single_process:
+        raise Conflict(
+            "A second process cannot work on SQLite.",
+            way_out="Set STEAD_DATABASE_URL to a Postgres for several workers; `stead up` works by itself on SQLite.",
+        )
+    logs.set_up(settings.log_level, as_json=settings.log_json)
+    _run(_work(settings, announce))
+
+
+async def _work(settings: Settings, announce: Callable[[App], None]) -> None:
+    app = await open_app(settings)
+    try:
+        announce(app)
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await stop.wait()
+    finally:
+        await app.close()
+
+
+async def sign_in_link(app: App, address: str) -> str:
+    """A one-time link that signs a browser in as the newest admin key; '' when there is none."""
+    key_id = await app.db.read(lambda conn: queries.admin_key_id(conn, people.DEFAULT_TENANT, app.clock))
+    if key_id is None:
+        return ""
+    token = await app.db.write(lambda tx: people.create_link(tx, app.clock, key_id))
+    return f"{address}/signin#token={token}"
+
+
+def _run(main: Coroutine[Any, Any, None]) -> None:
+    import uvloop
+
+    with suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main)

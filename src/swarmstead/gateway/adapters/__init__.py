@@ -1,0 +1,1 @@
+"""What fills the gateway's ports: sessions with MCP servers over stdio and Streamable HTTP."""

@@ -1,0 +1,186 @@
+"""What stdio and HTTP sessions share: JSON-RPC messages of MCP, and how a call can go wrong.
+
+Two questions decide what a failed call means. Was its request handed to the operating system? A Ticket remembers that.
+And did the server say, in a way that leaves no doubt, that it did not act? Then the ticket is taken back.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, cast
+
+from swarmstead import __version__
+from swarmstead.gateway.contract import CallResult
+
+LATEST = "2025-11-25"
+SUPPORTED = frozenset({LATEST, "2025-06-18", "2025-03-26", "2024-11-05"})
+IDEMPOTENCY_KEY = "swarmstead.dev/idempotency-key"
+
+PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS = -32700, -32600, -32601, -32602
+NOT_STARTED = frozenset({PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS})
+"""Errors that JSON-RPC reserves for requests that are turned away before a method runs. Any other proves nothing."""
+
+_TEXT_CAP = 300
+_UNPRINTABLE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
+
+Message = dict[str, Any]
+
+
+class Ticket:
+    """Whether a request may have reached the server: False until its first byte leaves us."""
+
+    __slots__ = ("sent",)
+
+    def __init__(self) -> None:
+        self.sent = False
+
+
+class SessionLost(Exception):
+    """No usable answer came. The message is for people; whether the call may have happened, its Ticket says."""
+
+
+class RpcRefused(Exception):
+    """The server answered with a JSON-RPC error."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Session(Protocol):
+    """A conversation with one server, started once and used by many calls at a time."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether a request may be put to it: started, and not lost since."""
+        ...
+
+    async def start(self) -> None:
+        """Connect and shake hands. Fails: SessionLost, RpcRefused; then nothing is left running."""
+        ...
+
+    async def request(self, method: str, params: Mapping[str, Any], ticket: Ticket) -> Message:
+        """The result of one request. Fails: SessionLost, RpcRefused. Cancelling it tells the server so."""
+        ...
+
+    async def aclose(self) -> None:
+        """End it; calls under way fail with SessionLost."""
+        ...
+
+    def trouble(self) -> str:
+        """What else the server said that may explain a missing answer; '' for nothing."""
+        ...
+
+
+def encode(message: Message, cap: int) -> bytes:
+    """One line of JSON. Fails: SessionLost when it is longer than `cap` bytes or holds what JSON cannot."""
+    try:
+        data = json.dumps(message, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    except (ValueError, TypeError) as error:
+        raise SessionLost("the request cannot be written as JSON") from error
+    if len(data) > cap:
+        raise SessionLost(f"the request has {len(data)} bytes; {cap} is the most")
+    return data
+
+
+def decode(data: bytes | bytearray | str) -> Message | None:
+    """A JSON-RPC message, or None for anything else."""
+    try:
+        value: Any = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value, dict):
+        return None
+    message = cast("Message", value)
+    return message if message.get("jsonrpc") == "2.0" else None
+
+
+def call(request_id: int, method: str, params: Mapping[str, Any]) -> Message:
+    """A request."""
+    return {"jsonrpc": "2.0", "id": request_id, "method": method, "params": dict(params)}
+
+
+def notification(method: str, params: Mapping[str, Any] | None = None) -> Message:
+    """A notification."""
+    body: Message = {"jsonrpc": "2.0", "method": method}
+    return body | ({"params": dict(params)} if params else {})
+
+
+def cancelled(request_id: int) -> Message:
+    """The notice that nobody waits for an answer any more."""
+    return notification("notifications/cancelled", {"requestId": request_id, "reason": "No longer awaited"})
+
+
+def is_answer(message: Message) -> bool:
+    """Whether this is a response and not a request or a notification."""
+    return "method" not in message and ("result" in message or "error" in message)
+
+
+def reply_to(message: Message) -> Message | None:
+    """What we answer when the server asks something of us: `ping` and nothing else. None for a notification."""
+    request_id, method = message.get("id"), message.get("method")
+    if not isinstance(method, str) or not isinstance(request_id, int | str):
+        return None
+    if method == "ping":
+        return {"jsonrpc": "2.0", "id": request_id, "result": {}}
+    # No roots, no sampling, no elicitation: a tool server gets no way back into a model or to a person through us.
+    error = {"code": METHOD_NOT_FOUND, "message": f"This client does not offer {method[:100]!r}."}
+    return {"jsonrpc": "2.0", "id": request_id, "error": error}
+
+
+def result_of(message: Message) -> Message:
+    """The result in a response. Fails: RpcRefused for an error response, SessionLost for a malformed one."""
+    error: Any = message.get("error")
+    if isinstance(error, dict):
+        fields = cast("Message", error)
+        code = fields.get("code")
+        raise RpcRefused(code if isinstance(code, int) else 0, str(fields.get("message", ""))[:2000])
+    result = message.get("result")
+    if not isinstance(result, dict):
+        raise SessionLost("it answered with something that is not an MCP result")
+    return cast("Message", result)
+
+
+def handshake() -> Message:
+    """Params of `initialize`: what we speak, and that we offer nothing."""
+    return {
+        "protocolVersion": LATEST,
+        "capabilities": {},
+        "clientInfo": {"name": "swarmstead", "title": "Swarmstead", "version": __version__},
+    }
+
+
+def agreed_version(result: Message) -> str:
+    """The revision both sides speak from now on. Fails: SessionLost."""
+    version = result.get("protocolVersion")
+    if version not in SUPPORTED:
+        raise SessionLost(f"it speaks MCP revision {str(version)[:40]!r}; we speak {', '.join(sorted(SUPPORTED))}")
+    return cast("str", version)
+
+
+def call_result(result: Message) -> CallResult:
+    """A tool's answer, its content blocks as they came. Fails: SessionLost when it is not one."""
+    content: Any = result.get("content", [])
+    structured: Any = result.get("structuredContent")
+    is_error: Any = result.get("isError", False)
+    if not isinstance(content, list) or not isinstance(structured, dict | None) or not isinstance(is_error, bool):
+        raise SessionLost("its answer is not the result of a tool")
+    blocks = cast("list[Any]", content)
+    if not all(isinstance(block, dict) and isinstance(cast("Message", block).get("type"), str) for block in blocks):
+        raise SessionLost("its answer has content that is not made of blocks")
+    if not blocks and structured is None and "content" not in result:
+        raise SessionLost("its answer is empty")
+    return CallResult(tuple(blocks), cast("Message | None", structured), is_error)
+
+
+def clean(text: str, secrets: Sequence[str] = (), *, last: bool = False) -> str:
+    """Somebody else's words, fit for an error message: one printable line, bounded, without our secrets.
+
+    What is too long is cut at its end, or with `last` at its beginning.
+    """
+    for secret in secrets:
+        text = text.replace(secret, "[redacted]")
+    text = " ".join(_UNPRINTABLE.sub(" ", text).split())
+    if len(text) <= _TEXT_CAP:
+        return text
+    return "…" + text[-_TEXT_CAP:] if last else text[:_TEXT_CAP] + "…"

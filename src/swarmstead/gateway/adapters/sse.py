@@ -1,0 +1,34 @@
+"""Server-sent events, as far as MCP uses them: the `data` of each event. Source: WHATWG HTML, "Server-sent events"."""
+
+import re
+
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+
+
+class EventReader:
+    """Cuts a byte stream into the data of its events, however the network has split it."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._data: list[bytes] = []
+        self._first = True
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """The data of each event that this chunk completes; events without data are left out."""
+        if self._first and chunk:
+            self._first = False
+            chunk = chunk.removeprefix(b"\xef\xbb\xbf")
+        text = self._rest + chunk
+        held = b""
+        if text.endswith(b"\r"):  # the other half of the line end may come with the next chunk
+            text, held = text[:-1], b"\r"
+        *lines, last = _LINE_END.split(text)
+        self._rest = last + held
+        events: list[bytes] = []
+        for line in lines:
+            if line.startswith(b"data:"):
+                self._data.append(line[5:].removeprefix(b" "))
+            elif not line and self._data:
+                events.append(b"\n".join(self._data))
+                self._data = []
+        return events

@@ -1,0 +1,298 @@
+"""Sessions with tool servers, pooled: the gateway's `Upstream`.
+
+One session per server, settings and folder, started by the first call that needs it and used by all that follow. A
+session that fails is started anew by the next call; after repeated failures the next start has to wait a while, and
+calls fail at once meanwhile. A start goes on when the call that caused it gives up, so a slow program comes up at all.
+
+Every failure is one of two things. UpstreamFailed: it is certain that the call did not start. UpstreamUnknown: it may
+have happened. Nothing here repeats a call, but on a session that the server says it does not know.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from swarmstead.gateway.adapters import mcp_messages as mcp
+from swarmstead.gateway.adapters.mcp_messages import Message, RpcRefused, Session, SessionLost, Ticket
+from swarmstead.gateway.adapters.mcp_stdio import Program, StdioSession
+from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
+from swarmstead.gateway.contract import CallResult, ServerRef
+from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown
+from swarmstead.kernel.errors import SteadError
+from swarmstead.kernel.secrets import resolve_reference
+
+if TYPE_CHECKING:
+    import aiohttp  # 150 ms: imported with the first HTTP server, not before
+
+T = TypeVar("T")
+Ask = Callable[[Session, Ticket], Awaitable[T]]
+
+_BUILTIN = "builtin:"
+_BUILTINS = ("git", "files", "report")
+_ROOT = "{root}"
+_INHERITED = ("PATH", "HOME", "LANG")
+_REFERENCE = ("env:", "file:")
+_SHORTEST_SECRET = 4
+_MOST_DOUBLINGS = 20
+
+
+class _Line:
+    """The way to one server: at most one session, and how its last starts went."""
+
+    def __init__(self) -> None:
+        self.session: Session | None = None
+        self.starting: asyncio.Task[None] | None = None
+        self.secrets: tuple[str, ...] = ()
+        self.calls = 0
+        self.last_used = 0.0
+        self.failures = 0
+        self.closed_until = 0.0
+        self.why = ""
+
+    @property
+    def idle(self) -> bool:
+        return self.calls == 0 and self.starting is None
+
+
+class Upstreams:
+    """Satisfies `gateway.ports.Upstream`. Belongs to one event loop; `clock` counts seconds and never goes back."""
+
+    def __init__(self, limits: UpstreamLimits | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limits = limits or UpstreamLimits()
+        self._clock = clock
+        self._lines: dict[object, _Line] = {}
+        self._client: aiohttp.ClientSession | None = None
+        self._reaper: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def list_tools(self, server: ServerRef) -> list[Mapping[str, Any]]:
+        """All tool definitions as the server gives them, every page. Fails: UpstreamFailed."""
+        try:
+            return await self._use(server, self._limits.start_timeout_s + self._limits.list_timeout_s, self._list)
+        except UpstreamUnknown as error:  # nothing happens by listing
+            raise UpstreamFailed(error.message, way_out="Try again.") from error
+
+    async def call_tool(
+        self, server: ServerRef, tool: str, arguments: Mapping[str, Any], *, key: str, timeout_s: float
+    ) -> CallResult:
+        """Call once, within `timeout_s` seconds, a start included. Fails: UpstreamFailed, UpstreamUnknown."""
+        params = {"name": tool, "arguments": dict(arguments), "_meta": {mcp.IDEMPOTENCY_KEY: key}}
+
+        async def ask(session: Session, ticket: Ticket) -> CallResult:
+            return mcp.call_result(await session.request("tools/call", params, ticket))
+
+        return await self._use(server, timeout_s, ask)
+
+    async def reap_idle(self) -> int:
+        """End the sessions that nobody has used for `idle_s`; how many there were. Runs by itself now and then."""
+        long_ago = self._clock() - self._limits.idle_s
+        return await self._drop([key for key, line in self._lines.items() if line.idle and line.last_used <= long_ago])
+
+    async def aclose(self) -> None:
+        """End all sessions and the programs that we started. Calls under way fail; later ones too."""
+        self._closed = True
+        tasks = [line.starting for line in self._lines.values() if line.starting is not None]
+        if self._reaper is not None:
+            tasks.append(self._reaper)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._drop(list(self._lines))
+        if self._client is not None:
+            await self._client.close()
+
+    async def _use(self, server: ServerRef, timeout_s: float, ask: Ask[T]) -> T:
+        """Put one question to a server, and say what a failure means."""
+        ticket, line = Ticket(), self._line(server)
+        line.calls += 1
+        try:
+            async with asyncio.timeout(timeout_s):
+                answer = await ask(await self._session(line, server), ticket)
+        except TimeoutError as error:
+            trouble = line.session.trouble() if line.session else ""
+            raise _failure(server, ticket, f"it took longer than {timeout_s:g} s. {trouble}") from error
+        except SessionLost as error:
+            raise _failure(server, ticket, str(error)) from error
+        except RpcRefused as error:
+            if error.code in mcp.NOT_STARTED:
+                ticket.sent = False
+            line.failures = 0
+            words = f"it refused: {mcp.clean(str(error), line.secrets)} (code {error.code})"
+            raise _failure(server, ticket, words) from error
+        else:
+            line.failures = 0
+            return answer
+        finally:
+            line.calls -= 1
+            line.last_used = self._clock()
+
+    async def _list(self, session: Session, ticket: Ticket) -> list[Mapping[str, Any]]:
+        tools: list[Mapping[str, Any]] = []
+        cursor: Any = None
+        for _ in range(self._limits.max_pages):
+            page = await session.request("tools/list", {"cursor": cursor} if cursor else {}, ticket)
+            tools += _tools(page)
+            if len(tools) > self._limits.max_tools:
+                raise SessionLost(f"it lists more than {self._limits.max_tools} tools")
+            cursor = page.get("nextCursor")
+            if not isinstance(cursor, str) or not cursor:
+                return tools
+        raise SessionLost(f"its list of tools has more than {self._limits.max_pages} pages")
+
+    def _line(self, server: ServerRef) -> _Line:
+        if self._reaper is None and not self._closed:
+            self._reaper = asyncio.create_task(self._reap_now_and_then())
+        return self._lines.setdefault(_key(server), _Line())
+
+    async def _session(self, line: _Line, server: ServerRef) -> Session:
+        """The line's session, started if need be. Fails: SessionLost, RpcRefused."""
+        while line.session is None or not line.session.usable:
+            if self._closed:
+                raise SessionLost("we are shutting down")
+            if line.starting is None:
+                wait = line.closed_until - self._clock()
+                if wait > 0:
+                    raise SessionLost(
+                        f"it failed {line.failures} times in a row and gets a pause of {wait:.1f} s: {line.why}"
+                    )
+                if await self._made_room(line):
+                    continue
+                line.starting = asyncio.create_task(self._start(line, server))
+            starting = line.starting
+            await asyncio.wait([starting])  # unlike `await starting`, this leaves it running when we are cancelled
+            if starting.cancelled():
+                raise SessionLost("we are shutting down")
+            starting.result()
+        return line.session
+
+    async def _start(self, line: _Line, server: ServerRef) -> None:
+        try:
+            if line.session is not None:
+                await line.session.aclose()
+            line.session = await self._make(line, server)
+            async with asyncio.timeout(self._limits.start_timeout_s):
+                await line.session.start()
+        except TimeoutError as error:
+            trouble = line.session.trouble() if line.session else ""
+            why = f"it was not ready within {self._limits.start_timeout_s:g} s. {trouble}"
+            self._failed(line, why)
+            raise SessionLost(why) from error
+        except (SessionLost, RpcRefused) as error:
+            self._failed(line, mcp.clean(str(error), line.secrets))
+            raise
+        finally:
+            line.starting = None
+
+    def _failed(self, line: _Line, why: str) -> None:
+        line.failures += 1
+        line.why = why
+        if line.failures > 1:
+            pause = self._limits.backoff_base_s * 2 ** min(line.failures - 2, _MOST_DOUBLINGS)
+            line.closed_until = self._clock() + min(pause, self._limits.backoff_max_s)
+
+    async def _make(self, line: _Line, server: ServerRef) -> Session:
+        spec = server.spec
+        try:
+            given, line.secrets = await asyncio.to_thread(
+                _resolved, spec.env if spec.transport == "stdio" else spec.headers
+            )
+        except SteadError as error:
+            raise SessionLost(f"a secret that it needs is missing. {error.message} {error.way_out}") from error
+        if spec.transport == "stdio":
+            inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+            program = Program(_argv(server), inherited | given, line.secrets)
+            return StdioSession(program, self._limits, lambda why: self._failed(line, why))
+        from swarmstead.gateway.adapters import mcp_http
+
+        if self._client is None:
+            self._client = mcp_http.make_client(self._limits)
+        return mcp_http.HttpSession(mcp_http.Endpoint(spec.url, given, line.secrets), self._client, self._limits)
+
+    async def _made_room(self, wanting: _Line) -> bool:
+        """Whether a session had to be ended to stay under the limit. Fails: SessionLost when none may be."""
+        live = {
+            key: line for key, line in self._lines.items() if line is not wanting and (line.session or line.starting)
+        }
+        if len(live) < self._limits.max_sessions:
+            return False
+        idle = [key for key, line in live.items() if line.idle]
+        if not idle:
+            raise SessionLost(f"all {self._limits.max_sessions} sessions with tool servers are in use")
+        await self._drop([min(idle, key=lambda key: live[key].last_used)])
+        return True
+
+    async def _drop(self, keys: Iterable[object]) -> int:
+        lines = [self._lines.pop(key) for key in keys]
+        sessions = [line.session for line in lines if line.session is not None]
+        await asyncio.gather(*(session.aclose() for session in sessions))
+        return len(sessions)
+
+    async def _reap_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(max(1.0, self._limits.idle_s / 4))
+            await self.reap_idle()
+
+
+def _failure(server: ServerRef, ticket: Ticket, why: str) -> SteadError:
+    why = why.strip().rstrip(".")
+    if ticket.sent:
+        return UpstreamUnknown(
+            f"The call was sent to the tool server {server.name!r}, and no usable answer came: {why}.",
+            way_out="Check whether it happened before you try again.",
+        )
+    return UpstreamFailed(
+        f"The tool server {server.name!r} did not take the call: {why}.",
+        way_out="Nothing was done. Check the tool server's spec, then try again.",
+    )
+
+
+def _tools(page: Message) -> list[Mapping[str, Any]]:
+    listed: Any = page.get("tools")
+    if not isinstance(listed, list):
+        raise SessionLost("its list of tools is not a list")
+    tools = cast("list[Any]", listed)
+    if not all(isinstance(tool, dict) and isinstance(cast("Message", tool).get("name"), str) for tool in tools):
+        raise SessionLost("its list of tools has an entry that is not a tool")
+    return tools
+
+
+def _key(server: ServerRef) -> object:
+    spec = server.spec
+    if spec.transport == "stdio":
+        return ("stdio", server.name, spec.command, tuple(sorted(spec.env.items())), server.root)
+    return ("http", server.name, spec.url, tuple(sorted(spec.headers.items())))
+
+
+def _argv(server: ServerRef) -> tuple[str, ...]:
+    """The argument list: a shipped server under our own interpreter, or the spec's program.
+
+    A shipped server is started with -I, so that no file of the folder we happen to be in is taken for a module. In
+    another program's arguments `{root}` stands for the folder that the server is limited to.
+    """
+    command, root = server.spec.command, server.root
+    if not command:
+        raise SessionLost("its spec names no command")
+    if command[0].startswith(_BUILTIN):
+        name = command[0].removeprefix(_BUILTIN)
+        if name not in _BUILTINS:
+            raise SessionLost(f"there is no shipped server {name!r}, only {', '.join(_BUILTINS)}")
+        limit = ("--root", root) if server.spec.root and root else ()
+        return (sys.executable, "-I", "-m", "swarmstead.doors.toolservers", name, *command[1:], *limit)
+    if not root and any(_ROOT in part for part in command):
+        raise SessionLost(f"its command has {_ROOT}, and there is no folder to put there")
+    return tuple(part.replace(_ROOT, root) for part in command)
+
+
+def _resolved(values: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Values with their references followed, and those that are secret, the longest first."""
+    plain: dict[str, str] = {}
+    secrets: set[str] = set()
+    for name, value in values.items():
+        plain[name] = value
+        if value.startswith(_REFERENCE):
+            plain[name] = resolve_reference(value)
+            secrets |= {plain[name], *plain[name].splitlines()}
+    return plain, tuple(sorted((one for one in secrets if len(one) >= _SHORTEST_SECRET), key=len, reverse=True))

@@ -1,0 +1,67 @@
+"""The chain that every tool call walks, in this order, whoever calls. There is no other path to a tool.
+
+    record     one audit row and the run's own row for every outcome, refusals too; in one transaction
+    grant      is this tool bound to this caller? what is not bound does not exist for them
+    contract   do the arguments satisfy the tool's JSON Schema? is the definition the one that was previewed?
+    permit     by risk class: straight through, wait for a person (plan), or never; an approved plan is spent here
+    attempt    before a side effect: `intent` and `attempt` are on disk, or the call does not happen
+    redact     credentials are taken out of what comes back
+    upstream   the MCP server
+
+Each link is a small object with frozen inputs: it gets a `Call` and the rest of the chain, and either answers or goes on.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from swarmstead.gateway.catalogue import Listed
+from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, ServerRef
+
+Answer = CallOutcome | PlanNeeded
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request and what the links so far have found out about it."""
+
+    request: CallRequest
+    server: ServerRef | None = None
+    listed: Listed | None = None
+
+    def found(self, server: ServerRef, listed: Listed) -> "Call":
+        """This call with its server and tool known."""
+        return replace(self, server=server, listed=listed)
+
+    @property
+    def target(self) -> tuple[ServerRef, Listed]:
+        """Server and tool. Fails: LookupError before the grant link has found them: a link is out of order."""
+        if self.server is None or self.listed is None:
+            raise LookupError("the chain is out of order: the tool is not known yet")
+        return self.server, self.listed
+
+
+Next = Callable[[Call], Awaitable[Answer]]
+
+
+class Link(Protocol):
+    """One interceptor."""
+
+    async def __call__(self, call: Call, proceed: Next) -> Answer:
+        """Answer, or `await proceed(call)` and pass on what comes back."""
+        ...
+
+
+def chained(links: Sequence[Link], last: Next) -> Next:
+    """The links in order, ending in `last`."""
+    proceed = last
+    for link in reversed(links):
+        proceed = _bound(link, proceed)
+    return proceed
+
+
+def _bound(link: Link, proceed: Next) -> Next:
+    async def step(call: Call) -> Answer:
+        return await link(call, proceed)
+
+    return step

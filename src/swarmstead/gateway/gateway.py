@@ -1,0 +1,117 @@
+"""The gateway: `call` is the one way to a tool, `tools` is what a caller may know of."""
+
+from dataclasses import dataclass
+
+from swarmstead.gateway.catalogue import Catalogue
+from swarmstead.gateway.chain import Answer, Call, chained
+from swarmstead.gateway.contract import Caller, CallRequest, ServerRef, Tool, ToolServerSpec
+from swarmstead.gateway.errors import UpstreamFailed
+from swarmstead.gateway.grants import Grants
+from swarmstead.gateway.links import Attempt, CallUpstream, Contract, Grant, Permit, Record, Redact
+from swarmstead.gateway.ports import Approvals, Upstream
+from swarmstead.kernel.clock import Clock
+from swarmstead.kernel.errors import BadInput
+from swarmstead.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayLimits:
+    """`call_timeout_s`: one tool call. `plan_life_ms`: how long a plan waits for a person."""
+
+    call_timeout_s: float = 60.0
+    plan_life_ms: int = 24 * 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTools:
+    """A server with its bound tools, or why it could not be asked."""
+
+    server: str
+    tools: tuple[Tool, ...]
+    problem: str = ""
+
+
+class Gateway:
+    """Owns the chain. Everything it needs comes in; it opens nothing itself."""
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        upstream: Upstream,
+        grants: Grants,
+        approvals: Approvals,
+        limits: GatewayLimits,
+    ) -> None:
+        self._upstream = upstream
+        self._grants = grants
+        self._catalogue = Catalogue(upstream, clock)
+        self._chain = chained(
+            [
+                Record(db),
+                Grant(grants, self._catalogue),
+                Contract(),
+                Permit(db, clock, approvals, upstream, limits.plan_life_ms),
+                Attempt(db, clock, approvals),
+                Redact(),
+            ],
+            CallUpstream(upstream, limits.call_timeout_s),
+        )
+
+    async def call(self, request: CallRequest) -> Answer:
+        """Walk the chain. A refusal or a failure is an outcome, not an exception.
+
+        Fails: storage.errors only, when nothing could be written; then no side effect was started, or the step is left
+        marked as attempted for whoever repeats it to judge.
+        """
+        return await self._chain(Call(request))
+
+    async def tools(self, caller: Caller, root: str = "") -> list[ServerTools]:
+        """The tools bound to this caller, server by server. A server that does not answer is listed with its problem."""
+        grants = await self._grants.of(caller.scope)
+        found: list[ServerTools] = []
+        for name, allowed in sorted(grants.of(caller.agent).items()):
+            server = grants.server(name, root)
+            if server is None:
+                found.append(ServerTools(name, (), f"There is no ToolServer called {name!r}."))
+            else:
+                found.append(await self._bound(server, allowed))
+        return found
+
+    async def inspect(self, caller: Caller, name: str, root: str = "") -> list[Tool]:
+        """Every tool of a server, bound or not, with its class: for operators. Fails: UpstreamFailed."""
+        server = (await self._grants.of(caller.scope)).server(name, root)
+        if server is None:
+            raise UpstreamFailed(f"There is no ToolServer called {name!r}.", way_out="List them with `stead mcp list`.")
+        return [listed.tool for listed in (await self._catalogue.tools(server)).values()]
+
+    async def aclose(self) -> None:
+        """End the sessions with tool servers."""
+        await self._upstream.aclose()
+
+    async def _bound(self, server: ServerRef, allowed: frozenset[str]) -> ServerTools:
+        try:
+            listed = await self._catalogue.tools(server)
+        except UpstreamFailed as error:
+            return ServerTools(server.name, (), error.message)
+        missing = sorted(allowed - listed.keys())
+        problem = f"{server.name} has no tool {missing[0]!r}, which is bound." if missing else ""
+        return ServerTools(server.name, tuple(listed[tool].tool for tool in sorted(allowed & listed.keys())), problem)
+
+
+def check_server(spec: ToolServerSpec) -> None:
+    """What the types of a ToolServer cannot say. Fails: BadInput with the field."""
+    if spec.transport == "stdio":
+        if not spec.command:
+            raise BadInput(
+                "a stdio server needs a command", field="command", way_out="Name the program, e.g. [builtin:git]."
+            )
+        if spec.url or spec.headers:
+            raise BadInput("a stdio server has no url and no headers", field="url", way_out="Use transport: http.")
+    else:
+        if not spec.url.startswith(("http://", "https://")):
+            raise BadInput("an http server needs a url that starts with http:// or https://", field="url")
+        if spec.command or spec.env or spec.root:
+            raise BadInput(
+                "an http server has no command, env or root", field="command", way_out="Use transport: stdio."
+            )

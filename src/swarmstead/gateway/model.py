@@ -1,0 +1,74 @@
+"""Pure rules of the gateway: what class a tool is in, what a definition's hash covers, what a plan says."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from swarmstead.gateway.contract import CallRequest, Risk, Tool, ToolServerSpec
+from swarmstead.kernel.hashing import digest
+
+_DESCRIPTION_LIMIT = 4_000
+
+
+def tool_from(server: str, spec: ToolServerSpec, definition: Mapping[str, Any]) -> Tool:
+    """A tool as a server describes it (an MCP `Tool` object), classed. An override in the spec wins over annotations."""
+    name = str(definition.get("name", ""))
+    annotations: Mapping[str, Any] = definition.get("annotations") or {}
+    return Tool(
+        server=server,
+        name=name,
+        description=str(definition.get("description") or "")[:_DESCRIPTION_LIMIT],
+        input_schema=definition.get("inputSchema") or {"type": "object", "properties": {}},
+        output_schema=definition.get("outputSchema"),
+        risk=spec.risk.get(name) or risk_of(annotations),
+        idempotent=name in spec.idempotent or is_idempotent(annotations),
+        schema_hash=digest(
+            {
+                "name": name,
+                "description": definition.get("description") or "",
+                "input": definition.get("inputSchema") or {},
+                "output": definition.get("outputSchema") or {},
+                "annotations": dict(annotations),
+            }
+        ),
+    )
+
+
+def risk_of(annotations: Mapping[str, Any]) -> Risk:
+    """The class that MCP annotations claim. MCP's defaults apply: what is not read-only is destructive unless denied.
+
+    A server that says nothing about reading or writing gives `unknown`, which is denied until an operator classes it.
+    """
+    read_only = annotations.get("readOnlyHint")
+    if read_only is True:
+        return "read"
+    if read_only is False:
+        return "write" if annotations.get("destructiveHint") is False else "danger"
+    return "unknown"
+
+
+def is_idempotent(annotations: Mapping[str, Any]) -> bool:
+    """Whether the server says that calling twice is calling once."""
+    return annotations.get("readOnlyHint") is True or annotations.get("idempotentHint") is True
+
+
+def plan_payload(request: CallRequest, tool: Tool) -> dict[str, Any]:
+    """What an approval binds to: the exact call, the definition it was planned against, and the step it is for."""
+    return {
+        "server": request.server,
+        "tool": request.tool,
+        "schema_hash": tool.schema_hash,
+        "root": request.root,
+        "arguments": dict(request.arguments),
+        "run": request.caller.run,
+        "step": request.key,
+    }
+
+
+def plan_sentence(request: CallRequest, effect: Mapping[str, Any]) -> str:
+    """What will happen, in one plain sentence."""
+    if effect.get("kind") == "file":
+        lines = str(effect.get("after", "")).count("\n") + 1
+        verb = "Create" if effect.get("before") is None else "Replace"
+        return f"{verb} {effect.get('path')} ({lines} lines) in {request.root}"
+    count = len(request.arguments)
+    return f"Call {request.tool} on {request.server} with {count} argument{'' if count == 1 else 's'}"

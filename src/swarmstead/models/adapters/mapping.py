@@ -1,0 +1,162 @@
+"""Our messages to pydantic-ai's and back. Imports pydantic-ai: see `wire.py`."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NoReturn, cast
+
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelRequestPart,
+    ModelResponse,
+    ModelResponsePart,
+    SystemPromptPart,
+    TextPart,
+    ToolCallPart,
+    ToolReturnPart,
+    UserPromptPart,
+)
+from pydantic_ai.messages import ModelRequest as WireRequest
+from pydantic_ai.models import ModelRequestParameters
+from pydantic_ai.tools import ToolDefinition
+
+from swarmstead.models import prices
+from swarmstead.models.adapters.retries import Failure
+from swarmstead.models.contract import FinishReason, Message, ModelReply, ModelRequest, ToolCall, ToolSpec, Usage
+
+_FINISH: Mapping[str, FinishReason] = {
+    "stop": "stop",
+    "tool_call": "tool_calls",
+    "length": "length",
+    "content_filter": "content_filter",
+}
+_SAFE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+
+
+class Names:
+    """Tool names as providers accept them, and back: MCP allows dots, slashes and any length; providers do not."""
+
+    def __init__(self, request: ModelRequest) -> None:
+        known = [tool.name for tool in request.tools]
+        known += [call.name for message in request.messages for call in message.tool_calls]
+        self._ours = {_safe(name): name for name in known}
+
+    def to_wire(self, name: str) -> str:
+        """The name that is sent: the same where a provider accepts it, else shortened, cleaned and made unique."""
+        return _safe(name)
+
+    def from_wire(self, name: str) -> str:
+        """Our name again; a name that the model made up is kept as it is."""
+        return self._ours.get(name, name)
+
+
+def to_parameters(tools: Iterable[ToolSpec], names: Names) -> ModelRequestParameters:
+    """The tools of a request. `strict` is off: a schema belongs to its tool server and is not bent for a provider."""
+    definitions = [
+        ToolDefinition(
+            name=names.to_wire(tool.name),
+            description=tool.description,
+            parameters_json_schema=dict(tool.input_schema),
+            strict=False,
+        )
+        for tool in tools
+    ]
+    return ModelRequestParameters(function_tools=definitions)
+
+
+def to_wire(messages: Sequence[Message], names: Names) -> list[ModelMessage]:
+    """The conversation. What stands between two assistant messages becomes one request, as Anthropic demands."""
+    called = {call.id: call.name for message in messages for call in message.tool_calls}
+    out: list[ModelMessage] = []
+    parts: list[ModelRequestPart] = []
+    for message in messages:
+        if message.role != "assistant":
+            parts.append(_request_part(message, called, names))
+            continue
+        if parts:
+            out.append(WireRequest(parts=parts))
+            parts = []
+        out.append(ModelResponse(parts=_response_parts(message, names)))
+    if parts:
+        out.append(WireRequest(parts=parts))
+    return out
+
+
+def to_reply(response: ModelResponse, request: ModelRequest, names: Names) -> ModelReply | Failure:
+    """One complete answer, or what is wrong with it. `attempts` is left for the caller to count."""
+    usage = usage_of(response, request)
+    details = response.provider_details or {}
+    if response.finish_reason is None and not details.get("finish_reason"):
+        return Failure("cut", usage=usage)
+    finish = _FINISH.get(response.finish_reason or "", "other")
+    text = "".join(part.content for part in response.parts if isinstance(part, TextPart))
+    try:
+        calls = _calls(response.parts, names)
+    except ValueError:
+        return Failure("cut_arguments" if finish == "length" else "arguments", usage=usage)
+    if calls and finish == "stop":
+        finish = "tool_calls"
+    return ModelReply(text, calls, usage, finish, model=response.model_name or "")
+
+
+def usage_of(response: ModelResponse, request: ModelRequest) -> Usage:
+    """The tokens that the provider counted. Where it told none, our upper bound: unknown is never zero."""
+    used = response.usage
+    if used.input_tokens or used.output_tokens:
+        return Usage(used.input_tokens, used.output_tokens, min(used.cache_read_tokens, used.input_tokens))
+    said = sum(len(part.content.encode()) for part in response.parts if isinstance(part, TextPart))
+    said += sum(len(part.args_as_json_str().encode()) for part in response.parts if isinstance(part, ToolCallPart))
+    return Usage(prices.token_upper_bound(request), min(said, request.max_output_tokens))
+
+
+def _safe(name: str) -> str:
+    if _SAFE_NAME.fullmatch(name):
+        return name
+    cleaned = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:54]
+    return f"_{cleaned}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def _request_part(message: Message, called: Mapping[str, str], names: Names) -> ModelRequestPart:
+    if message.role == "system":
+        return SystemPromptPart(message.text)
+    if message.role == "user":
+        return UserPromptPart(message.text)
+    return ToolReturnPart(
+        tool_name=names.to_wire(called.get(message.tool_call_id, "unknown")),
+        content=message.text,
+        tool_call_id=message.tool_call_id,
+        outcome="failed" if message.is_error else "success",
+    )
+
+
+def _response_parts(message: Message, names: Names) -> list[ModelResponsePart]:
+    parts: list[ModelResponsePart] = [TextPart(message.text)] if message.text else []
+    calls = (ToolCallPart(names.to_wire(call.name), dict(call.arguments), call.id) for call in message.tool_calls)
+    return [*parts, *calls]
+
+
+def _calls(parts: Sequence[ModelResponsePart], names: Names) -> tuple[ToolCall, ...]:
+    calls: list[ToolCall] = []
+    seen: set[str] = set()
+    for part in parts:
+        if isinstance(part, ToolCallPart):
+            # Some servers that speak a provider's API give every call of a reply the same id.
+            call_id = part.tool_call_id if part.tool_call_id not in seen else f"{part.tool_call_id}_{len(calls)}"
+            seen.add(call_id)
+            calls.append(ToolCall(call_id, names.from_wire(part.tool_name), _arguments(part.args)))
+    return tuple(calls)
+
+
+def _arguments(args: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Fails: ValueError when they are not a JSON object."""
+    value: Any = json.loads(args, parse_constant=_refuse) if isinstance(args, str) and args.strip() else args or {}
+    if value is None:  # models that have nothing to say for a tool without parameters say `null`
+        return {}
+    if isinstance(value, dict):
+        return cast("dict[str, Any]", value)
+    raise ValueError("not an object")
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")

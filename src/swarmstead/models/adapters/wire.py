@@ -1,0 +1,250 @@
+"""What goes to a provider and comes back, by way of pydantic-ai.
+
+This module and `mapping.py` are the only ones that import pydantic-ai and the providers' SDKs. That takes seconds of
+CPU and 60 to 145 MB, so `direct.py` loads them in a thread, when a hosted model is first asked, and each SDK is loaded
+by the function that needs it.
+
+Invariants:
+- One HTTP client per Client. The SDKs' own retries are off, and so are redirects: a key goes to one address only.
+- Address and key are always given to the SDK, which would else take them from the server's environment.
+- A request is always streamed, so that cancelling cuts it at once and text can be shown as it comes.
+- Thinking is read off the stream and dropped; nobody stores or shows a chain of thought.
+- Nothing that leaves this module holds the key: failures are text from which it was removed, never an exception.
+"""
+
+import re
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from pydantic_ai import direct
+from pydantic_ai.exceptions import (
+    ModelAPIError,
+    ModelConnectionError,
+    ModelHTTPError,
+    ModelQuotaExceededError,
+    ModelRateLimitError,
+    UserError,
+)
+from pydantic_ai.messages import ModelResponseStreamEvent, PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
+from pydantic_ai.models import Model, StreamedResponse, create_async_httpx2_client
+from pydantic_ai.settings import ModelSettings
+
+from swarmstead.models.adapters import mapping
+from swarmstead.models.adapters.retries import Failure
+from swarmstead.models.contract import ModelReply, ModelRequest
+from swarmstead.models.ports import OnDelta
+
+_NO_KEY = "not-set"  # SDKs insist on a key; servers that want none ignore it
+_UNAVAILABLE = frozenset({408, 500, 502, 503, 504, 529})
+_NAMED_BY_OPENAI = re.compile(r"gpt-|o\d")
+_MOST_DETAIL = 300
+_Make = Callable[[str], Model[Any]]
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far an attempt came, for whoever cuts it."""
+
+    started: bool = False
+
+
+class Client:
+    """A provider's SDK over one pooled HTTP client. Belongs to the event loop that first uses it.
+
+    Cost: the first one of a provider imports its SDK; make it in a thread.
+    """
+
+    def __init__(self, provider: str, base_url: str, key: str) -> None:
+        self.key = key
+        self._http = create_async_httpx2_client()
+        self._models: dict[str, Model[Any]] = {}
+        maker = {"anthropic": _anthropic, "google": _google, "ollama": _ollama}.get(provider, _openai)
+        self._make = maker(base_url, key or _NO_KEY, self._http)
+
+    def model(self, name: str) -> Model[Any]:
+        """The model of that name at this provider."""
+        if name not in self._models:
+            self._models[name] = self._make(name)
+        return self._models[name]
+
+    async def aclose(self) -> None:
+        """Close the connections, those in use included."""
+        await self._http.aclose()
+
+
+def _anthropic(base_url: str, key: str, http: Any) -> _Make:
+    from anthropic import AsyncAnthropic
+    from pydantic_ai.models.anthropic import AnthropicModel
+    from pydantic_ai.providers.anthropic import AnthropicProvider
+
+    address = base_url or "https://api.anthropic.com"
+    sdk = AsyncAnthropic(api_key=key, base_url=address, http_client=http, max_retries=0)
+    provider = AnthropicProvider(anthropic_client=sdk)
+    return lambda name: AnthropicModel(name, provider=provider)
+
+
+def _google(base_url: str, key: str, http: Any) -> _Make:
+    from google.genai.types import HttpRetryOptions
+    from pydantic_ai.models.google import GoogleModel
+    from pydantic_ai.providers.google import GoogleProvider
+
+    address = base_url or "https://generativelanguage.googleapis.com"
+    once = HttpRetryOptions(attempts=1)
+    provider = GoogleProvider(api_key=key, http_client=http, base_url=address, retry_options=once)
+    return lambda name: GoogleModel(name, provider=provider)
+
+
+def _openai(base_url: str, key: str, http: Any) -> _Make:
+    from openai import AsyncOpenAI
+    from pydantic_ai.models.openai import OpenAIChatModel
+    from pydantic_ai.profiles.openai import OpenAIModelProfile
+    from pydantic_ai.providers.openai import OpenAIProvider
+
+    address = base_url or "https://api.openai.com/v1"
+    provider = OpenAIProvider(openai_client=AsyncOpenAI(api_key=key, base_url=address, http_client=http, max_retries=0))
+
+    def make(name: str) -> Model[Any]:
+        # Servers that speak OpenAI's API often know only the older name of the output limit and ignore the newer one;
+        # then nothing would bound what a reply costs. OpenAI's own models insist on the newer one.
+        newer = not base_url or _NAMED_BY_OPENAI.match(name) is not None
+        profile = OpenAIModelProfile(
+            openai_chat_streaming_requires_finish_reason=True, openai_chat_supports_max_completion_tokens=newer
+        )
+        return OpenAIChatModel(name, provider=provider, profile=profile)
+
+    return make
+
+
+def _ollama(base_url: str, key: str, http: Any) -> _Make:
+    from openai import AsyncOpenAI
+    from pydantic_ai.models.ollama import OllamaModel
+    from pydantic_ai.profiles.openai import OpenAIModelProfile
+    from pydantic_ai.providers.ollama import OllamaProvider
+
+    address = base_url or "http://127.0.0.1:11434"
+    if urlsplit(address).path in {"", "/"}:
+        address = address.rstrip("/") + "/v1"
+    provider = OllamaProvider(openai_client=AsyncOpenAI(api_key=key, base_url=address, http_client=http, max_retries=0))
+    profile = OpenAIModelProfile(
+        openai_chat_streaming_requires_finish_reason=True, openai_chat_supports_max_completion_tokens=False
+    )
+    return lambda name: OllamaModel(name, provider=provider, profile=profile)
+
+
+async def ask(
+    client: Client, model: str, request: ModelRequest, progress: Progress, on_delta: OnDelta | None
+) -> ModelReply | Failure:
+    """One attempt. Cancelling it closes the provider's connection."""
+    names = mapping.Names(request)
+    async with AsyncExitStack() as stack:
+        try:
+            stream = await stack.enter_async_context(
+                direct.model_request_stream(
+                    client.model(model),
+                    mapping.to_wire(request.messages, names),
+                    model_settings=ModelSettings(max_tokens=request.max_output_tokens),
+                    model_request_parameters=mapping.to_parameters(request.tools, names),
+                    instrument=False,
+                )
+            )
+        except Exception as error:  # noqa: BLE001 - whatever the SDK made of what the provider sent
+            return _failure(error, client.key)
+        failure = await _read(stream, client.key, progress, on_delta)
+        if failure is not None:
+            return _with_usage(failure, stream, request)
+        return mapping.to_reply(stream.get(), request, names)
+
+
+async def _read(stream: StreamedResponse, key: str, progress: Progress, on_delta: OnDelta | None) -> Failure | None:
+    events = aiter(stream)
+    while True:
+        try:
+            event = await anext(events)
+        except StopAsyncIteration:
+            return None
+        except Exception as error:  # noqa: BLE001 - as above
+            return _failure(error, key)
+        progress.started = True
+        text = _text_of(event)
+        if text and on_delta is not None:
+            on_delta(text)
+
+
+def _text_of(event: ModelResponseStreamEvent) -> str:
+    if isinstance(event, PartStartEvent) and isinstance(event.part, TextPart):
+        return event.part.content
+    if isinstance(event, PartDeltaEvent) and isinstance(event.delta, TextPartDelta):
+        return event.delta.content_delta
+    return ""
+
+
+def _with_usage(failure: Failure, stream: StreamedResponse, request: ModelRequest) -> Failure:
+    """What a broken answer had cost by then, as far as the provider had said."""
+    if not stream.usage.input_tokens and not stream.usage.output_tokens:
+        return failure
+    usage = mapping.usage_of(stream.get(), request)
+    return Failure(failure.kind, failure.detail, failure.status, failure.retry_after_s, usage)
+
+
+# Failures ------------------------------------------------------------------------------------------------------------
+
+
+def _failure(error: Exception, key: str) -> Failure:
+    match error:
+        case ModelHTTPError():
+            failure = _http_failure(error, key)
+        case ModelQuotaExceededError():
+            failure = Failure("quota", _detail(error, key))
+        case ModelRateLimitError():
+            failure = Failure("rate_limited", _detail(error, key), retry_after_s=error.retry_after)
+        case ModelConnectionError():
+            failure = Failure("unreachable" if error.phase in {"connect", "pool"} else "cut")
+        case ModelAPIError():
+            failure = _answer_failure(error, key)
+        case UserError():
+            failure = Failure("request", _cleaned(str(error), key))
+        case _:
+            failure = Failure("garbled", _cleaned(f"{type(error).__name__}: {error}", key))
+    return failure
+
+
+def _http_failure(error: ModelHTTPError, key: str) -> Failure:
+    detail, status = _detail(error, key), error.status_code
+    if isinstance(error, ModelQuotaExceededError) or status == HTTPStatus.PAYMENT_REQUIRED:
+        return Failure("quota", detail, status)
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return Failure("rate_limited", detail, status, error.retry_after)
+    if status in _UNAVAILABLE:
+        return Failure("unavailable", detail, status, error.retry_after)
+    if status in {401, 403} or "API_KEY_INVALID" in str(error.body):  # Google says 400 to a wrong key
+        return Failure("key", detail, status)
+    return Failure("request" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "garbled", detail, status)
+
+
+def _answer_failure(error: ModelAPIError, key: str) -> Failure:
+    if error.in_stream:
+        return Failure("unavailable", _detail(error, key), retry_after_s=error.retry_after)
+    if "finish_reason" in error.message:
+        return Failure("cut")
+    return Failure("garbled", _detail(error, key))
+
+
+def _detail(error: ModelAPIError, key: str) -> str:
+    """The provider's own sentence, found in the forms that error bodies have."""
+    body = error.body
+    for name in ("error", "message"):
+        if isinstance(body, dict):
+            fields = cast("dict[str, object]", body)
+            body = fields.get(name, fields)
+    return _cleaned(error.message if body is None else str(body), key)
+
+
+def _cleaned(text: str, key: str) -> str:
+    if key:
+        text = text.replace(key, "[key]")
+    text = " ".join(text.split())
+    return text if len(text) <= _MOST_DETAIL else text[: _MOST_DETAIL - 1] + "…"

@@ -1,0 +1,136 @@
+"""What a request may cost and what it did cost, in whole micro-dollars, rounded up.
+
+Where a price comes from, in this order:
+1. `price` in the model's spec: set by hand, the last word.
+2. `scripted` and `ollama`: nothing. Scripted models cost nothing, and Ollama runs on your own machines.
+3. genai-prices: its list ships with the package and is never fetched. With a `base_url`, the seller at that address
+   counts, because the same name costs something else elsewhere.
+4. Nobody knows: PriceUnknown. An unknown price is refused, never zero.
+
+Cost: a listed price takes 0.3 ms, and the first one 0.4 s, because the list is loaded then; call `load` in a thread at
+start-up. Prices set by hand and free models never load it.
+"""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from swarmstead.kernel.errors import BadInput
+from swarmstead.kernel.money import micros_from_usd
+from swarmstead.models.contract import Message, ModelPrice, ModelRequest, ModelSpec, ToolSpec, Usage
+from swarmstead.models.errors import PriceUnknown
+
+_MILLION = 1_000_000
+_FREE = frozenset({"scripted", "ollama"})
+_TOKENS_PER_MESSAGE = 16  # role, separators and call ids in every provider's chat format
+_TOKENS_PER_TOOL = 32
+_TOKENS_FOR_TOOL_USE = (
+    1_024  # the instructions that providers add once a request has tools (Anthropic's are the longest)
+)
+
+
+def token_upper_bound(request: ModelRequest) -> int:
+    """Tokens that the request's input cannot exceed: its UTF-8 bytes and an allowance for what providers add.
+
+    A token of any byte-pair or unigram vocabulary in use covers at least one byte, so bytes bound tokens for any text,
+    in any language. For English prose the bound is about four times the truth: for reserving, not for showing.
+    """
+    tools = sum(_tool_bytes(tool) + _TOKENS_PER_TOOL for tool in request.tools)
+    messages = sum(_message_bytes(message) + _TOKENS_PER_MESSAGE for message in request.messages)
+    return messages + tools + (_TOKENS_FOR_TOOL_USE if request.tools else 0)
+
+
+def estimate(spec: ModelSpec, input_tokens_upper_bound: int, max_output_tokens: int) -> int:
+    """Micro-dollars that one answered request cannot exceed.
+
+    It covers one answer. A reply that took several may cost more; its `attempts` and `usage` tell.
+    Fails: PriceUnknown; BadInput when a price set by hand is no amount.
+    """
+    return _micros(spec, spec.model, Usage(input_tokens_upper_bound, max_output_tokens))
+
+
+def cost(spec: ModelSpec, reply_model: str, usage: Usage) -> int:
+    """Micro-dollars of what was used. The name that the provider gave back counts, if the list knows it.
+
+    A price set by hand has no discount for cached tokens. Fails: as `estimate`.
+    """
+    return _micros(spec, reply_model or spec.model, usage)
+
+
+def check_price(price: ModelPrice) -> None:
+    """Fails: BadInput, naming the field, when a price set by hand is no amount of dollars."""
+    _by_hand(price, Usage())
+
+
+def load() -> None:
+    """Load the price list now. Slow (0.4 s), harmless to call again."""
+    import genai_prices.data_snapshot
+
+    genai_prices.data_snapshot.get_snapshot()
+
+
+def _micros(spec: ModelSpec, model: str, usage: Usage) -> int:
+    if spec.price is not None:
+        return _by_hand(spec.price, usage)
+    if spec.provider in _FREE:
+        return 0
+    for name in dict.fromkeys((model, spec.model)):
+        found = _listed(spec, name, usage)
+        if found is not None:
+            return micros_from_usd(found)
+    at = f" at {spec.base_url}" if spec.base_url else ""
+    raise PriceUnknown(
+        f"Nobody knows what {spec.provider} model {spec.model}{at} costs, so it may not be asked.",
+        way_out="Set `price: {input_per_million_usd: …, output_per_million_usd: …}` in the model's spec;"
+        ' "0" is right for hardware of your own.',
+        field="spec.price",
+    )
+
+
+def _by_hand(price: ModelPrice, usage: Usage) -> int:
+    total = usage.input_tokens * _per_million(price.input_per_million_usd, "input_per_million_usd")
+    total += usage.output_tokens * _per_million(price.output_per_million_usd, "output_per_million_usd")
+    return micros_from_usd(total / _MILLION)
+
+
+def _per_million(text: str, name: str) -> Decimal:
+    try:
+        micros_from_usd(text)
+    except ValueError:
+        raise BadInput(
+            "The price is not an amount of US dollars.",
+            way_out='Write it as a decimal in quotes, such as "0.15".',
+            field=f"spec.price.{name}",
+        ) from None
+    return Decimal(text)
+
+
+def _listed(spec: ModelSpec, model: str, usage: Usage) -> Decimal | None:
+    """The listed price in dollars; None where the list has none for input or for output."""
+    import genai_prices
+
+    seller: dict[str, Any] = {"provider_api_url": spec.base_url} if spec.base_url else {"provider_id": spec.provider}
+    used = genai_prices.Usage(
+        input_tokens=usage.input_tokens, cache_read_tokens=usage.cached_tokens, output_tokens=usage.output_tokens
+    )
+    sample = genai_prices.Usage(input_tokens=_MILLION, output_tokens=_MILLION)
+    try:
+        known = genai_prices.calc_price(sample, model, **seller)
+        price = genai_prices.calc_price(used, model, **seller)
+    except LookupError:
+        return None
+    # The list also holds models without a price, or with one half of it; they come out as zero.
+    return price.total_price if known.input_price and known.output_price else None
+
+
+def _message_bytes(message: Message) -> int:
+    calls = sum(len(call.name.encode()) + _json_bytes(call.arguments) for call in message.tool_calls)
+    return len(message.text.encode()) + calls
+
+
+def _tool_bytes(tool: ToolSpec) -> int:
+    return len(tool.name.encode()) + len(tool.description.encode()) + _json_bytes(tool.input_schema)
+
+
+def _json_bytes(value: object) -> int:
+    return len(json.dumps(value, ensure_ascii=False).encode())

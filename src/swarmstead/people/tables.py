@@ -1,0 +1,53 @@
+"""Tables of the people room. Secrets are stored as SHA-256 only: all of them carry 256 bits of chance."""
+
+import sqlalchemy as sa
+
+from swarmstead.storage.tables import Document, Millis, metadata
+
+tenants = sa.Table(
+    "tenants",
+    metadata,
+    sa.Column("name", sa.String(63), primary_key=True),
+    sa.Column("created_at", Millis, nullable=False),
+)
+
+environments = sa.Table(
+    "environments",
+    metadata,
+    sa.Column("tenant", sa.String(63), sa.ForeignKey("tenants.name"), primary_key=True),
+    sa.Column("name", sa.String(63), primary_key=True),
+    sa.Column("production", sa.Boolean, nullable=False),
+)
+
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("tenant", sa.String(63), sa.ForeignKey("tenants.name"), nullable=False, index=True),
+    sa.Column("name", sa.String(120), nullable=False),
+    sa.Column("prefix", sa.String(24), nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False, unique=True),
+    sa.Column("roles", Document, nullable=False),
+    sa.Column("created_at", Millis, nullable=False),
+    sa.Column("expires_at", Millis),
+    sa.Column("revoked_at", Millis),
+)
+
+# A one-time link signs a browser in as the key that it was made for.
+sign_in_links = sa.Table(
+    "sign_in_links",
+    metadata,
+    sa.Column("hash", sa.String(64), primary_key=True),
+    sa.Column("key", sa.String(32), sa.ForeignKey("api_keys.id"), nullable=False),
+    sa.Column("expires_at", Millis, nullable=False),
+    sa.Column("used_at", Millis),
+)
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("hash", sa.String(64), primary_key=True),
+    sa.Column("key", sa.String(32), sa.ForeignKey("api_keys.id"), nullable=False),
+    sa.Column("created_at", Millis, nullable=False),
+    sa.Column("expires_at", Millis, nullable=False),
+)

@@ -1,0 +1,71 @@
+"""Approvals: exact payloads that wait for a person.
+
+An approval's life:  pending -> approved -> used   |   pending -> denied   |   pending -> expired
+
+It binds to the SHA-256 of its payload. A decision that carries another hash is refused, so nobody approves what they did
+not see; an approved plan is good for exactly one execution of exactly that payload.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+ApprovalStatus = Literal["pending", "approved", "denied", "expired"]
+ApprovalKind = Literal["plan", "outcome"]
+Decision = Literal["approve", "deny"]
+
+
+def topic_of(approval_id: str) -> str:
+    """The signal that is given when an approval is decided."""
+    return f"approval:{approval_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question to a person. `step` makes asking idempotent: the same step asks the same question once."""
+
+    kind: ApprovalKind
+    run: str
+    agent_run: str
+    agent: str
+    step: str
+    swarm: str
+    environment: str
+    server: str
+    tool: str
+    risk: str
+    sentence: str
+    rule: str
+    payload: Mapping[str, Any]
+    effect: Mapping[str, Any]
+    expires_in_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A stored question and, once there is one, its answer. Times in milliseconds."""
+
+    id: str
+    tenant: str
+    kind: ApprovalKind
+    status: ApprovalStatus
+    hash: str
+    run: str
+    agent_run: str
+    agent: str
+    step: str
+    swarm: str
+    environment: str
+    server: str
+    tool: str
+    risk: str
+    sentence: str
+    rule: str
+    payload: Mapping[str, Any]
+    effect: Mapping[str, Any]
+    asked_at: int
+    expires_at: int
+    decided_at: int | None
+    decided_by: str
+    reason: str
+    used_at: int | None

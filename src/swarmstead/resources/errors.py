@@ -1,0 +1,42 @@
+"""What is wrong with a manifest, and where."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from swarmstead.kernel.errors import BadInput, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestError:
+    """One fault, at a line and column (from 1) of a file, in a field such as `spec.limits.turns`."""
+
+    file: str
+    line: int
+    column: int
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}:{self.column}"
+        return f"{where}: {self.field}: {self.message}" if self.field else f"{where}: {self.message}"
+
+
+class ManifestRefused(BadInput):
+    """Nothing was applied: every fault found is in `errors`."""
+
+    code = "manifest_refused"
+
+    def __init__(self, errors: Sequence[ManifestError]) -> None:
+        self.errors: tuple[ManifestError, ...] = tuple(errors)
+        super().__init__(
+            "; ".join(str(error) for error in self.errors[:5]) + ("; …" if len(self.errors) > 5 else ""),
+            field=next((error.field for error in self.errors), ""),
+            way_out="Mend the fields named and apply again; nothing was changed. `stead schema KIND` shows what a kind may hold.",
+            extra={"errors": [asdict(error) for error in self.errors]},
+        )
+
+
+class ResourceUnknown(NotFound):
+    """There is no resource of that kind and name, or no such version."""
+
+    code = "resource_unknown"

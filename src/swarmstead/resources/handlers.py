@@ -1,0 +1,64 @@
+"""`apply`: documents become versions, all of them or none."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from swarmstead.audit.contract import Entry, record
+from swarmstead.kernel.clock import Clock
+from swarmstead.kernel.scope import Scope
+from swarmstead.people.contract import require
+from swarmstead.resources.contract import Applied, Document, resources_topic
+from swarmstead.resources.tables import resource_versions, resources
+from swarmstead.storage.database import Tx
+from swarmstead.storage.signals import wake
+from swarmstead.storage.sql import fields
+
+
+def apply(tx: Tx, scope: Scope, clock: Clock, documents: Sequence[Document]) -> list[Applied]:
+    """Make each document the current version of its resource. The same content again changes nothing.
+
+    Invariants: a version is never altered or removed; applying an old content makes that very version current again.
+    Fails: NotPermitted.
+    """
+    require(scope, "resource.apply")
+    return [_apply(tx, scope, clock.now_ms(), document) for document in documents]
+
+
+def apply_missing(tx: Tx, scope: Scope, clock: Clock, documents: Sequence[Document]) -> list[Applied]:
+    """Apply only what was never declared under its kind and name. For what the product ships. Fails: NotPermitted."""
+    known = {
+        (row.kind, row.name) for row in tx.conn.execute(sa.select(resources).where(resources.c.tenant == scope.tenant))
+    }
+    return apply(tx, scope, clock, [one for one in documents if (one.kind, one.metadata.name) not in known])
+
+
+def _apply(tx: Tx, scope: Scope, now: int, document: Document) -> Applied:
+    meta = document.metadata
+    key = {"tenant": scope.tenant, "kind": document.kind, "name": meta.name}
+    is_mine = sa.and_(*(resources.c[column] == value for column, value in key.items()))
+    current = tx.conn.execute(sa.select(resources).where(is_mine).with_for_update()).first()
+    facts = {"digest": document.digest, "labels": dict(meta.labels), "owner": meta.owner}
+    if current is not None and facts == {name: fields(current)[name] for name in facts}:
+        return Applied(document.kind, meta.name, document.digest, "unchanged")
+    versions = current.versions if current else 0
+    is_version = sa.and_(*(resource_versions.c[column] == value for column, value in key.items()))
+    stored = tx.conn.execute(
+        sa.select(resource_versions.c.version).where(is_version, resource_versions.c.digest == document.digest)
+    ).scalar()
+    if stored is None:
+        versions += 1
+        values = {"digest": document.digest, "version": versions, "content": dict(document.content), "created_at": now}
+        tx.conn.execute(resource_versions.insert().values(**key, **values, created_by=scope.actor.id))
+    if current is None:
+        tx.conn.execute(resources.insert().values(**key, **facts, versions=versions, updated_at=now))
+    else:
+        tx.conn.execute(resources.update().where(is_mine).values(**facts, versions=versions, updated_at=now))
+    action = "updated" if current else "created"
+    before = current.digest if current else ""
+    target = f"{document.kind}/{meta.name}"
+    wake(tx, resources_topic(scope.tenant))
+    record(
+        tx, Entry(scope, "resource.apply", target, data={"digest": document.digest, "before": before, "action": action})
+    )
+    return Applied(document.kind, meta.name, document.digest, action)

@@ -1,0 +1,108 @@
+"""Reads of the resources room: the current version, any version, all of them, and the difference of two."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from swarmstead.kernel.scope import Scope
+from swarmstead.resources.contract import Document, Kind, Metadata, Resource
+from swarmstead.resources.errors import ResourceUnknown
+from swarmstead.resources.manifests import adapter_of, dump
+from swarmstead.resources.tables import resource_versions, resources
+
+_JOINED = sa.select(
+    resource_versions, resources.c.labels, resources.c.owner, resources.c.digest.label("current"), resources.c.versions
+).join(
+    resources,
+    (resources.c.tenant == resource_versions.c.tenant)
+    & (resources.c.kind == resource_versions.c.kind)
+    & (resources.c.name == resource_versions.c.name),
+)
+
+
+class Registry:
+    """Reads declared resources as instances of their kinds' dataclasses."""
+
+    def __init__(self, kinds: Mapping[str, Kind]) -> None:
+        self.kinds = kinds
+
+    def get(self, conn: sa.Connection, scope: Scope, kind: str, name: str, digest: str = "") -> Resource:
+        """The current version, or the one named by `digest`. Fails: ResourceUnknown."""
+        found = self.find(conn, scope, kind, name, digest)
+        if found is None:
+            version = f" with version {digest}" if digest else ""
+            raise ResourceUnknown(
+                f"There is no {kind} called {name!r}{version}.", way_out=f"List them with `stead get {kind.lower()}`."
+            )
+        return found
+
+    def find(self, conn: sa.Connection, scope: Scope, kind: str, name: str, digest: str = "") -> Resource | None:
+        """As `get`, but None when there is none."""
+        wanted = resource_versions.c.digest == (digest or resources.c.digest)
+        row = conn.execute(self._of(scope, kind).where(resource_versions.c.name == name, wanted)).first()
+        return None if row is None else self._resource(row)
+
+    def all(
+        self, conn: sa.Connection, scope: Scope, kind: str, *, after: str = "", limit: int = 1000
+    ) -> list[Resource]:
+        """Current versions of a kind, by name."""
+        query = self._of(scope, kind).where(
+            resource_versions.c.digest == resources.c.digest, resource_versions.c.name > after
+        )
+        return [self._resource(row) for row in conn.execute(query.order_by(resource_versions.c.name).limit(limit))]
+
+    def versions(self, conn: sa.Connection, scope: Scope, kind: str, name: str) -> list[Resource]:
+        """Every version of one resource, newest first. Fails: ResourceUnknown."""
+        query = self._of(scope, kind).where(resource_versions.c.name == name)
+        found = [self._resource(row) for row in conn.execute(query.order_by(resource_versions.c.version.desc()))]
+        if not found:
+            self.get(conn, scope, kind, name)
+        return found
+
+    def count_versions(self, conn: sa.Connection, scope: Scope, kind: str) -> dict[str, int]:
+        """How many versions each resource of a kind has."""
+        query = sa.select(resources.c.name, resources.c.versions)
+        rows = conn.execute(query.where(resources.c.tenant == scope.tenant, resources.c.kind == kind))
+        return {row.name: row.versions for row in rows}
+
+    def _of(self, scope: Scope, kind: str) -> sa.Select[Any]:
+        if kind not in self.kinds:
+            raise ResourceUnknown(
+                f"There is no kind {kind!r}.", way_out=f"Known kinds: {', '.join(sorted(self.kinds))}."
+            )
+        return _JOINED.where(resource_versions.c.tenant == scope.tenant, resource_versions.c.kind == kind)
+
+    def _resource(self, row: sa.Row[Any]) -> Resource:
+        spec = adapter_of(self.kinds[row.kind].spec).validate_python(row.content)
+        return Resource(
+            row.kind,
+            row.name,
+            row.digest,
+            row.version,
+            spec,
+            row.content,
+            row.labels,
+            row.owner,
+            row.created_at,
+            row.created_by,
+        )
+
+
+def manifest(resource: Resource) -> str:
+    """The resource as the YAML that would declare it."""
+    meta = Metadata(resource.name, resource.labels, resource.owner)
+    return dump(Document(resource.kind, meta, resource.spec, resource.content, resource.digest))
+
+
+def diff(one: Resource, other: Resource) -> list[tuple[str, str]]:
+    """The two manifests line by line: (' ' | '-' | '+', text)."""
+    left, right = manifest(one).splitlines(), manifest(other).splitlines()
+    lines: list[tuple[str, str]] = []
+    for op, a, b, c, d in difflib.SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
+        if op == "equal":
+            lines += [(" ", text) for text in left[a:b]]
+        else:
+            lines += [("-", text) for text in left[a:b]] + [("+", text) for text in right[c:d]]
+    return lines

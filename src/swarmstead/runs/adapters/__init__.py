@@ -1,0 +1,1 @@
+"""Adapters of the runs room: the durable engine, and the folders a run may name."""

@@ -1,0 +1,61 @@
+"""Why a run cannot be previewed, launched or commanded, and how one ends badly."""
+
+from swarmstead.kernel.errors import BadInput, Conflict, NotFound, SteadError, TooMuch
+
+
+class RunUnknown(NotFound):
+    """There is no such run in the caller's tenant."""
+
+    code = "run_unknown"
+
+
+class InputRefused(BadInput):
+    """An input of the swarm is missing, of the wrong type, or not allowed."""
+
+    code = "input_refused"
+
+
+class PlanChanged(Conflict):
+    """What would run now is not what was previewed; `plan` is what would run now."""
+
+    code = "plan_changed"
+    plan: object = None
+
+
+class PlanIncomplete(BadInput):
+    """Something that the run needs is not there."""
+
+    code = "plan_incomplete"
+
+
+class CommandRefused(Conflict):
+    """The run is in no state for this command, or has moved on since the caller looked."""
+
+    code = "command_refused"
+
+
+class DeadlinePassed(TooMuch):
+    """The run has worked for as long as it may."""
+
+    code = "deadline_passed"
+
+
+class TurnsUsedUp(TooMuch):
+    """The agent asked its model as often as it may and did not come to an end."""
+
+    code = "turns_used_up"
+
+
+class TooManyAgents(TooMuch):
+    """The run has started as many agents as it may."""
+
+    code = "too_many_agents"
+
+
+class RunCancelled(Exception):
+    """Raised inside an agent's loop at the point where it notices that a person has cancelled the run."""
+
+
+def as_data(error: SteadError) -> dict[str, str]:
+    """An error as a run stores and shows it."""
+    return {"code": error.code, "message": error.message, "way_out": error.way_out}

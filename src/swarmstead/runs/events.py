@@ -1,0 +1,101 @@
+"""Events: appended in the transaction that changes the state they tell of, numbered in commit order, then streamed."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from swarmstead.kernel.clock import Clock
+from swarmstead.kernel.scope import Scope
+from swarmstead.runs.contract import Event, StoredEvent, events_topic
+from swarmstead.runs.tables import event_heads, events
+from swarmstead.storage.database import Tx
+from swarmstead.storage.signals import wake
+from swarmstead.storage.sql import fields, insert_or_ignore
+from swarmstead.telemetry.contract import redact
+
+FLUSHER = "events"
+SCHEMA = 1
+_ADVANCE = (
+    event_heads.update()
+    .where(event_heads.c.tenant == sa.bindparam("t"))
+    .values(seq=event_heads.c.seq + sa.bindparam("n"))
+    .returning(event_heads.c.seq)
+)
+_APPEND = events.insert()
+
+
+def emit(
+    tx: Tx,
+    kind: str,
+    scope: Scope,
+    *,
+    run: str = "",
+    step: str = "",
+    trace_id: str = "",
+    data: Mapping[str, Any] | None = None,
+) -> None:
+    """Append an event in this transaction. `data` is redacted before it is stored."""
+    tx.stage(FLUSHER, Event(scope.tenant, kind, scope.actor.id, run, step, trace_id, data or {}))
+
+
+def make_flusher(clock: Clock) -> Callable[[Tx, list[Any]], None]:
+    """The flusher that numbers and writes staged events.
+
+    Invariants: the head row is locked until the commit, so a reader that has seen `seq` n has seen everything up to n.
+    Cost: one update and one bulk insert per tenant and transaction.
+    """
+
+    def flush(tx: Tx, staged: list[Event]) -> None:
+        by_tenant: dict[str, list[Event]] = {}
+        for event in staged:
+            by_tenant.setdefault(event.tenant, []).append(event)
+        now = clock.now_ms()
+        for tenant in sorted(by_tenant):
+            _append(tx.conn, tenant, by_tenant[tenant], now)
+            wake(tx, events_topic(tenant))
+
+    return flush
+
+
+def _append(conn: sa.Connection, tenant: str, staged: list[Event], now: int) -> None:
+    last = conn.execute(_ADVANCE, {"t": tenant, "n": len(staged)}).scalar()
+    if last is None:
+        insert_or_ignore(conn, event_heads, {"tenant": tenant, "seq": 0})
+        last = conn.execute(_ADVANCE, {"t": tenant, "n": len(staged)}).scalar_one()
+    first = last - len(staged) + 1
+    rows = [
+        {
+            "tenant": tenant,
+            "seq": first + offset,
+            "at": now,
+            "run": event.run,
+            "step": event.step,
+            "kind": event.kind,
+            "actor": event.actor,
+            "trace_id": event.trace_id,
+            "data": redact(event.data),
+            "schema": SCHEMA,
+        }
+        for offset, event in enumerate(staged)
+    ]
+    conn.execute(_APPEND, rows)
+
+
+def after(conn: sa.Connection, scope: Scope, seq: int, *, run: str = "", limit: int = 500) -> list[StoredEvent]:
+    """Events with a higher number than `seq`, oldest first."""
+    query = sa.select(events).where(events.c.tenant == scope.tenant, events.c.seq > seq)
+    if run:
+        query = query.where(events.c.run == run)
+    return [StoredEvent(**fields(row)) for row in conn.execute(query.order_by(events.c.seq).limit(limit))]
+
+
+def head(conn: sa.Connection, scope: Scope) -> int:
+    """The number of the tenant's newest event, 0 when there is none."""
+    query = sa.select(event_heads.c.seq).where(event_heads.c.tenant == scope.tenant)
+    return conn.execute(query).scalar() or 0
+
+
+def last_of_run(conn: sa.Connection, run: str) -> int:
+    """The number of a run's newest event, 0 when there is none."""
+    return conn.execute(sa.select(sa.func.max(events.c.seq)).where(events.c.run == run)).scalar() or 0

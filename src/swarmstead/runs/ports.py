@@ -1,0 +1,116 @@
+"""What runs need from outside. Lower rooms give these as modules or objects; `wiring` hands them in."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import sqlalchemy as sa
+
+from swarmstead.budgets.contract import Account, Balance
+from swarmstead.gateway.contract import Caller, CallOutcome, CallRequest, PlanNeeded, Tool
+from swarmstead.kernel.clock import Clock
+from swarmstead.kernel.scope import Scope
+from swarmstead.models.contract import ModelReply, ModelRequest, ModelSpec
+from swarmstead.permits.contract import Approval, Ask
+from swarmstead.resources.contract import Resource
+from swarmstead.storage.database import Tx
+
+
+class Declared(Protocol):
+    """Declared resources. Given by `resources.queries.Registry`."""
+
+    def get(self, conn: sa.Connection, scope: Scope, kind: str, name: str, digest: str = "") -> Resource: ...
+    def find(self, conn: sa.Connection, scope: Scope, kind: str, name: str, digest: str = "") -> Resource | None: ...
+
+
+class BoundTools(Protocol):
+    """The bound tools of one server, or why it cannot be asked."""
+
+    @property
+    def server(self) -> str: ...
+    @property
+    def tools(self) -> tuple[Tool, ...]: ...
+    @property
+    def problem(self) -> str: ...
+
+
+class Tools(Protocol):
+    """The gateway."""
+
+    async def call(self, request: CallRequest) -> CallOutcome | PlanNeeded: ...
+    async def tools(self, caller: Caller, root: str = "") -> Sequence[BoundTools]: ...
+
+
+class Thinker(Protocol):
+    """Models, and what asking them costs. Amounts in micro-dollars."""
+
+    async def request(self, spec: ModelSpec, request: ModelRequest) -> ModelReply:
+        """Fails: models.errors. Cancelling the task cuts the connection."""
+        ...
+
+    def estimate(self, spec: ModelSpec, request: ModelRequest) -> int:
+        """The most that this request can cost. Fails: PriceUnknown."""
+        ...
+
+    def cost(self, spec: ModelSpec, reply: ModelReply) -> int:
+        """What a reply did cost."""
+        ...
+
+    def missing(self, spec: ModelSpec) -> tuple[str, str] | None:
+        """What the model lacks before it can be asked (a key, a price), and the way out; None when it is ready."""
+        ...
+
+
+class Ledger(Protocol):
+    """Budgets. Given by `budgets.handlers`."""
+
+    def reserve(
+        self, tx: Tx, tenant: str, clock: Clock, lease: str, accounts: Sequence[Account], amount: int, life_ms: int
+    ) -> None:
+        """Fails: BudgetReached."""
+        ...
+
+    def settle(self, tx: Tx, lease: str, actual: int) -> bool: ...
+
+
+class Inbox(Protocol):
+    """Approvals, written. Given by `permits.handlers`."""
+
+    def ask(self, tx: Tx, scope: Scope, clock: Clock, question: Ask) -> Approval: ...
+    def expire_of_run(self, tx: Tx, tenant: str, clock: Clock, run: str, why: str) -> list[Approval]: ...
+
+
+class InboxReads(Protocol):
+    """Approvals, read. Given by `permits.queries`."""
+
+    def get(self, conn: sa.Connection, scope: Scope, approval_id: str) -> Approval: ...
+
+
+class BalanceReads(Protocol):
+    """Budgets, read. Given by `budgets.queries`."""
+
+    def balance(self, conn: sa.Connection, scope: Scope, key: str) -> Balance | None: ...
+
+
+class Repositories(Protocol):
+    """Which folders of this machine a run may name. Adapter: `adapters/repositories.py`."""
+
+    def check(self, path: str) -> Path:
+        """The real path of a git work tree's top folder inside what is allowed. Fails: InputRefused."""
+        ...
+
+
+class Engine(Protocol):
+    """Carries agent loops through crashes. Adapter: `adapters/dbos_engine.py`."""
+
+    @property
+    def version(self) -> str:
+        """The version of the loop's shape that this process can carry on."""
+        ...
+
+    async def start(self, agent_run: str) -> None:
+        """Start the loop of an agent run, or leave it to a worker. Starting twice starts once.
+
+        Inside a loop the new one is its child.
+        """
+        ...

@@ -1,0 +1,257 @@
+"""Preview: resolve everything a run would use, pin it, judge it, price it. Changes nothing but the store of plans."""
+
+import asyncio
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import sqlalchemy as sa
+
+from swarmstead.agents.contract import AgentSpec
+from swarmstead.gateway.contract import Caller, Tool
+from swarmstead.kernel.errors import BadInput
+from swarmstead.kernel.money import micros_from_usd
+from swarmstead.kernel.scope import Scope
+from swarmstead.models.contract import Message, ModelRequest, ModelSpec
+from swarmstead.permits.model import rule_for
+from swarmstead.resources.contract import Resource
+from swarmstead.runs import ports
+from swarmstead.runs.contract import InputField, Launch, Missing, Overrides, Plan, PlannedAgent, PlannedTool, SwarmSpec
+from swarmstead.runs.errors import InputRefused
+from swarmstead.runs.plans import with_hash
+from swarmstead.runs.steps.context import Hands
+from swarmstead.runs.tables import agent_runs, runs
+
+_TYPICAL_INPUT_CHARACTERS = 16_000
+_HISTORY = 20
+_ENOUGH_HISTORY = 3
+
+
+class Preview:
+    """Makes plans."""
+
+    def __init__(self, hands: Hands, repositories: ports.Repositories) -> None:
+        self._hands = hands
+        self._repositories = repositories
+
+    async def plan(self, scope: Scope, wish: Launch) -> Plan:
+        """What would run now. Fails: ResourceUnknown (the swarm), InputRefused; what else is missing stands in `missing`."""
+        found = await self._hands.db.read(lambda conn: self._resolve(conn, scope, wish))
+        swarm: SwarmSpec = found.swarm.spec
+        values, root = await asyncio.to_thread(self._inputs, swarm, wish.input)
+        agents = await asyncio.gather(*(self._agent(scope, root, found, name) for name in found.agents))
+        missing = [*found.missing, *(one for _, lacking in agents for one in lacking)]
+        planned = tuple(agent for agent, _ in agents)
+        low, high = self._cost(found, planned, budget := _budget(swarm, wish.overrides))
+        return with_hash(
+            Plan(
+                hash="",
+                swarm=wish.swarm,
+                swarm_digest=found.swarm.digest,
+                pattern=swarm.pattern,
+                environment=wish.environment,
+                input=values,
+                overrides={name: value for name, value in asdict(wish.overrides).items() if value},
+                task=task_text(swarm.task, values),
+                root=root,
+                agents=planned,
+                budget_micros=budget,
+                wall_clock_s=swarm.limits.wall_clock_s,
+                max_agents=swarm.limits.max_agents,
+                cost_low_micros=low,
+                cost_high_micros=high,
+                time_low_s=found.times[0] if found.times else 1,
+                time_high_s=found.times[1] if found.times else swarm.limits.wall_clock_s,
+                missing=tuple(missing),
+                created_at=self._hands.clock.now_ms(),
+            )
+        )
+
+    def _resolve(self, conn: sa.Connection, scope: Scope, wish: Launch) -> "_Found":
+        declared = self._hands.declared
+        swarm = declared.get(conn, scope, "Swarm", wish.swarm)
+        spec: SwarmSpec = swarm.spec
+        found = _Found(swarm)
+        for name in dict.fromkeys((spec.coordinator, *spec.members)):
+            agent = declared.find(conn, scope, "Agent", name)
+            if agent is None:
+                found.missing.append(
+                    Missing(f"the agent {name!r}", f"Declare it: `stead apply -f` with kind: Agent, name: {name}.")
+                )
+                continue
+            model_name = wish.overrides.models.get(name) or agent.spec.model
+            model = declared.find(conn, scope, "Model", model_name)
+            if model is None:
+                found.missing.append(
+                    Missing(f"the model {model_name!r} of {name}", f"Add it: `stead model add {model_name} …`.")
+                )
+                continue
+            found.agents[name] = (agent, model)
+            if (lack := self._hands.thinker.missing(model.spec)) is not None:
+                found.missing.append(Missing(f"{lack[0]} (model {model_name!r} of {name})", lack[1]))
+        for name in wish.overrides.models:
+            if name not in (spec.coordinator, *spec.members):
+                raise InputRefused(f"This swarm has no agent {name!r}.", field=f"overrides.models.{name}")
+        found.times, found.costs = _history(conn, scope, wish.swarm)
+        return found
+
+    async def _agent(self, scope: Scope, root: str, found: "_Found", name: str) -> tuple[PlannedAgent, list[Missing]]:
+        agent, model = found.agents[name]
+        spec: AgentSpec = agent.spec
+        model_spec: ModelSpec = model.spec
+        tools: list[PlannedTool] = []
+        missing: list[Missing] = []
+        for bound in await self._hands.tools.tools(Caller(scope, agent=name), root):
+            tools += [_planned_tool(tool) for tool in bound.tools]
+            if bound.problem:
+                missing.append(
+                    Missing(f"the tool server {bound.server!r} for {name}: {bound.problem}", "Mend or unbind it.")
+                )
+        role = "coordinator" if name == found.swarm.spec.coordinator else "member"
+        planned = PlannedAgent(
+            name=name,
+            digest=agent.digest,
+            role=role,
+            description=spec.description,
+            instructions=spec.instructions,
+            max_turns=spec.max_turns,
+            model=model.name,
+            model_digest=model.digest,
+            model_kind=model_spec.kind,
+            tools=tuple(tools),
+        )
+        return planned, missing
+
+    def _inputs(self, swarm: SwarmSpec, given: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+        """Checked inputs, and the repository among them ('' when the swarm takes none)."""
+        for name in given:
+            if name not in swarm.inputs:
+                known = ", ".join(sorted(swarm.inputs)) or "none"
+                raise InputRefused(f"This swarm has no input {name!r}; it has {known}.", field=f"input.{name}")
+        values: dict[str, Any] = {}
+        root = ""
+        for name, wanted in swarm.inputs.items():
+            value = given.get(name, wanted.default)
+            if value is None:
+                if wanted.required:
+                    raise InputRefused(
+                        f"The input {name!r} is missing.", field=f"input.{name}", way_out=wanted.description
+                    )
+                continue
+            _check_type(name, wanted, value)
+            if wanted.type == "repository":
+                try:
+                    value = root = str(self._repositories.check(value))
+                except BadInput as error:
+                    raise InputRefused(error.message, field=f"input.{name}", way_out=error.way_out) from error
+            values[name] = value
+        return values, root
+
+    def _cost(self, found: "_Found", agents: Sequence[PlannedAgent], budget: int) -> tuple[int, int]:
+        """A range in micro-dollars: what earlier runs cost when there are enough; else one turn each to the cap."""
+        if found.costs:
+            return min(found.costs[0], budget), min(found.costs[1], budget)
+        low = high = 0
+        for agent in agents:
+            model: ModelSpec = found.agents[agent.name][1].spec
+            request = ModelRequest(
+                agent.name, (Message("user", "x" * _TYPICAL_INPUT_CHARACTERS),), (), model.max_output_tokens
+            )
+            if self._hands.thinker.missing(model) is None:
+                turn = self._hands.thinker.estimate(model, request)
+                low, high = low + turn, high + turn * agent.max_turns
+        return min(low, budget), min(high, budget)
+
+
+class _Found:
+    def __init__(self, swarm: Resource) -> None:
+        self.swarm = swarm
+        self.agents: dict[str, tuple[Resource, Resource]] = {}
+        self.missing: list[Missing] = []
+        self.times: tuple[int, int] | None = None
+        self.costs: tuple[int, int] | None = None
+
+
+def _planned_tool(tool: Tool) -> PlannedTool:
+    rule = rule_for(tool.risk)
+    return PlannedTool(
+        server=tool.server,
+        name=tool.name,
+        description=tool.description,
+        input_schema=tool.input_schema,
+        risk=tool.risk,
+        idempotent=tool.idempotent,
+        schema_hash=tool.schema_hash,
+        verdict=rule.verdict,
+        rule=rule.text,
+    )
+
+
+def _check_type(name: str, wanted: InputField, value: Any) -> None:
+    types: dict[str, type | tuple[type, ...]] = {
+        "text": str,
+        "repository": str,
+        "number": (int, float),
+        "boolean": bool,
+    }
+    right = isinstance(value, types[wanted.type]) and (wanted.type == "boolean" or not isinstance(value, bool))
+    if not right:
+        raise InputRefused(
+            f"The input {name!r} must be a {wanted.type}, not {type(value).__name__}.", field=f"input.{name}"
+        )
+
+
+def _budget(swarm: SwarmSpec, overrides: Overrides) -> int:
+    text = overrides.budget_usd or swarm.limits.budget_usd
+    try:
+        return micros_from_usd(text)
+    except ValueError as error:
+        raise InputRefused(
+            str(error), field="overrides.budget_usd", way_out='Write dollars as a decimal, e.g. "0.25".'
+        ) from error
+
+
+def task_text(template: str, values: Mapping[str, Any]) -> str:
+    """The task with `{name}` replaced by inputs, one pass, so that an input cannot name another one."""
+    parts = template.split("{")
+    out = [parts[0]]
+    for part in parts[1:]:
+        name, brace, rest = part.partition("}")
+        out.append(f"{values[name]}{rest}" if brace and name in values else "{" + part)
+    return "".join(out)
+
+
+def check_swarm(spec: SwarmSpec) -> None:
+    """What the types of a Swarm cannot say. Fails: BadInput with the field."""
+    try:
+        micros_from_usd(spec.limits.budget_usd)
+    except ValueError as error:
+        raise BadInput(str(error), field="limits.budget_usd") from error
+    if spec.coordinator in spec.members:
+        raise BadInput("the coordinator cannot be one of its own members", field="members")
+    repositories = [name for name, wanted in spec.inputs.items() if wanted.type == "repository"]
+    if len(repositories) > 1:
+        raise BadInput("a swarm takes at most one repository", field=f"inputs.{repositories[1]}")
+
+
+def _history(conn: sa.Connection, scope: Scope, swarm: str) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
+    """(seconds low, high), (micro-dollars low, high) of the last runs that succeeded, when there are at least three."""
+    spent = sa.select(sa.func.sum(agent_runs.c.spent_micros)).where(agent_runs.c.run == runs.c.id).scalar_subquery()
+    query = (
+        sa.select(runs.c.started_at, runs.c.finished_at, spent.label("spent"))
+        .where(runs.c.tenant == scope.tenant, runs.c.swarm == swarm, runs.c.status == "succeeded")
+        .order_by(runs.c.id.desc())
+        .limit(_HISTORY)
+    )
+    rows = conn.execute(query).all()
+    if len(rows) < _ENOUGH_HISTORY:
+        return None, None
+    times = [max(1, round((row.finished_at - row.started_at) / 1000)) for row in rows]
+    costs = [int(row.spent or 0) for row in rows]
+    return (min(times), _high(times)), (min(costs), _high(costs))
+
+
+def _high(values: Sequence[int]) -> int:
+    """The 95th percentile, rounded up to a value that was seen."""
+    return sorted(values)[-1] if len(values) < _HISTORY else round(statistics.quantiles(values, n=20)[-1])

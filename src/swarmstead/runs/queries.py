@@ -1,0 +1,154 @@
+"""Reads of the runs room, straight from the rows to what doors show."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from swarmstead.kernel.scope import Scope
+from swarmstead.runs import records
+from swarmstead.runs.contract import Plan
+from swarmstead.runs.errors import RunUnknown
+from swarmstead.runs.events import last_of_run
+from swarmstead.runs.plans import load_plan
+from swarmstead.runs.tables import agent_runs, runs, steps
+from swarmstead.storage.sql import fields
+
+_TOTALS = (
+    sa.select(
+        agent_runs.c.run,
+        sa.func.sum(agent_runs.c.spent_micros).label("spent_micros"),
+        sa.func.sum(agent_runs.c.input_tokens).label("input_tokens"),
+        sa.func.sum(agent_runs.c.output_tokens).label("output_tokens"),
+    )
+    .group_by(agent_runs.c.run)
+    .subquery()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run with its totals. `row` has the columns of the table `runs`."""
+
+    row: Mapping[str, Any]
+    spent_micros: int
+    input_tokens: int
+    output_tokens: int
+    seq: int
+
+
+def get(conn: sa.Connection, scope: Scope, run: str) -> RunRow:
+    """One run. Fails: RunUnknown, also for another tenant's."""
+    found = conn.execute(_joined(scope).where(runs.c.id == run)).first()
+    if found is None:
+        raise RunUnknown(f"There is no run {run}.", way_out="List them with `stead run list`.")
+    return _run(conn, found)
+
+
+def find(
+    conn: sa.Connection,
+    scope: Scope,
+    *,
+    statuses: Sequence[str] = (),
+    swarm: str = "",
+    environment: str = "",
+    before: str = "",
+    limit: int = 50,
+) -> list[RunRow]:
+    """Newest first; `before` is the id of the last one seen."""
+    query = _joined(scope)
+    if statuses:
+        query = query.where(runs.c.status.in_(statuses))
+    if swarm:
+        query = query.where(runs.c.swarm == swarm)
+    if environment:
+        query = query.where(runs.c.environment == environment)
+    if before:
+        query = query.where(runs.c.id < before)
+    return [_run(conn, row) for row in conn.execute(query.order_by(runs.c.id.desc()).limit(limit)).all()]
+
+
+def counts(conn: sa.Connection, scope: Scope, since: int) -> dict[str, int]:
+    """How many runs are in each open state now, and how many ended since a time (milliseconds)."""
+    query = (
+        sa.select(runs.c.status, sa.func.count())
+        .where(runs.c.tenant == scope.tenant, sa.or_(runs.c.finished_at.is_(None), runs.c.finished_at >= since))
+        .group_by(runs.c.status)
+    )
+    return {row[0]: row[1] for row in conn.execute(query)}
+
+
+def plan_of(conn: sa.Connection, scope: Scope, run: RunRow) -> Plan:
+    """What the run runs."""
+    return load_plan(conn, scope.tenant, run.row["plan_hash"])
+
+
+def agents_of(conn: sa.Connection, scope: Scope, run: str) -> list[Mapping[str, Any]]:
+    """The run's agent runs, parents before children."""
+    query = sa.select(agent_runs).where(agent_runs.c.tenant == scope.tenant, agent_runs.c.run == run)
+    return [
+        fields(row)
+        for row in conn.execute(query.order_by(agent_runs.c.depth, agent_runs.c.created_at, agent_runs.c.id))
+    ]
+
+
+def steps_of(
+    conn: sa.Connection, scope: Scope, run: str, *, after: tuple[int, str] | None = None, limit: int = 500
+) -> list[Mapping[str, Any]]:
+    """The run's steps in the order they were opened; `after` is (started_at, key) of the last one seen."""
+    columns = [column for column in steps.c if column.name not in ("input", "output")]
+    query = sa.select(*columns).where(steps.c.tenant == scope.tenant, steps.c.run == run)
+    if after is not None:
+        query = query.where(
+            sa.tuple_(steps.c.started_at, steps.c.key) > sa.tuple_(sa.literal(after[0]), sa.literal(after[1]))
+        )
+    return [fields(row) for row in conn.execute(query.order_by(steps.c.started_at, steps.c.key).limit(limit))]
+
+
+def step(conn: sa.Connection, scope: Scope, run: str, key: str) -> Mapping[str, Any]:
+    """One step with its input and output. Fails: RunUnknown."""
+    query = sa.select(steps).where(steps.c.tenant == scope.tenant, steps.c.run == run, steps.c.key == key)
+    row = conn.execute(query).first()
+    if row is None:
+        raise RunUnknown(f"The run {run} has no step {key}.", way_out="List its steps with `stead run show RUN`.")
+    whole = fields(row)
+    return whole | {name: records.loaded(conn, scope.tenant, whole[name]) for name in ("input", "output")}
+
+
+def unstarted(conn: sa.Connection, older_than: int) -> list[str]:
+    """Agent runs of every tenant that were stored and never begun: a crash between the two."""
+    query = (
+        sa.select(agent_runs.c.id)
+        .join(runs, runs.c.id == agent_runs.c.run)
+        .where(agent_runs.c.status == "queued", agent_runs.c.created_at < older_than, runs.c.finished_at.is_(None))
+    )
+    return list(conn.execute(query.limit(500)).scalars())
+
+
+def unfinished(conn: sa.Connection, limit: int = 500) -> list[str]:
+    """Agent runs of every tenant that have begun and not ended."""
+    query = sa.select(agent_runs.c.id).where(agent_runs.c.status.in_(("running", "waiting", "paused")))
+    return list(conn.execute(query.limit(limit)).scalars())
+
+
+def _joined(scope: Scope) -> sa.Select[Any]:
+    query = sa.select(runs, _TOTALS.c.spent_micros, _TOTALS.c.input_tokens, _TOTALS.c.output_tokens)
+    return query.outerjoin(_TOTALS, _TOTALS.c.run == runs.c.id).where(runs.c.tenant == scope.tenant)
+
+
+def _run(conn: sa.Connection, row: sa.Row[Any]) -> RunRow:
+    facts = fields(row)
+    return RunRow(
+        {column.name: facts[column.name] for column in runs.c},
+        int(facts["spent_micros"] or 0),
+        int(facts["input_tokens"] or 0),
+        int(facts["output_tokens"] or 0),
+        last_of_run(conn, facts["id"]),
+    )
+
+
+def count_all(conn: sa.Connection) -> dict[str, int]:
+    """How many runs of all tenants are in each open state: for metrics."""
+    query = sa.select(runs.c.status, sa.func.count()).where(runs.c.finished_at.is_(None)).group_by(runs.c.status)
+    return {row[0]: row[1] for row in conn.execute(query)}

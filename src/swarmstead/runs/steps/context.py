@@ -1,0 +1,142 @@
+"""What a loop knows when it starts: facts that never change during the run, its journal, and its hands."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from swarmstead.kernel.clock import Clock
+from swarmstead.kernel.scope import Actor, Scope
+from swarmstead.models.contract import ModelSpec
+from swarmstead.runs import ports, records
+from swarmstead.runs.contract import PlannedAgent
+from swarmstead.runs.control import Controls, RunControl
+from swarmstead.runs.plans import load_plan
+from swarmstead.runs.tables import agent_runs, runs, steps
+from swarmstead.storage.database import Database
+from swarmstead.storage.signals import Signals
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """Everything a loop acts through. One for the process, made by `wiring`."""
+
+    db: Database
+    clock: Clock
+    signals: Signals
+    controls: Controls
+    thinker: ports.Thinker
+    tools: ports.Tools
+    ledger: ports.Ledger
+    inbox: ports.Inbox
+    inbox_reads: ports.InboxReads
+    declared: ports.Declared
+    user_day_cap: int
+    tenant_day_cap: int
+    plan_life_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A step as the journal has it. `output` None: it is not done."""
+
+    status: str
+    output: Any
+    attempts: int
+    attempted_at: int | None
+    approval: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentContext:
+    """One agent run: who it is, what it was asked, what it may use, and what it has done so far."""
+
+    hands: Hands
+    engine: ports.Engine
+    control: RunControl
+    scope: Scope
+    run: str
+    agent_run: str
+    parent: str | None
+    depth: int
+    task: str
+    root: str
+    swarm: str
+    environment: str
+    launched_by: str
+    budget_micros: int
+    trace_id: str
+    max_agents: int
+    planned: PlannedAgent
+    model: ModelSpec
+    members: tuple[PlannedAgent, ...]
+    journal: Mapping[str, Recorded] = field(repr=False)
+
+    @property
+    def is_coordinator(self) -> bool:
+        """Whether this agent may delegate."""
+        return self.planned.role == "coordinator" and self.depth == 0
+
+    def key(self, turn: int, part: str) -> str:
+        """The key of a step: unique for ever, the same on every replay."""
+        return f"{self.agent_run}/{turn}/{part}"
+
+    async def safe_point(self) -> None:
+        """Where pausing and cancelling take hold. Fails: RunCancelled, DeadlinePassed."""
+
+        async def note() -> None:
+            await self.hands.db.write(lambda tx: records.settle_status(tx, self.scope, self.hands.clock, self.run))
+
+        await self.control.safe_point(note, note)
+
+    def step_row(self, key: str, turn: int, kind: str, name: str, **more: Any) -> dict[str, Any]:
+        """A new row of the journal for this agent run."""
+        row = {"key": key, "tenant": self.scope.tenant, "run": self.run, "agent_run": self.agent_run}
+        row |= {"agent": self.planned.name, "turn": turn, "kind": kind, "name": name}
+        return row | {"started_at": self.hands.clock.now_ms()} | more
+
+
+def agent_scope(tenant: str, agent_run: str, agent: str) -> Scope:
+    """An agent acting inside a run. It has no roles: it can never decide, launch or apply."""
+    return Scope(tenant, Actor(f"agent:{agent}@{agent_run}", "agent", agent))
+
+
+def load(conn: sa.Connection, hands: Hands, engine: ports.Engine, control: RunControl, agent_run: str) -> AgentContext:
+    """Read an agent run with its run, plan and journal. Fails: sqlalchemy's NoResultFound when there is none."""
+    mine = conn.execute(sa.select(agent_runs).where(agent_runs.c.id == agent_run)).one()
+    run = conn.execute(sa.select(runs).where(runs.c.id == mine.run)).one()
+    scope = agent_scope(mine.tenant, agent_run, mine.agent)
+    plan = load_plan(conn, mine.tenant, run.plan_hash)
+    planned = plan.agent(mine.agent)
+    if planned is None:
+        raise LookupError(f"the plan of run {run.id} does not hold the agent {mine.agent}")
+    model = hands.declared.get(conn, scope, "Model", planned.model, planned.model_digest).spec
+    journal = {
+        row.key: Recorded(
+            row.status, records.loaded(conn, mine.tenant, row.output), row.attempts, row.attempted_at, row.approval
+        )
+        for row in conn.execute(sa.select(steps).where(steps.c.agent_run == agent_run))
+    }
+    return AgentContext(
+        hands=hands,
+        engine=engine,
+        control=control,
+        scope=scope,
+        run=run.id,
+        agent_run=agent_run,
+        parent=mine.parent,
+        depth=mine.depth,
+        task=mine.task,
+        root=plan.root,
+        swarm=run.swarm,
+        environment=run.environment,
+        launched_by=run.launched_by,
+        budget_micros=run.budget_micros,
+        trace_id=run.trace_id,
+        max_agents=plan.max_agents,
+        planned=planned,
+        model=model,
+        members=tuple(agent for agent in plan.agents if agent.role == "member"),
+        journal=journal,
+    )

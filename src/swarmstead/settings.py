@@ -1,0 +1,114 @@
+"""Every setting of the server, read once at start from `STEAD_…` environment variables; options of `stead up` win.
+
+Each field says its unit, its default and what breaks when it is wrong.
+"""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from swarmstead.kernel.errors import BadInput
+
+PREFIX = "STEAD_"
+
+
+def _default_allowed() -> tuple[Path, ...]:
+    return (Path.cwd(), Path.home(), Path(tempfile.gettempdir()))
+
+
+class Settings(BaseModel):
+    """The settings tree. Immutable; made by `load`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Anything but a loopback address shows the server to the network: put TLS in front of it."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 8700
+    """TCP port; 0 takes a free one and prints it."""
+    data: Path = Path("data")
+    """Folder for the database file, keys and the lock. On another disk than expected, an upgrade starts empty."""
+    database_url: SecretStr = SecretStr("")
+    """`postgresql://…` for many workers; empty keeps everything in one SQLite file under `data`."""
+    bootstrap_key: SecretStr = SecretStr("")
+    """An admin key to make known at start, for automation; at least 16 characters."""
+    allowed_paths: tuple[Path, ...] = Field(default_factory=_default_allowed)
+    """Folders that runs may name repositories in, separated by ':'. Default: where the server was started, the home
+    folder and the folder for temporary files. Too wide, and an operator's run can read any repository of this user."""
+    user_day_usd: str = "5"
+    """US dollars that the runs of one user may spend in a UTC day."""
+    tenant_day_usd: str = "50"
+    """US dollars that a tenant may spend in a UTC day."""
+    call_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
+    """Seconds that one tool call may take before its outcome counts as unknown."""
+    plan_life_s: Annotated[int, Field(ge=10, le=2_592_000)] = 86_400
+    """Seconds that a question waits for a person before it expires."""
+    header_timeout_s: Annotated[int, Field(ge=1, le=600)] = 5
+    """Seconds a client has to send its headers and between keep-alive requests."""
+    max_body_bytes: Annotated[int, Field(ge=1024, le=1_073_741_824)] = 4_194_304
+    """Largest request body; a larger one gets 413."""
+    public_url: str = ""
+    """How browsers reach the server when a proxy stands in front of it; checked against Origin. Empty: host and port."""
+    log_level: str = "info"
+    """debug, info, warning or error."""
+    log_json: bool = False
+    """One JSON object per line instead of text for people."""
+
+    @field_validator("allowed_paths", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(Path(part).expanduser() for part in value.split(":") if part)
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
+        if text and not text.startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
+            raise ValueError("must start with postgresql://; leave it empty for the SQLite file under --data")
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        if value.lower() not in {"debug", "info", "warning", "error"}:
+            raise ValueError("must be debug, info, warning or error")
+        return value.lower()
+
+    @property
+    def url(self) -> str:
+        """The database's URL. Never log it: it may hold a password."""
+        text = self.database_url.get_secret_value()
+        if text:
+            return text.replace("postgres://", "postgresql://", 1) if text.startswith("postgres://") else text
+        return f"sqlite:///{self.data.resolve() / 'stead.db'}"
+
+    @property
+    def single_process(self) -> bool:
+        """Whether one process owns the database: SQLite."""
+        return not self.database_url.get_secret_value()
+
+
+def load(environment: Mapping[str, str] | None = None, **options: Any) -> Settings:
+    """Settings from the environment; `options` that are not None win. Fails: BadInput, naming the variable."""
+    values: dict[str, Any] = {}
+    source = os.environ if environment is None else environment
+    for name in Settings.model_fields:
+        text = source.get(PREFIX + name.upper())
+        if text is not None and text != "":
+            values[name] = text
+    values |= {name: value for name, value in options.items() if value is not None}
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        fault = error.errors(include_input=False, include_url=False)[0]
+        name = str(fault["loc"][0]) if fault["loc"] else ""
+        raise BadInput(
+            f"The setting {name} is not usable: {fault['msg']}.",
+            field=PREFIX + name.upper(),
+            way_out=f"Set {PREFIX}{name.upper()} (or --{name.replace('_', '-')}) to a valid value.",
+        ) from error

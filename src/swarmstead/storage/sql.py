@@ -1,0 +1,18 @@
+"""Statements that SQLite and Postgres both know but SQLAlchemy spells once per dialect."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+
+def insert_or_ignore(conn: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> bool:
+    """Insert one row unless its key is taken; True when it was inserted."""
+    dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
+    return conn.execute(dialect.insert(table).values(dict(values)).on_conflict_do_nothing()).rowcount > 0
+
+
+def fields(row: sa.Row[Any]) -> dict[str, Any]:
+    """A row as column name -> value."""
+    return dict(row._mapping)  # pyright: ignore[reportPrivateUsage] - public in SQLAlchemy's documentation

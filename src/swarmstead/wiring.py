@@ -1,0 +1,252 @@
+"""The composition root: the only module that names concrete adapters and hands each room what it needs.
+
+`open_app` brings a server up to the point where doors can be opened; `App.close` takes it down again. Heavy libraries
+(DBOS, model providers, HTTP clients) are imported where they are needed, not here.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+
+from swarmstead.agents.contract import AgentSpec
+from swarmstead.audit import handlers as audit_handlers
+from swarmstead.audit.adapters.ed25519 import Ed25519Signer
+from swarmstead.audit.contract import FLUSHER as AUDIT
+from swarmstead.budgets import handlers as ledger
+from swarmstead.gateway.adapters.upstreams import Upstreams
+from swarmstead.gateway.contract import BindingSpec, ToolServerSpec
+from swarmstead.gateway.gateway import Gateway, GatewayLimits, check_server
+from swarmstead.gateway.grants import Grants
+from swarmstead.kernel.clock import Clock, SystemClock
+from swarmstead.kernel.money import micros_from_usd
+from swarmstead.kernel.scope import system_scope
+from swarmstead.models.adapters.direct import DirectModel
+from swarmstead.models.adapters.scripted import ScriptedModel
+from swarmstead.models.contract import ModelSpec
+from swarmstead.models.routing import Models
+from swarmstead.models.rules import check_spec
+from swarmstead.people import handlers as people
+from swarmstead.people.contract import NewKey
+from swarmstead.permits import handlers as permits
+from swarmstead.permits import queries as permit_reads
+from swarmstead.resources import handlers as resource_handlers
+from swarmstead.resources.contract import Kind
+from swarmstead.resources.manifests import parse
+from swarmstead.resources.queries import Registry
+from swarmstead.runs import events
+from swarmstead.runs.adapters.leases import RENEW_EVERY_S, Leases
+from swarmstead.runs.adapters.repositories import LocalRepositories
+from swarmstead.runs.contract import SwarmSpec
+from swarmstead.runs.control import Controls
+from swarmstead.runs.errors import InputRefused
+from swarmstead.runs.preview import Preview, check_swarm
+from swarmstead.runs.runner import Runner
+from swarmstead.runs.service import Runs
+from swarmstead.runs.steps.context import Hands
+from swarmstead.settings import Settings
+from swarmstead.storage.database import Database
+from swarmstead.storage.datadir import DataDir
+from swarmstead.storage.engines import make_engine, make_workflow_engine
+from swarmstead.storage.migrate import migrate
+from swarmstead.storage.signals import FLUSHER as SIGNALS
+from swarmstead.storage.signals import Signals
+
+log = logging.getLogger(__name__)
+_SWEEP_EVERY_S = 5.0
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("Agent", AgentSpec, lambda _spec: None),
+        Kind("Binding", BindingSpec, lambda _spec: None),
+        Kind("Model", ModelSpec, check_spec),
+        Kind("Swarm", SwarmSpec, check_swarm),
+        Kind("ToolServer", ToolServerSpec, check_server),
+    )
+}
+
+
+@dataclass
+class App:
+    """A running server without its doors. `first_key` is set on the very first start only."""
+
+    settings: Settings
+    clock: Clock
+    db: Database
+    signals: Signals
+    registry: Registry
+    signer: Ed25519Signer
+    models: Models
+    gateway: Gateway
+    runs: Runs
+    first_key: NewKey | None
+    loop_version: str
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    _closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list[Callable[[], Awaitable[None]]])
+
+    def sample_repository(self) -> str:
+        """The folder that the server was started in, when it is a git repository that runs may read; else ''."""
+        try:
+            return str(LocalRepositories(self.settings.allowed_paths).check(str(Path.cwd())))
+        except InputRefused:
+            return ""
+
+    async def close(self) -> None:
+        """Take everything down in the reverse order in which it came up."""
+        self.closing.set()
+        for closer in reversed(self._closers):
+            try:
+                await closer()
+            except Exception:
+                log.exception("something did not close cleanly")
+
+
+def open_database(settings: Settings, clock: Clock, signals: Signals) -> Database:
+    """The database on this version's schema. Fails: storage.errors."""
+    writer = make_engine(settings.url)
+    migrate(writer)
+    flushers = [
+        (AUDIT, audit_handlers.make_flusher(clock)),
+        (events.FLUSHER, events.make_flusher(clock)),
+        (SIGNALS, signals.flush),
+    ]
+    return Database(writer, make_engine(settings.url, readonly=True), flushers=flushers)
+
+
+async def open_app(settings: Settings) -> App:
+    """Bring a server up: lock, schema, first key, samples, engine, sweeper. Fails: storage.errors, BadInput; nothing is left open."""
+    clock, signals = SystemClock(), Signals()
+    closers: list[Callable[[], Awaitable[None]]] = []
+    try:
+        if settings.single_process:
+            directory = DataDir(settings.data)
+            closers.append(lambda: _sync(directory.close))
+        db = await asyncio.to_thread(open_database, settings, clock, signals)
+        closers.append(lambda: _sync(db.close))  # DBOS takes the loop's threads with it, so not in one of them
+        registry = Registry(KINDS)
+        first_key = await db.write(lambda tx: people.bootstrap(tx, clock, settings.bootstrap_key.get_secret_value()))
+        await _apply_samples(db, clock)
+        models = Models(_providers())
+        closers.append(models.close)
+        grants = Grants(db, registry)
+        signals.watch(grants.forget)
+        limits = GatewayLimits(settings.call_timeout_s, settings.plan_life_s * 1000)
+        gateway = Gateway(db, clock, Upstreams(), grants, permits, limits)
+        closers.append(gateway.aclose)
+        hands = _hands(settings, clock, db, signals, registry, models, gateway)
+        runs = await _open_runs(settings, hands, closers)
+    except BaseException:
+        for closer in reversed(closers):
+            with suppress(Exception):
+                await closer()
+        raise
+    signer = Ed25519Signer.load_or_make(settings.data / "audit.key")
+    return App(
+        settings,
+        clock,
+        db,
+        signals,
+        registry,
+        signer,
+        models,
+        gateway,
+        runs,
+        first_key,
+        runs.loop_version,
+        _closers=closers,
+    )
+
+
+def _providers() -> dict[str, ScriptedModel | DirectModel]:
+    direct = DirectModel()
+    return {"scripted": ScriptedModel(), "openai": direct, "anthropic": direct, "google": direct, "ollama": direct}
+
+
+def _hands(
+    settings: Settings,
+    clock: Clock,
+    db: Database,
+    signals: Signals,
+    registry: Registry,
+    models: Models,
+    gateway: Gateway,
+) -> Hands:
+    return Hands(
+        db=db,
+        clock=clock,
+        signals=signals,
+        controls=Controls(db, clock, signals),
+        thinker=models,
+        tools=gateway,
+        ledger=ledger,
+        inbox=permits,
+        inbox_reads=permit_reads,
+        declared=registry,
+        user_day_cap=micros_from_usd(settings.user_day_usd),
+        tenant_day_cap=micros_from_usd(settings.tenant_day_usd),
+        plan_life_ms=settings.plan_life_s * 1000,
+    )
+
+
+async def _open_runs(settings: Settings, hands: Hands, closers: list[Callable[[], Awaitable[None]]]) -> Runs:
+    from swarmstead.runs.adapters.dbos_engine import LOOP_VERSION, DbosEngine
+
+    leases = Leases(hands.db, hands.clock, LOOP_VERSION)
+    engine = DbosEngine(make_workflow_engine(settings.url), leases, Runner(hands).carry)
+    await leases.renew()
+    await engine.launch()
+    closers.append(engine.close)
+    runs = Runs(hands, Preview(hands, LocalRepositories(settings.allowed_paths)), engine)
+    tasks = [asyncio.create_task(_sweep(hands, runs, engine)), asyncio.create_task(_renew(leases, engine))]
+    if not settings.single_process:
+        from swarmstead.storage.listener import listen
+
+        tasks.append(asyncio.create_task(listen(settings.url, hands.signals)))
+
+    async def stop() -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    closers.append(stop)
+    await runs.mend(all_queued=settings.single_process)
+    return runs
+
+
+async def _sweep(hands: Hands, runs: Runs, engine: object) -> None:
+    """Every few seconds: expire questions, charge abandoned leases, mend what crashes left. A failure is tried again."""
+    del engine
+    while True:
+        await asyncio.sleep(_SWEEP_EVERY_S)
+        try:
+            await hands.db.write(lambda tx: permits.expire(tx, hands.clock))
+            await hands.db.write(lambda tx: ledger.charge_expired(tx, hands.clock))
+            await runs.mend()
+        except Exception:
+            log.exception("the sweeper could not finish; it tries again")
+
+
+async def _renew(leases: Leases, engine: object) -> None:
+    del engine
+    while True:
+        await asyncio.sleep(RENEW_EVERY_S)
+        try:
+            await leases.renew()
+        except Exception:
+            log.exception("the worker's lease could not be renewed; it tries again")
+
+
+async def _apply_samples(db: Database, clock: Clock) -> None:
+    """Declare the sample swarm on the first start; what an operator has changed or removed since is left alone."""
+    text = (files("swarmstead") / "samples" / "repo-review.yaml").read_text()
+    documents = parse(text, KINDS, "samples/repo-review.yaml")
+    scope = system_scope(people.DEFAULT_TENANT)
+    await db.write(lambda tx: resource_handlers.apply_missing(tx, scope, clock, documents))
+
+
+async def _sync(close: Callable[[], None]) -> None:
+    close()

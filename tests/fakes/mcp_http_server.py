@@ -1,0 +1,140 @@
+"""A Streamable HTTP MCP server that misbehaves on demand: the tool's name says what to do with the call."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiohttp import web
+
+SESSION = "Mcp-Session-Id"
+
+
+class FakeHttpServer:
+    """What it was sent is in `seen` (messages) and `headers`; `calls` counts tool calls that ran."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.seen: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.deleted: list[str] = []
+        self.calls = 0
+        self.connections: set[int] = set()
+        self.live: set[str] = set()
+        self.started = 0
+        self.cancelled = asyncio.Event()
+        self.replies: list[dict[str, Any]] = []
+        self.replied = asyncio.Event()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.headers.append({name.lower(): value for name, value in request.headers.items()})
+        self.connections.add(id(request.transport))
+        if request.method == "DELETE":
+            self.deleted.append(request.headers[SESSION])
+            return web.Response(status=204)
+        message = await request.json()
+        self.seen.append(message)
+        method = message.get("method")
+        if method == "initialize":
+            return self._initialize(message)
+        if request.headers.get(SESSION) not in self.live:
+            return web.Response(status=404, text="no such session")
+        if method == "tools/list":
+            return answer(message, {"tools": [{"name": "echo", "inputSchema": {"type": "object"}}]})
+        if method == "tools/call":
+            self.calls += 1
+            return await self._call(request, message)
+        return self._noted(message)
+
+    def _initialize(self, message: dict[str, Any]) -> web.Response:
+        self.started += 1
+        session = f"session-{self.started}"
+        self.live.add(session)
+        body = {"protocolVersion": message["params"]["protocolVersion"], "capabilities": {}, "serverInfo": {}}
+        return answer(message, body, headers={SESSION: session})
+
+    def _noted(self, message: dict[str, Any]) -> web.Response:
+        if message.get("method") == "notifications/cancelled":
+            self.cancelled.set()
+        if "method" not in message:
+            self.replies.append(message)
+            if len(self.replies) == 2:
+                self.replied.set()
+        return web.Response(status=202)
+
+    async def _call(self, request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        arguments = message["params"]["arguments"]
+        match message["params"]["name"]:
+            case "status":
+                headers = {"Location": "http://127.0.0.1:9/"} if 300 <= arguments["status"] < 400 else {}
+                return web.Response(status=arguments["status"], headers=headers)
+            case "refuse":
+                error = {"code": arguments["code"], "message": "bad\r\nnews"}
+                body = {"jsonrpc": "2.0", "id": message["id"], "error": error}
+                return web.json_response(body, status=arguments.get("status", 200))
+            case "drop":
+                assert request.transport is not None
+                request.transport.abort()
+                return web.Response()
+            case "hang":
+                await self.cancelled.wait()
+                return web.Response()
+            case "html":
+                return web.Response(text="<h1>It works</h1>", content_type="text/html")
+            case "garbage":
+                return web.Response(text="{", content_type="application/json")
+            case "huge":
+                return web.Response(body=b"x" * arguments["size"], content_type=arguments["type"])
+            case "stream" | "short" | "break" | "ask_back":
+                return await self._stream(request, message)
+            case _:
+                return answer(message, {"content": [], "structuredContent": message["params"]})
+
+    async def _stream(self, request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        name = message["params"]["name"]
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        await response.write(b"\xef\xbb\xbf: hello\r\nid: 1\r\ndata:\r\n\r\n")
+        note = {"jsonrpc": "2.0", "method": "notifications/message", "params": {"data": "ü"}}
+        await response.write(event(note))
+        if name == "ask_back":
+            for method in ["ping", "sampling/createMessage"]:
+                await response.write(event({"jsonrpc": "2.0", "id": method, "method": method}))
+            await self.replied.wait()
+        if name == "break":
+            assert request.transport is not None
+            request.transport.abort()
+        elif name != "short":
+            body = {"jsonrpc": "2.0", "id": message["id"], "result": {"content": [], "structuredContent": {"ok": True}}}
+            for byte in event(body):  # as a network may split it
+                await response.write(bytes([byte]))
+        return response
+
+
+def answer(message: dict[str, Any], result: dict[str, Any], headers: dict[str, str] | None = None) -> web.Response:
+    return web.json_response({"jsonrpc": "2.0", "id": message["id"], "result": result}, headers=headers)
+
+
+def event(message: dict[str, Any]) -> bytes:
+    """One event whose data goes over two lines, with mixed line ends."""
+    first, _, second = json.dumps(message, ensure_ascii=False).partition(", ")
+    return f"event: message\rdata: {first},\r\ndata: {second}\n\n".encode()
+
+
+@asynccontextmanager
+async def serving() -> AsyncGenerator[FakeHttpServer]:
+    """A running server on a free port of this machine."""
+    fake = FakeHttpServer()
+    app = web.Application(client_max_size=64 * 1024 * 1024)
+    app.router.add_route("*", "/mcp", fake.handle)
+    runner = web.AppRunner(app, shutdown_timeout=1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    (address,) = runner.addresses
+    fake.url = f"http://127.0.0.1:{address[1]}/mcp"
+    try:
+        yield fake
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,170 @@
+"""A stdio MCP server that misbehaves on demand. `python mcp_stdio_server.py [START]`; the tool's name says what to do.
+
+START is how it begins: `ready` (default), `never` answers, `exit` at once, `refuse` the handshake, speak a `future`
+revision, or list tools in `endless` pages, a `loose` list, or an `odd` one.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+seen: list[dict[str, Any]] = []
+
+
+def send(message: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
+    sys.stdout.flush()
+
+
+def receive() -> dict[str, Any]:
+    line = sys.stdin.readline()
+    if not line:
+        sys.exit(0)
+    seen.append(json.loads(line))
+    return seen[-1]
+
+
+def answer(request: dict[str, Any], structured: dict[str, Any]) -> None:
+    content = [{"type": "text", "text": json.dumps(structured)}]
+    send({"id": request["id"], "result": {"content": content, "structuredContent": structured, "isError": False}})
+
+
+def initialize(request: dict[str, Any], start: str) -> None:
+    if start == "never":
+        return
+    if start == "exit":
+        sys.stderr.write(f"the key {os.environ.get('KEY', '')} is wrong\x1b[31m\n")
+        sys.exit(7)
+    if start == "refuse":
+        send({"id": request["id"], "error": {"code": -32602, "message": "not\nyou\x07"}})
+        return
+    version = "2099-01-01" if start == "future" else request["params"]["protocolVersion"]
+    info = {"name": "fake", "version": "0"}
+    send({"id": request["id"], "result": {"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": info}})
+
+
+def list_tools(request: dict[str, Any], start: str) -> None:
+    page = int(request["params"].get("cursor", 0))
+    result: dict[str, Any] = {"tools": [{"name": f"t{page}", "inputSchema": {"type": "object"}}]}
+    if start == "endless" or page < 2:
+        result["nextCursor"] = str(page + 1)
+    if start == "loose":
+        result = {"tools": "many"}
+    if start == "odd":
+        result = {"tools": [{"title": "no name"}]}
+    send({"id": request["id"], "result": result})
+
+
+def ask_back(request: dict[str, Any]) -> None:
+    for method in ["ping", "roots/list", "sampling/createMessage", "elicitation/create"]:
+        send({"id": method, "method": method, "params": {}})
+    send({"method": "notifications/message", "params": {"level": "info", "data": "hello"}})
+    replies: dict[str, Any] = {}
+    while len(replies) < 4:
+        reply = receive()
+        replies[reply["id"]] = reply.get("result", reply.get("error", {}).get("code"))
+    answer(request, replies)
+
+
+def flood() -> None:
+    try:
+        for number in range(10_000_000):
+            sys.stdout.write(f"debug: line {number}\n")
+    except BrokenPipeError:
+        os._exit(1)
+
+
+def huge() -> None:
+    try:
+        for _ in range(100):
+            sys.stdout.write("x" * 1_000_000)
+    except BrokenPipeError:
+        os._exit(1)
+
+
+def stubborn(request: dict[str, Any]) -> None:
+    """Leave only when killed, and have a child that holds our pipes and would leave no sooner."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    code = "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(600)"
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.readline()
+    answer(request, {"pids": [os.getpid(), child.pid]})
+    while True:
+        time.sleep(600)
+
+
+def parent(request: dict[str, Any]) -> None:
+    """Die and leave a child behind that holds our stdout."""
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    send({"method": "notifications/message", "params": {"level": "info", "data": child.pid}})
+    answer(request, {"pids": [child.pid]})
+    os._exit(0)
+
+
+def called(request: dict[str, Any]) -> None:
+    arguments = request["params"]["arguments"]
+    match request["params"]["name"]:
+        case "echo":
+            answer(request, {"params": request["params"], "pid": os.getpid(), "env": dict(os.environ), "argv": sys.argv})
+        case "seen":
+            answer(request, {"messages": seen})
+        case "hang":
+            pass
+        case "die":
+            sys.stderr.write("out of memory\n")
+            sys.stderr.flush()
+            os._exit(3)
+        case "answer_and_die":
+            answer(request, {"last": "word"})
+            os._exit(0)
+        case "close_stdout":
+            os.close(1)
+            time.sleep(600)
+        case "chatty":
+            sys.stdout.write("Welcome to the server!\n\n")
+            answer(request, {"ok": True})
+        case "nonsense":
+            sys.stdout.write('{"jsonrpc": "2.0", "id": 1, "result": {"content": [\n')
+            sys.stdout.flush()
+        case "flood":
+            flood()
+        case "huge":
+            huge()
+        case "deaf":
+            answer(request, {"ok": True})
+            time.sleep(600)
+        case "ask_back":
+            ask_back(request)
+        case "error":
+            send({"id": request["id"], "error": {"code": arguments["code"], "message": "no\x1b[0m luck"}})
+        case "raw":
+            send({"id": request["id"], "result": arguments["result"]})
+        case "stubborn":
+            stubborn(request)
+        case "parent":
+            parent(request)
+        case other:
+            send({"id": request["id"], "error": {"code": -32602, "message": f"Unknown tool: {other}"}})
+
+
+def main() -> None:
+    start = sys.argv[1] if len(sys.argv) > 1 else "ready"
+    while True:
+        request = receive()
+        match request.get("method"):
+            case "initialize":
+                initialize(request, start)
+            case "tools/list":
+                list_tools(request, start)
+            case "tools/call":
+                called(request)
+            case _:
+                pass
+
+
+main()

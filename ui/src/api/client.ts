@@ -1,0 +1,44 @@
+import createClient from 'openapi-fetch'
+import type { paths } from './paths'
+import { Problem } from './problem'
+
+/** A key for one unsafe call, so that the client's own retry cannot do it twice. Works without a secure context. */
+export function idempotencyKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, '0')).join('')
+}
+
+async function reach(request: Request): Promise<Response> {
+  let response: Response
+  try {
+    response = await fetch(request)
+  } catch (error) {
+    if (request.signal.aborted) throw error
+    throw Problem.unreachable()
+  }
+  if (response.ok) return response
+  const body: unknown = await response.json().catch(() => null)
+  throw Problem.of(response.status, body, traceOf(response))
+}
+
+/** The trace id from a W3C `traceparent` answer header. */
+function traceOf(response: Response): string | null {
+  return /^00-([0-9a-f]{32})-/.exec(response.headers.get('traceparent') ?? '')?.[1] ?? null
+}
+
+/** The typed client. Every failure is thrown as a Problem, so an answer always has `data`. */
+export const api = createClient<paths>({ baseUrl: '', fetch: reach, credentials: 'same-origin' })
+
+api.use({
+  onRequest({ request }) {
+    if (request.method === 'GET') return undefined
+    // Proof against cross-site posts: a foreign page cannot set this header.
+    request.headers.set('X-Stead-Request', '1')
+    if (!request.headers.has('Idempotency-Key')) request.headers.set('Idempotency-Key', idempotencyKey())
+    return undefined
+  },
+})
+
+/** The body of an answer; failures were thrown before. */
+export async function body<T>(answer: Promise<{ data?: T }>): Promise<T> {
+  return (await answer).data as T
+}

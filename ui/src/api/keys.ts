@@ -1,0 +1,20 @@
+/** Query keys, so that an event or a command can name what it makes stale. A prefix covers all that begins with it. */
+export const keys = {
+  session: ['session'] as const,
+  overview: ['overview'] as const,
+  runLists: ['runs'] as const,
+  run: (id: string) => ['run', id] as const,
+  runDetail: (id: string) => ['run', id, 'detail'] as const,
+  runSteps: (id: string) => ['run', id, 'steps'] as const,
+  runStep: (id: string, key: string) => ['run', id, 'step', key] as const,
+  runEvents: (id: string) => ['run', id, 'events'] as const,
+  approvals: ['approvals'] as const,
+  approval: (id: string) => ['approvals', 'one', id] as const,
+  agents: ['agents'] as const,
+  resources: ['resources'] as const,
+  models: ['models'] as const,
+  toolServers: ['tool-servers'] as const,
+  schemas: ['schemas'] as const,
+  audit: ['audit'] as const,
+  apiKeys: ['keys'] as const,
+}

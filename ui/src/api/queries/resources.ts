@@ -1,0 +1,89 @@
+import { queryOptions, useMutation } from '@tanstack/react-query'
+import { api, body } from '../client'
+import { keys } from '../keys'
+import { queryClient } from '../query-client'
+
+const ALL = { query: { limit: 500 } } as const
+
+export const agentsQuery = queryOptions({
+  queryKey: [...keys.agents, 'list'],
+  queryFn: async ({ signal }) => (await body(api.GET('/api/v1/agents', { signal, params: ALL }))).items,
+})
+
+export const agentQuery = (name: string) =>
+  queryOptions({
+    queryKey: [...keys.agents, 'one', name],
+    queryFn: ({ signal }) => body(api.GET('/api/v1/agents/{name}', { signal, params: { path: { name } } })),
+  })
+
+/** Newest first. */
+export const agentVersionsQuery = (name: string) =>
+  queryOptions({
+    queryKey: [...keys.agents, 'versions', name],
+    queryFn: async ({ signal }) => {
+      const page = await body(api.GET('/api/v1/agents/{name}/versions', { signal, params: { path: { name }, ...ALL } }))
+      return page.items.toSorted((a, b) => b.version - a.version)
+    },
+  })
+
+export const agentDiffQuery = (name: string, from: string, to: string) =>
+  queryOptions({
+    queryKey: [...keys.agents, 'diff', name, from, to],
+    queryFn: ({ signal }) =>
+      body(api.GET('/api/v1/agents/{name}/diff', { signal, params: { path: { name }, query: { from, to } } })),
+    // Two digests name two fixed texts.
+    staleTime: Infinity,
+  })
+
+export const resourcesQuery = (kind?: string) =>
+  queryOptions({
+    queryKey: [...keys.resources, 'list', kind ?? ''],
+    queryFn: async ({ signal }) =>
+      (await body(api.GET('/api/v1/resources', { signal, params: { query: { limit: 500, ...(kind ? { kind } : {}) } } })))
+        .items,
+  })
+
+export const resourceQuery = (kind: string, name: string) =>
+  queryOptions({
+    queryKey: [...keys.resources, 'one', kind, name],
+    queryFn: ({ signal }) =>
+      body(api.GET('/api/v1/resources/{kind}/{name}', { signal, params: { path: { kind, name } } })),
+  })
+
+export const schemaQuery = (kind: string) =>
+  queryOptions({
+    queryKey: [...keys.schemas, kind],
+    queryFn: ({ signal }) => body(api.GET('/api/v1/schemas/{kind}', { signal, params: { path: { kind } } })),
+    staleTime: Infinity,
+  })
+
+export const modelsQuery = queryOptions({
+  queryKey: keys.models,
+  queryFn: async ({ signal }) => (await body(api.GET('/api/v1/models', { signal, params: ALL }))).items,
+})
+
+export const toolServersQuery = queryOptions({
+  queryKey: keys.toolServers,
+  queryFn: async ({ signal }) => (await body(api.GET('/api/v1/tool-servers', { signal, params: ALL }))).items,
+})
+
+/** Applies documents, or only says what applying them would do. */
+export function useApply() {
+  return useMutation({
+    mutationFn: ({ yaml, dryRun }: { yaml: string; dryRun: boolean }) =>
+      body(
+        api.POST('/api/v1/apply', {
+          params: { query: { dry_run: dryRun } },
+          headers: { 'Content-Type': 'application/yaml' },
+          body: yaml,
+          bodySerializer: (text) => text,
+        }),
+      ),
+    onSuccess: (_, { dryRun }) => {
+      if (dryRun) return
+      for (const queryKey of [keys.resources, keys.agents, keys.models, keys.toolServers]) {
+        void queryClient.invalidateQueries({ queryKey })
+      }
+    },
+  })
+}

@@ -1,0 +1,12 @@
+import { lazy, Suspense } from 'react'
+
+const Rendered = lazy(() => import('./markdown-rendered'))
+
+/** Markdown written by an agent: no HTML, no pictures from elsewhere, links open apart. Loaded when first needed. */
+export function Markdown({ text }: { text: string }) {
+  return (
+    <Suspense fallback={<pre className="whitespace-pre-wrap font-sans leading-6">{text}</pre>}>
+      <Rendered text={text} />
+    </Suspense>
+  )
+}

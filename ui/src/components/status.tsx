@@ -1,0 +1,93 @@
+import {
+  Ban,
+  CircleCheck,
+  CircleDashed,
+  CircleDot,
+  CirclePause,
+  CircleQuestionMark,
+  CircleSlash,
+  CircleX,
+  Hand,
+  TimerOff,
+  type LucideIcon,
+} from 'lucide-react'
+import type { ApprovalStatus, RunStatus, StepStatus } from '@/api/types'
+import { cx } from '@/lib/cx'
+
+export type AnyStatus = RunStatus | StepStatus | ApprovalStatus
+
+type Tone = 'running' | 'waiting' | 'succeeded' | 'failed' | 'paused' | 'idle'
+
+interface Look {
+  word: string
+  tone: Tone
+  icon: LucideIcon
+}
+
+const LOOKS: Record<AnyStatus, Look> = {
+  queued: { word: 'queued', tone: 'idle', icon: CircleDashed },
+  running: { word: 'running', tone: 'running', icon: CircleDot },
+  waiting: { word: 'waiting for a person', tone: 'waiting', icon: Hand },
+  paused: { word: 'paused', tone: 'paused', icon: CirclePause },
+  succeeded: { word: 'succeeded', tone: 'succeeded', icon: CircleCheck },
+  failed: { word: 'failed', tone: 'failed', icon: CircleX },
+  denied: { word: 'denied', tone: 'failed', icon: Ban },
+  unknown: { word: 'outcome unknown', tone: 'waiting', icon: CircleQuestionMark },
+  cancelled: { word: 'cancelled', tone: 'idle', icon: CircleSlash },
+  pending: { word: 'waiting for a person', tone: 'waiting', icon: Hand },
+  approved: { word: 'approved', tone: 'succeeded', icon: CircleCheck },
+  expired: { word: 'expired', tone: 'idle', icon: TimerOff },
+}
+
+const TEXT: Record<Tone, string> = {
+  running: 'text-running',
+  waiting: 'text-waiting',
+  succeeded: 'text-succeeded',
+  failed: 'text-failed',
+  paused: 'text-paused',
+  idle: 'text-idle',
+}
+
+const FALLBACK: Look = { word: 'unknown state', tone: 'idle', icon: CircleQuestionMark }
+
+function lookOf(status: AnyStatus): Look {
+  // A newer server may know a state that this bundle does not.
+  return (LOOKS as Partial<Record<string, Look>>)[status] ?? { ...FALLBACK, word: status }
+}
+
+/** The CSS variable of a state's colour, for bars. */
+export function toneVar(status: AnyStatus): string {
+  return `var(--${lookOf(status).tone})`
+}
+
+export function statusWord(status: AnyStatus): string {
+  return lookOf(status).word
+}
+
+interface StatusProps {
+  status: AnyStatus
+  /** `short` says "waiting" in narrow tables. */
+  short?: boolean
+  className?: string
+}
+
+/** A state: colour, icon and word together, so that none of them carries it alone. */
+export function Status({ status, short, className }: StatusProps) {
+  const { word, tone, icon: Icon } = lookOf(status)
+  return (
+    <span className={cx('inline-flex min-w-0 items-center gap-1.5 whitespace-nowrap', TEXT[tone], className)}>
+      <Icon className={cx('size-3.5 shrink-0', status === 'running' && 'pulse')} strokeWidth={2.25} aria-hidden />
+      <span className="truncate">{short && tone === 'waiting' && status !== 'unknown' ? 'waiting' : word}</span>
+    </span>
+  )
+}
+
+/** The icon alone, named for those who cannot see it. */
+export function StatusIcon({ status, className }: StatusProps) {
+  const { word, tone, icon: Icon } = lookOf(status)
+  return (
+    <span className={cx('inline-flex shrink-0', TEXT[tone], className)} title={word}>
+      <Icon className={cx('size-3.5', status === 'running' && 'pulse')} strokeWidth={2.25} role="img" aria-label={word} />
+    </span>
+  )
+}

@@ -1,0 +1,37 @@
+import type { Json } from '@/api/types'
+
+/** How an action of the screen reads on the command line. Values are quoted for a POSIX shell. */
+
+/** Quotes for sh: `it's` -> `'it'\''s'`; plain words stay bare. */
+export function quote(value: string): string {
+  return /^[\w@%+=:,./-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`
+}
+
+function origin(): string {
+  return globalThis.location?.origin ?? ''
+}
+
+/** curl for a call of the API; the key stays in the environment. */
+export function curl(method: 'GET' | 'POST', path: string, payload?: object): string {
+  const parts = ['curl -sS']
+  if (method === 'POST') parts.push('-X POST')
+  parts.push(`-H "Authorization: Bearer $STEAD_KEY"`)
+  if (payload !== undefined) parts.push(`-H 'Content-Type: application/json' -d ${quote(JSON.stringify(payload))}`)
+  parts.push(quote(`${origin()}${path}`))
+  return parts.join(' ')
+}
+
+const inputs = (input: Record<string, Json>) =>
+  Object.entries(input)
+    .map(([name, value]) => ` --input ${quote(`${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)}`)
+    .join('')
+
+export const cli = {
+  launch: (swarm: string, input: Record<string, Json>) => `stead run ${quote(swarm)}${inputs(input)}`,
+  run: (id: string) => `stead runs get ${quote(id)}`,
+  command: (id: string, kind: string, reason: string) => `stead runs ${kind} ${quote(id)} --reason ${quote(reason || '…')}`,
+  approve: (id: string) => `stead inbox approve ${quote(id)}`,
+  deny: (id: string, reason: string) => `stead inbox deny ${quote(id)} --reason ${quote(reason || '…')}`,
+  apply: () => 'stead apply -f resource.yaml',
+  get: (kind: string, name: string) => `stead get ${quote(kind.toLowerCase())} ${quote(name)} -o yaml`,
+}

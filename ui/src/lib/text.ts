@@ -1,0 +1,26 @@
+/** Text from agents and tools, made safe to look at. */
+
+// Direction overrides, zero-width characters and control codes can make a payload read other than it is.
+// eslint-disable-next-line no-control-regex -- finding control characters is the point
+const HIDDEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g
+
+/** Writes invisible and direction-changing characters out as `⟨U+202E⟩`, so that what is read is what is there. */
+export function visible(text: string): string {
+  return text.replace(HIDDEN, (c) => `⟨U+${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}⟩`)
+}
+
+/** The first line, for a row. */
+export function firstLine(text: string): string {
+  const end = text.indexOf('\n')
+  return end < 0 ? text : text.slice(0, end)
+}
+
+/** `run.queued` -> `run queued`; `spec_hash` -> `spec hash`. */
+export function words(code: string): string {
+  return code.replace(/[._]/g, ' ')
+}
+
+/** The first letter large: `write tools wait` -> `Write tools wait`. */
+export function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}

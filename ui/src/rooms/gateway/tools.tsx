@@ -1,0 +1,133 @@
+import { useQuery } from '@tanstack/react-query'
+import { useNavigate, useSearch } from '@tanstack/react-router'
+import { X } from 'lucide-react'
+import { useCallback, useMemo } from 'react'
+import { toolServersQuery } from '@/api/queries/resources'
+import type { Tool, ToolServer } from '@/api/types'
+import { DataTable, rowLink, type Column } from '@/components/data-table'
+import { FindBox } from '@/components/filter'
+import { JsonView } from '@/components/json-view'
+import { Fact, Facts, Page } from '@/components/page'
+import { Empty, FilteredOut, ProblemView, SkeletonRows } from '@/components/states'
+import { RiskTag, Tag } from '@/components/tags'
+import { IconButton } from '@/components/ui/button'
+import { Digest } from '@/components/values'
+import { plural } from '@/lib/format'
+import { visible } from '@/lib/text'
+
+const toolId = (tool: Tool) => `${tool.server}.${tool.name}`
+
+/** Every tool that agents could be given, with what it may do. */
+export default function Tools() {
+  const { find, tool } = useSearch({ from: '/shell/tools' })
+  const navigate = useNavigate({ from: '/tools' })
+  const { data, error, isPending, refetch } = useQuery(toolServersQuery)
+  const set = useCallback(
+    (name: 'find' | 'tool', value: string | undefined) =>
+      void navigate({ search: (was) => ({ ...was, [name]: value || undefined }), replace: true }),
+    [navigate],
+  )
+  const setFind = useCallback((value: string) => set('find', value), [set])
+  const columns = useMemo(() => toolColumns((id) => set('tool', id)), [set])
+  const all = useMemo(() => (data ?? []).flatMap((server) => server.tools), [data])
+  const shown = useMemo(() => matching(all, find), [all, find])
+  const open = all.find((t) => toolId(t) === tool)
+  return (
+    <Page title="Tools" fixed filters={<FindBox label="Find a tool" value={find} onChange={setFind} />}>
+      {isPending && <SkeletonRows label="tools" />}
+      {error && !data && <ProblemView error={error} onRetry={() => void refetch()} />}
+      {data?.length === 0 && (
+        <Empty title="No tool server yet" cli="stead apply -f toolserver.yaml">
+          Declare an MCP server, and its tools are listed here with their risk.
+        </Empty>
+      )}
+      {data && data.length > 0 && <Servers servers={data} />}
+      {data && data.length > 0 && shown.length === 0 && <FilteredOut what="tools" onClear={() => set('find', undefined)} />}
+      {shown.length > 0 && (
+        <div className="flex min-h-0 flex-1 max-md:flex-col-reverse">
+          <DataTable label="Tools" columns={columns} rows={shown} rowKey={toolId} selected={tool} />
+          {open && <ToolDetail tool={open} onClose={() => set('tool', undefined)} />}
+        </div>
+      )}
+    </Page>
+  )
+}
+
+function matching(tools: readonly Tool[], find: string | undefined): readonly Tool[] {
+  if (!find) return tools
+  const wanted = find.toLowerCase()
+  return tools.filter((t) => `${toolId(t)} ${t.description} ${t.risk}`.toLowerCase().includes(wanted))
+}
+
+function Servers({ servers }: { servers: readonly ToolServer[] }) {
+  return (
+    <ul className="flex shrink-0 flex-wrap gap-x-6 gap-y-1 border-b border-line bg-panel px-4 py-2 text-xs" aria-label="Tool servers">
+      {servers.map((server) => (
+        <li key={server.name} className="flex items-center gap-2">
+          <span className="font-medium">{server.name}</span>
+          <Tag>{server.transport}</Tag>
+          <span className="text-mute">{plural(server.tools.length, 'tool')}</span>
+          {server.detail && <span className="text-failed">{server.detail}</span>}
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function toolColumns(onOpen: (id: string) => void): Column<Tool>[] {
+  return [
+    {
+      id: 'tool',
+      header: 'Tool',
+      width: '220px',
+      sort: toolId,
+      cell: (t) => (
+        <button type="button" className={`${rowLink} mono block w-full truncate text-left`} onClick={() => onOpen(toolId(t))}>
+          <span className="text-mute">{t.server}.</span>
+          {t.name}
+        </button>
+      ),
+    },
+    { id: 'risk', header: 'Risk', width: '124px', sort: (t) => t.risk, cell: (t) => <RiskTag risk={t.risk} /> },
+    {
+      id: 'repeat',
+      header: 'Twice is once',
+      width: '104px',
+      from: 'lg',
+      cell: (t) => <span className={t.idempotent ? 'text-soft' : 'text-mute'}>{t.idempotent ? 'yes' : 'no'}</span>,
+    },
+    { id: 'what', header: 'What it does', from: 'sm', cell: (t) => <span className="text-soft">{visible(t.description)}</span> },
+    { id: 'schema', header: 'Contract', width: '112px', from: 'xl', right: true, cell: (t) => <Digest digest={t.schema_hash} /> },
+  ]
+}
+
+function ToolDetail({ tool, onClose }: { tool: Tool; onClose: () => void }) {
+  return (
+    <aside aria-label={toolId(tool)} className="scroll-thin shrink-0 overflow-y-auto border-line max-md:max-h-1/2 max-md:border-b md:w-88 md:border-l xl:w-104">
+      <div className="flex h-8 items-center justify-between gap-2 border-b border-line pl-4 pr-1.5">
+        <h2 className="mono truncate text-xs font-semibold">{toolId(tool)}</h2>
+        <IconButton size="sm" label="Close tool" onClick={onClose}>
+          <X className="size-3.5" aria-hidden />
+        </IconButton>
+      </div>
+      <div className="flex flex-col gap-4 p-4">
+        <p>{visible(tool.description)}</p>
+        <Facts>
+          <Fact name="Risk">
+            <RiskTag risk={tool.risk} />
+          </Fact>
+          <Fact name="Twice is once">{tool.idempotent ? 'yes: it may be called again after a failure' : 'no: it is never repeated unasked'}</Fact>
+          <Fact name="Contract">
+            <Digest digest={tool.schema_hash} />
+          </Fact>
+        </Facts>
+        {tool.input_schema && (
+          <section aria-label="Arguments" className="flex flex-col gap-1.5">
+            <h3 className="text-xs font-semibold text-soft">Arguments</h3>
+            <JsonView value={tool.input_schema} label="schema" />
+          </section>
+        )}
+      </div>
+    </aside>
+  )
+}

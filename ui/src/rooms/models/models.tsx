@@ -1,0 +1,66 @@
+import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { modelsQuery } from '@/api/queries/resources'
+import type { Model } from '@/api/types'
+import { DataTable, rowLink, type Column } from '@/components/data-table'
+import { Page } from '@/components/page'
+import { Empty, ProblemView, SkeletonRows } from '@/components/states'
+import { ModelKindTag } from '@/components/tags'
+import { buttonClass } from '@/components/ui/button'
+import { Digest, None } from '@/components/values'
+import { count } from '@/lib/format'
+
+const modelName = (model: Model) => model.name
+
+const COLUMNS: Column<Model>[] = [
+  {
+    id: 'name',
+    header: 'Model',
+    sort: modelName,
+    cell: (m) => (
+      <span className="flex items-center gap-2">
+        <Link to="/resources/apply" search={{ kind: 'Model', name: m.name }} className={`${rowLink} truncate`}>
+          {m.name}
+        </Link>
+        <ModelKindTag kind={m.kind} />
+      </span>
+    ),
+  },
+  { id: 'provider', header: 'Provider', width: '112px', sort: (m) => m.provider, cell: (m) => m.provider },
+  { id: 'model', header: "Provider's name", width: '200px', from: 'md', cell: (m) => (m.model ? <span className="mono text-soft">{m.model}</span> : <None />) },
+  {
+    id: 'price',
+    header: 'Price per million tokens',
+    width: '200px',
+    from: 'lg',
+    right: true,
+    cell: (m) => (m.price ? `$${m.price.input_per_million_usd} in, $${m.price.output_per_million_usd} out` : <span className="text-mute">by the price list</span>),
+  },
+  { id: 'most', header: 'Longest reply', width: '112px', from: 'md', right: true, cell: (m) => (m.max_output_tokens ? `${count(m.max_output_tokens)} tokens` : <None />) },
+  { id: 'digest', header: 'Version', width: '112px', right: true, cell: (m) => <Digest digest={m.digest} /> },
+]
+
+/** What may think for an agent. */
+export default function Models() {
+  const { data, error, isPending, refetch } = useQuery(modelsQuery)
+  return (
+    <Page
+      title="Models"
+      fixed
+      action={
+        <Link to="/resources/apply" search={{ kind: 'Model' }} className={buttonClass('plain')}>
+          Declare a model
+        </Link>
+      }
+    >
+      {isPending && <SkeletonRows label="models" />}
+      {error && !data && <ProblemView error={error} onRetry={() => void refetch()} />}
+      {data?.length === 0 && (
+        <Empty title="No model yet" cli="stead apply -f model.yaml">
+          A model is declared like everything else: a name, a provider and where its key is found.
+        </Empty>
+      )}
+      {data && data.length > 0 && <DataTable label="Models" columns={COLUMNS} rows={data} rowKey={modelName} />}
+    </Page>
+  )
+}

@@ -1,0 +1,155 @@
+import { Ban, Check } from 'lucide-react'
+import { useRef, useState, type KeyboardEvent } from 'react'
+import { Problem } from '@/api/problem'
+import { useCan } from '@/api/queries/people'
+import { useDecide, type Decision } from '@/api/queries/permits'
+import type { Approval } from '@/api/types'
+import { SameByCommand } from '@/components/commands'
+import { ProblemNote } from '@/components/states'
+import { Button } from '@/components/ui/button'
+import { Textarea } from '@/components/ui/field'
+import { announce } from '@/lib/announce'
+import { cli, curl } from '@/lib/commands'
+import { useHotkeys } from '@/lib/hotkeys'
+import { neededRoles } from '@/lib/permissions'
+import { useArmed } from './armed'
+import { decisionWords } from './words'
+
+interface DecideProps {
+  approval: Approval
+  onDecided?: (approval: Approval) => void
+}
+
+/** Approve or deny what is drawn above. `a` approves, `d` asks for the reason of a denial. Mount with a key per approval. */
+export function Decide({ approval, onDecided }: DecideProps) {
+  const [denying, setDenying] = useState(false)
+  const [reason, setReason] = useState('')
+  const [lacking, setLacking] = useState(false)
+  const reasonBox = useRef<HTMLTextAreaElement>(null)
+  const armed = useArmed(`${approval.id} ${approval.hash}`)
+  const can = useCan('approval.decide')
+  const decide = useDecide()
+  const words = decisionWords(approval)
+  const open = approval.status === 'pending'
+
+  const send = (decision: Decision['decision']) => {
+    if (!armed || decide.isPending || !open) return
+    decide.mutate(
+      { approval, decision, reason: reason.trim() },
+      {
+        onSuccess: (decided) => {
+          announce(decision === 'approve' ? words.approved : words.denied)
+          onDecided?.(decided)
+        },
+      },
+    )
+  }
+  const deny = () => {
+    if (!armed) return
+    if (denying && reason.trim() !== '') return send('deny')
+    setLacking(denying)
+    setDenying(true)
+    requestAnimationFrame(() => reasonBox.current?.focus())
+  }
+  useHotkeys({ a: () => send('approve'), d: deny }, can && open)
+
+  if (!open) return null
+  if (!can) return <p className="text-xs text-mute">You may read this and not decide it. {neededRoles('approval.decide')}.</p>
+  const inert = !armed || decide.isPending
+  return (
+    <div className="flex flex-col gap-2">
+      <ProblemNote error={explained(decide.error)} />
+      {denying && (
+        <Reason
+          box={reasonBox}
+          value={reason}
+          lacking={lacking && reason.trim() === ''}
+          onChange={setReason}
+          onSend={deny}
+          onLeave={() => setDenying(false)}
+        />
+      )}
+      <div className="flex flex-wrap items-center gap-2">
+        {!denying && (
+          <Button
+            look="primary"
+            size="lg"
+            off={inert && !decide.isPending}
+            busy={decide.isPending}
+            icon={<Check className="size-3.5" aria-hidden />}
+            onClick={() => send('approve')}
+          >
+            {words.approve} <Key letter="a" />
+          </Button>
+        )}
+        <Button look="danger" size="lg" off={inert} icon={<Ban className="size-3.5" aria-hidden />} onClick={deny}>
+          {words.deny} {denying ? '' : <Key letter="d" />}
+        </Button>
+        {denying && (
+          <Button look="quiet" size="lg" onClick={() => setDenying(false)}>
+            Back
+          </Button>
+        )}
+      </div>
+      <SameByCommand
+        cli={denying ? cli.deny(approval.id, reason) : cli.approve(approval.id)}
+        curl={curl('POST', `/api/v1/approvals/${approval.id}:decide`, {
+          decision: denying ? 'deny' : 'approve',
+          reason,
+          hash: approval.hash,
+        })}
+      />
+    </div>
+  )
+}
+
+function Key({ letter }: { letter: string }) {
+  return (
+    <kbd className="ml-0.5 text-2xs opacity-70" aria-hidden>
+      {letter}
+    </kbd>
+  )
+}
+
+interface ReasonProps {
+  box: React.RefObject<HTMLTextAreaElement | null>
+  value: string
+  lacking: boolean
+  onChange: (value: string) => void
+  onSend: () => void
+  onLeave: () => void
+}
+
+function Reason({ box, value, lacking, onChange, onSend, onLeave }: ReasonProps) {
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key === 'Escape') onLeave()
+    else if (event.key === 'Enter' && !event.shiftKey) onSend()
+    else return
+    event.preventDefault()
+    event.stopPropagation()
+  }
+  return (
+    <label className="flex flex-col gap-1 text-xs font-medium text-soft">
+      Reason, which the agent and the audit trail will carry
+      <Textarea
+        ref={box}
+        rows={2}
+        value={value}
+        aria-required
+        aria-invalid={lacking || undefined}
+        onChange={(event) => onChange(event.target.value)}
+        onKeyDown={onKeyDown}
+      />
+      <span className={lacking ? 'font-normal text-failed' : 'font-normal text-mute'}>
+        {lacking ? 'A denial needs a reason.' : 'Enter sends, Escape goes back.'}
+      </span>
+    </label>
+  )
+}
+
+/** A refusal because the world moved on says so in the words of this page. */
+function explained(error: unknown): unknown {
+  if (!(error instanceof Problem)) return error
+  if (error.code !== 'hash_changed') return error
+  return new Problem({ ...error.body, way_out: 'Nothing was decided. What is drawn above is what is asked for now; read it again.' })
+}

@@ -1,0 +1,141 @@
+import { CircleQuestionMark } from 'lucide-react'
+import { Link } from '@tanstack/react-router'
+import { useMemo, type ReactNode } from 'react'
+import { useIsProduction } from '@/api/queries/people'
+import type { Approval } from '@/api/types'
+import { DiffView } from '@/components/diff-view'
+import { Arguments } from '@/components/json-view'
+import { Fact, Facts } from '@/components/page'
+import { Status } from '@/components/status'
+import { ProductionTag, RiskTag } from '@/components/tags'
+import { Budget, Countdown, Digest, Id, Time } from '@/components/values'
+import { lineDiff } from '@/lib/diff'
+import { sentence, visible } from '@/lib/text'
+
+interface PayloadProps {
+  approval: Approval
+  /** On a run's own page the run is not named again. */
+  inRun?: boolean
+  heading: 'h2' | 'h3'
+}
+
+/** The exact thing that is asked for: nothing is shortened, nothing is summarised away. */
+export function Payload({ approval, inRun, heading: Heading }: PayloadProps) {
+  return (
+    <div className="flex flex-col gap-4">
+      {approval.kind === 'outcome' && <Uncertain />}
+      <Heading className="text-base font-semibold leading-6">{visible(approval.sentence)}</Heading>
+      <Summary approval={approval} inRun={inRun} />
+      <Effect approval={approval} />
+    </div>
+  )
+}
+
+function Uncertain() {
+  return (
+    <div className="rounded-md border border-waiting/60 px-3 py-2 text-xs">
+      <p className="flex items-center gap-1.5 font-medium text-waiting">
+        <CircleQuestionMark className="size-3.5" aria-hidden /> Outcome unknown
+      </p>
+      <p className="mt-1">
+        The server stopped while this call was in flight; nobody can say whether it happened. Look at the target first. Then
+        say whether to run it again or not to repeat it.
+      </p>
+    </div>
+  )
+}
+
+function Summary({ approval, inRun }: { approval: Approval; inRun: boolean | undefined }) {
+  const production = useIsProduction(approval.environment)
+  const { payload } = approval
+  return (
+    <Facts>
+      <Fact name="Tool">
+        <span className="mono font-medium">{`${payload.server}.${payload.tool}`}</span>
+        <RiskTag risk={approval.risk} />
+      </Fact>
+      {payload.root !== '' && (
+        <Fact name="Target">
+          <span className="mono">{visible(payload.root)}</span>
+        </Fact>
+      )}
+      <Fact name="Environment">{production ? <ProductionTag /> : approval.environment}</Fact>
+      <Fact name="Asked by">
+        <Link to="/agents/$name" params={{ name: approval.agent }} className="rounded-sm underline decoration-edge underline-offset-2">
+          {approval.agent}
+        </Link>
+        {!inRun && <RunLink approval={approval} />}
+        <Time at={approval.asked_at} className="text-mute" />
+      </Fact>
+      <Fact name="Cost so far">
+        <Budget spent={approval.run_spent_micros} budget={approval.run_budget_micros} bar />
+      </Fact>
+      <Fact name="Rule">{sentence(approval.rule)}</Fact>
+      <Fact name="Payload">
+        <Digest digest={approval.hash} />
+        <span className="text-mute">your decision binds to it</span>
+      </Fact>
+      {approval.status === 'pending' ? (
+        <Fact name="Expires in">
+          <Countdown at={approval.expires_at} passed="expired" />
+        </Fact>
+      ) : (
+        <Decided approval={approval} />
+      )}
+    </Facts>
+  )
+}
+
+function RunLink({ approval }: { approval: Approval }): ReactNode {
+  return (
+    <>
+      <span className="text-mute">in</span>
+      <Link
+        to="/runs/$id"
+        params={{ id: approval.run }}
+        search={{ step: approval.step }}
+        className="rounded-sm underline decoration-edge underline-offset-2"
+      >
+        {approval.swarm}
+      </Link>
+      <Id id={approval.run} what="run id" />
+    </>
+  )
+}
+
+function Decided({ approval }: { approval: Approval }) {
+  return (
+    <Fact name="Decided">
+      <Status status={approval.status} />
+      {approval.decided_by && <span>by {approval.decided_by}</span>}
+      <Time at={approval.decided_at} className="text-mute" />
+      {approval.reason && <span className="w-full text-soft">“{visible(approval.reason)}”</span>}
+    </Fact>
+  )
+}
+
+function Effect({ approval: { payload, effect } }: { approval: Approval }) {
+  const lines = useMemo(() => (effect.kind === 'file' ? lineDiff(effect.before, effect.after) : []), [effect])
+  const rest = effect.kind === 'file' ? withoutText(payload.arguments, effect.after) : payload.arguments
+  return (
+    <>
+      <div className="flex flex-col gap-1.5">
+        <h3 className="text-xs font-semibold text-soft">Arguments</h3>
+        <Arguments values={rest} label="Arguments" />
+      </div>
+      {effect.kind === 'file' && (
+        <div className="flex flex-col gap-1.5">
+          <h3 className="text-xs font-semibold text-soft">
+            {effect.before === null ? 'A new file' : 'Changes to the file'}
+          </h3>
+          <DiffView lines={lines} label={effect.path} />
+        </div>
+      )}
+    </>
+  )
+}
+
+/** Arguments without the one whose text the diff below shows in full. */
+function withoutText(values: Approval['payload']['arguments'], text: string): Approval['payload']['arguments'] {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== text))
+}

@@ -1,0 +1,99 @@
+import { CircleAlert } from 'lucide-react'
+import type { Plan, PlanAgent } from '@/api/types'
+import { Fact, Facts } from '@/components/page'
+import { ModelKindTag, RiskTag, Tag, VerdictWord } from '@/components/tags'
+import { Digest } from '@/components/values'
+import { cx } from '@/lib/cx'
+import { cap, duration, money, plural, range } from '@/lib/format'
+
+/** A plan before it runs: who, with which tools, at what risk and price, and what it will ask. */
+export function PlanView({ plan, faded }: { plan: Plan; faded?: boolean }) {
+  return (
+    <div className={cx('flex flex-col gap-4 transition-opacity duration-100', faded && 'opacity-60')}>
+      {plan.missing.length > 0 && <Missing plan={plan} />}
+      <Facts>
+        <Fact name="Plan">
+          <Digest digest={plan.hash} />
+          <span className="text-mute">{plan.pattern}</span>
+        </Fact>
+        <Fact name="Cost">
+          {range(money(plan.cost.low_micros), money(plan.cost.high_micros))}
+          {plan.cost.cap_micros !== null && <span className="text-mute">never more than {cap(plan.cost.cap_micros)}</span>}
+        </Fact>
+        <Fact name="Time">
+          {range(duration(plan.time.low_s * 1000), duration(plan.time.high_s * 1000))}
+          {plan.time.cap_s !== null && (
+            <span className="text-mute">stopped after {duration(plan.time.cap_s * 1000)} of work</span>
+          )}
+        </Fact>
+        <Fact name="Will ask">
+          {plan.expected_approvals.length === 0 ? (
+            <span className="text-mute">nobody</span>
+          ) : (
+            <ul>
+              {plan.expected_approvals.map((a, i) => (
+                <li key={i} className="text-waiting" title={a.rule}>
+                  {a.agent} before <span className="mono">{a.tool}</span>
+                </li>
+              ))}
+            </ul>
+          )}
+        </Fact>
+      </Facts>
+      <section aria-label="Agents of the plan">
+        <h3 className="pb-1.5 text-xs font-semibold text-soft">{plural(plan.agents.length, 'agent')}</h3>
+        <ul className="divide-y divide-line rounded-md border border-line">
+          {plan.agents.map((agent) => (
+            <AgentOfPlan key={agent.name} agent={agent} />
+          ))}
+        </ul>
+      </section>
+    </div>
+  )
+}
+
+function Missing({ plan }: { plan: Plan }) {
+  return (
+    <div role="alert" className="rounded-md border border-failed/50 px-3 py-2 text-xs">
+      <p className="flex items-center gap-1.5 font-medium text-failed">
+        <CircleAlert className="size-3.5" aria-hidden /> This run would fail without
+      </p>
+      <ul className="mt-1 flex flex-col gap-1">
+        {plan.missing.map((m, i) => (
+          <li key={i}>
+            {m.what} <span className="text-mute">{m.way_out}</span>
+          </li>
+        ))}
+      </ul>
+    </div>
+  )
+}
+
+function AgentOfPlan({ agent }: { agent: PlanAgent }) {
+  return (
+    <li className="px-3 py-2 text-xs">
+      <div className="flex flex-wrap items-center gap-x-2 gap-y-1">
+        <span className="font-medium">{agent.name}</span>
+        {agent.role === 'coordinator' && <Tag>coordinator</Tag>}
+        <Digest digest={agent.digest} copy={false} />
+        <span className="ml-auto flex items-center gap-1.5 text-soft">
+          {agent.model}
+          <ModelKindTag kind={agent.model_kind} />
+        </span>
+      </div>
+      {agent.tools.length > 0 && (
+        <ul className="mt-1.5 flex flex-col gap-1">
+          {agent.tools.map((tool) => (
+            <li key={`${tool.server}.${tool.name}`} className="flex flex-wrap items-center gap-2">
+              <span className="mono min-w-0 flex-1 text-soft">{`${tool.server}.${tool.name}`}</span>
+              <RiskTag risk={tool.risk} />
+              <span className="w-24 text-right">
+                <VerdictWord verdict={tool.verdict} rule={tool.rule} />
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
+    </li>
+  )
+}

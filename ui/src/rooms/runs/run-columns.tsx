@@ -1,0 +1,87 @@
+import { Link } from '@tanstack/react-router'
+import type { Run } from '@/api/types'
+import { rowLink, type Column } from '@/components/data-table'
+import { Status } from '@/components/status'
+import { ModelKindTag, ProductionTag } from '@/components/tags'
+import { Budget, CopyButton, Duration, Time } from '@/components/values'
+import { millis, shortId } from '@/lib/format'
+
+/** The columns of every list of runs. */
+export function runColumns(isProduction: (environment: string) => boolean): Column<Run>[] {
+  return [
+    {
+      id: 'status',
+      header: 'Status',
+      width: '112px',
+      cell: (run) => <Status status={run.status} short />,
+    },
+    {
+      id: 'swarm',
+      header: 'Swarm',
+      cell: (run) => (
+        <span className="flex min-w-0 items-center gap-2">
+          <Link to="/runs/$id" params={{ id: run.id }} className={`${rowLink} truncate`}>
+            {run.swarm}
+          </Link>
+          {run.model_kinds.map((kind) => (
+            <ModelKindTag key={kind} kind={kind} />
+          ))}
+          {run.status_reason && <span className="truncate text-mute">{run.status_reason}</span>}
+        </span>
+      ),
+    },
+    {
+      id: 'id',
+      header: 'Run',
+      width: '148px',
+      from: 'lg',
+      cell: (run) => (
+        <span className="flex items-center gap-0.5">
+          <span className="mono text-mute" title={run.id}>
+            {shortId(run.id)}
+          </span>
+          <CopyButton text={run.id} label="Copy run id" />
+        </span>
+      ),
+    },
+    {
+      id: 'environment',
+      header: 'Environment',
+      width: '108px',
+      from: 'md',
+      cell: (run) => (isProduction(run.environment) ? <ProductionTag /> : <span className="text-soft">{run.environment}</span>),
+    },
+    {
+      id: 'by',
+      header: 'Launched by',
+      width: '112px',
+      from: 'xl',
+      cell: (run) => <span className="text-soft">{run.launched_by}</span>,
+    },
+    {
+      id: 'cost',
+      header: 'Cost',
+      width: '136px',
+      right: true,
+      from: 'sm',
+      sort: (run) => run.spent_micros,
+      cell: (run) => <Budget spent={run.spent_micros} budget={run.budget_micros} />,
+    },
+    {
+      id: 'took',
+      header: 'Took',
+      width: '92px',
+      right: true,
+      from: 'md',
+      cell: (run) => <Duration from={run.started_at} to={run.finished_at} />,
+    },
+    {
+      id: 'started',
+      header: 'Launched',
+      width: '92px',
+      right: true,
+      sort: (run) => millis(run.created_at) ?? 0,
+      cell: (run) => <Time at={run.created_at} className="text-soft" />,
+    },
+  ]
+}

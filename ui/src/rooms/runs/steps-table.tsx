@@ -1,0 +1,82 @@
+import { useMemo } from 'react'
+import type { RunDetail, Step } from '@/api/types'
+import { DataTable, rowLink, type Column } from '@/components/data-table'
+import { Status } from '@/components/status'
+import { RiskTag } from '@/components/tags'
+import { Duration, Money } from '@/components/values'
+import { duration, millis, tokens } from '@/lib/format'
+import { visible } from '@/lib/text'
+
+interface StepsTableProps {
+  run: RunDetail
+  steps: readonly Step[]
+  selected: string | undefined
+  onSelect: (key: string) => void
+}
+
+const stepKey = (step: Step) => step.key
+
+/** The timeline in words: the same steps, one row each. */
+export function StepsTable({ run, steps, selected, onSelect }: StepsTableProps) {
+  const columns = useMemo(() => stepColumns(millis(run.started_at) ?? 0, onSelect), [run.started_at, onSelect])
+  return <DataTable label="Steps" columns={columns} rows={steps} rowKey={stepKey} selected={selected} />
+}
+
+function stepColumns(start: number, onSelect: (key: string) => void): Column<Step>[] {
+  return [
+    {
+      id: 'at',
+      header: 'At',
+      width: '88px',
+      right: true,
+      sort: (s) => millis(s.started_at) ?? 0,
+      cell: (s) => <span className="text-mute">{duration((millis(s.started_at) ?? start) - start)}</span>,
+    },
+    { id: 'agent', header: 'Agent', width: '112px', sort: (s) => s.agent, cell: (s) => s.agent },
+    {
+      id: 'name',
+      header: 'Step',
+      width: '176px',
+      sort: (s) => s.name,
+      cell: (s) => (
+        <button type="button" className={`${rowLink} mono block w-full truncate text-left`} onClick={() => onSelect(s.key)}>
+          {visible(s.name)}
+        </button>
+      ),
+    },
+    {
+      id: 'summary',
+      header: 'What',
+      from: 'md',
+      cell: (s) => <span className={s.error ? 'text-failed' : 'text-soft'}>{visible(s.error ?? s.summary)}</span>,
+    },
+    { id: 'risk', header: 'Risk', width: '84px', from: 'xl', cell: (s) => (s.risk ? <RiskTag risk={s.risk} /> : null) },
+    { id: 'status', header: 'Status', width: '112px', cell: (s) => <Status status={s.status} short /> },
+    {
+      id: 'tokens',
+      header: 'Tokens',
+      width: '80px',
+      right: true,
+      from: 'xl',
+      sort: (s) => s.input_tokens + s.output_tokens,
+      cell: (s) => (s.kind === 'model' ? tokens(s.input_tokens + s.output_tokens) : null),
+    },
+    {
+      id: 'cost',
+      header: 'Cost',
+      width: '84px',
+      right: true,
+      from: 'sm',
+      sort: (s) => s.spent_micros,
+      cell: (s) => (s.kind === 'model' ? <Money micros={s.spent_micros} /> : null),
+    },
+    {
+      id: 'took',
+      header: 'Took',
+      width: '80px',
+      right: true,
+      sort: (s) => (millis(s.finished_at) ?? Date.now()) - (millis(s.started_at) ?? 0),
+      cell: (s) => <Duration from={s.started_at} to={s.finished_at} />,
+    },
+  ]
+}

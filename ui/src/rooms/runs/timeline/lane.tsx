@@ -1,0 +1,100 @@
+import { Diamond, X } from 'lucide-react'
+import { memo, useMemo } from 'react'
+import { StatusIcon, statusWord, toneVar } from '@/components/status'
+import { ModelKindTag } from '@/components/tags'
+import { cx } from '@/lib/cx'
+import { duration, millis, plural } from '@/lib/format'
+import { visible } from '@/lib/text'
+import { layoutLane, type Bar, type Lane, type Window } from './layout'
+import type { Scale } from './scale'
+
+export const ROW_PX = 32
+
+/** The agent at the head of its lane, indented by who handed it its work. */
+export function LaneLabel({ lane: { agent, depth } }: { lane: Lane }) {
+  return (
+    <div
+      className="sticky left-0 z-10 flex w-(--label) shrink-0 items-center gap-1.5 border-r border-line bg-bg pr-2 text-xs"
+      style={{ paddingLeft: 16 + Math.min(depth, 6) * 12 }}
+      title={[agent.agent, agent.task, agent.outcome].filter(Boolean).join('\n')}
+    >
+      <StatusIcon status={agent.status} />
+      <span className="min-w-0 flex-1 truncate">{agent.agent}</span>
+      <span className="max-sm:hidden">
+        <ModelKindTag kind={depth === 0 ? agent.model_kind : null} />
+      </span>
+    </div>
+  )
+}
+
+interface LaneBarsProps {
+  lane: Lane
+  scale: Scale
+  window: Window
+  now: number
+  selected: string | undefined
+  onSelect: (key: string) => void
+  pad: number
+}
+
+export const LaneBars = memo(function LaneBars({ lane, scale, window, now, selected, onSelect, pad }: LaneBarsProps) {
+  const { from, to } = window
+  const bars = useMemo(() => layoutLane(lane.steps, scale, { from, to }, now), [lane.steps, scale, from, to, now])
+  return (
+    <div className="relative flex-1" aria-hidden>
+      {bars.map((bar) => (
+        <BarView key={`${bar.step.key}${bar.kind}${bar.x}`} bar={bar} pad={pad} selected={bar.step.key === selected} onSelect={onSelect} />
+      ))}
+    </div>
+  )
+})
+
+const HEIGHTS: Record<Bar['kind'], string> = {
+  model: 'top-2 h-4 rounded-xs',
+  tool: 'top-3.5 h-2 rounded-xs',
+  delegate: 'top-[15.5px] h-px',
+  wait: 'top-2 h-4 rounded-xs hatch',
+}
+
+// A finished step needs no colour of its own: grey carries the page, and what stands out is what needs a look.
+const QUIET = new Set<Bar['status']>(['succeeded', 'cancelled', 'queued'])
+
+function BarView({ bar, pad, selected, onSelect }: { bar: Bar; pad: number; selected: boolean; onSelect: (key: string) => void }) {
+  const { kind, status, step } = bar
+  const tone = kind === 'wait' ? 'var(--waiting)' : QUIET.has(status) ? 'var(--soft)' : toneVar(status)
+  const solid = kind !== 'wait' && kind !== 'delegate'
+  return (
+    // eslint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/no-static-element-interactions -- the timeline around it takes the keys
+    <div
+      className="group absolute inset-y-0 cursor-pointer"
+      style={{ left: bar.x + pad, width: Math.max(bar.width, 6) }}
+      title={describe(bar)}
+      onClick={() => onSelect(step.key)}
+    >
+      <div
+        className={cx('absolute left-0', HEIGHTS[kind], selected && 'outline-2 outline-offset-2 outline-fg')}
+        style={{
+          width: bar.width,
+          ['--tone' as string]: tone,
+          ...(solid ? { background: tone, opacity: QUIET.has(status) && !selected ? (kind === 'model' ? 0.62 : 0.5) : 1 } : {}),
+          ...(kind === 'delegate' ? { background: 'var(--edge)' } : {}),
+        }}
+      />
+      {kind === 'wait' && (
+        <Diamond className="absolute top-2 size-4 fill-bg text-waiting" style={{ left: bar.width - 8 }} strokeWidth={2.5} />
+      )}
+      {(status === 'failed' || status === 'denied') && solid && bar.width < 12 && (
+        <X className="absolute top-0 size-2.5 text-failed" style={{ left: bar.width / 2 - 5 }} strokeWidth={3} />
+      )}
+    </div>
+  )
+}
+
+function describe({ kind, status, step, count }: Bar): string {
+  if (count > 1) return `${plural(count, 'step')} close together; zoom in to tell them apart`
+  const from = millis(step.started_at)
+  const to = millis(step.finished_at)
+  const took = from !== null && to !== null ? `, ${duration(to - from)}` : ''
+  const what = kind === 'wait' ? 'waiting for a person' : `${statusWord(status)}${took}`
+  return visible([`${step.name}: ${what}`, step.summary, step.error ?? ''].filter(Boolean).join('\n'))
+}

@@ -1,0 +1,173 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from '@tanstack/react-router'
+import { sessionQuery } from './api/queries/people'
+import { approvalsQuery } from './api/queries/permits'
+import { overviewQuery, runQuery, runsQuery, runStepsQuery } from './api/queries/runs'
+import { queryClient } from './api/query-client'
+import { optional, parseSearch, writeSearch } from './lib/search'
+import { ErrorPage, NotFoundPage } from './shell/error-pages'
+import { Shell } from './shell/shell'
+
+/*
+ * The URL holds the whole view: which item, which tab, which filters. Every page is a chunk of its own; a loader only
+ * starts what the page will ask for, so that code and data travel side by side, and never holds the page back.
+ */
+
+const root = createRootRoute({ component: Outlet, notFoundComponent: NotFoundPage, errorComponent: ErrorPage })
+
+const signin = createRoute({
+  getParentRoute: () => root,
+  path: '/signin',
+  validateSearch: optional('next'),
+  component: lazyRouteComponent(() => import('./rooms/people/sign-in')),
+})
+
+const shell = createRoute({
+  getParentRoute: () => root,
+  id: 'shell',
+  // `launch` opens the launch panel over any page; `like` names a run whose input it starts from.
+  validateSearch: optional('launch', 'like'),
+  beforeLoad: async ({ location }) => {
+    if ((await queryClient.ensureQueryData(sessionQuery)) === null) {
+      throw redirect({ to: '/signin', search: location.pathname === '/' ? {} : { next: location.href } })
+    }
+  },
+  component: Shell,
+  errorComponent: ErrorPage,
+})
+
+const index = createRoute({
+  getParentRoute: () => shell,
+  path: '/',
+  beforeLoad: () => {
+    throw redirect({ to: '/overview', replace: true })
+  },
+})
+
+const overview = createRoute({
+  getParentRoute: () => shell,
+  path: '/overview',
+  loader: ({ cause }) => start(cause, () => queryClient.prefetchQuery(overviewQuery)),
+  component: lazyRouteComponent(() => import('./rooms/overview/overview')),
+})
+
+const inbox = createRoute({
+  getParentRoute: () => shell,
+  path: '/inbox',
+  validateSearch: optional('show'),
+  loader: ({ cause }) => start(cause, () => queryClient.prefetchQuery(approvalsQuery('pending'))),
+  component: lazyRouteComponent(() => import('./rooms/permits/inbox')),
+})
+
+const approval = createRoute({ getParentRoute: () => inbox, path: '/$id' })
+
+const runs = createRoute({
+  getParentRoute: () => shell,
+  path: '/runs',
+  validateSearch: optional('status', 'swarm', 'environment'),
+  loader: ({ cause }) => start(cause, () => queryClient.prefetchInfiniteQuery(runsQuery({}))),
+  component: lazyRouteComponent(() => import('./rooms/runs/runs')),
+})
+
+const run = createRoute({
+  getParentRoute: () => shell,
+  path: '/runs/$id',
+  validateSearch: optional('tab', 'step', 'view', 'kind', 'fold'),
+  loader: ({ cause, params: { id } }) =>
+    start(cause, () => {
+      void queryClient.prefetchQuery(runQuery(id))
+      void queryClient.prefetchInfiniteQuery(runStepsQuery(id))
+    }),
+  component: lazyRouteComponent(() => import('./rooms/runs/run')),
+})
+
+const agents = createRoute({
+  getParentRoute: () => shell,
+  path: '/agents',
+  validateSearch: optional('find'),
+  component: lazyRouteComponent(() => import('./rooms/agents/agents')),
+})
+
+const agent = createRoute({
+  getParentRoute: () => shell,
+  path: '/agents/$name',
+  validateSearch: optional('tab', 'from', 'to'),
+  component: lazyRouteComponent(() => import('./rooms/agents/agent')),
+})
+
+const swarms = createRoute({
+  getParentRoute: () => shell,
+  path: '/swarms',
+  component: lazyRouteComponent(() => import('./rooms/runs/swarms')),
+})
+
+const models = createRoute({
+  getParentRoute: () => shell,
+  path: '/models',
+  component: lazyRouteComponent(() => import('./rooms/models/models')),
+})
+
+const tools = createRoute({
+  getParentRoute: () => shell,
+  path: '/tools',
+  validateSearch: optional('find', 'tool'),
+  component: lazyRouteComponent(() => import('./rooms/gateway/tools')),
+})
+
+const apply = createRoute({
+  getParentRoute: () => shell,
+  path: '/resources/apply',
+  validateSearch: optional('kind', 'name'),
+  component: lazyRouteComponent(() => import('./rooms/resources/apply')),
+})
+
+const audit = createRoute({
+  getParentRoute: () => shell,
+  path: '/audit',
+  validateSearch: optional('run', 'actor', 'action', 'entry'),
+  component: lazyRouteComponent(() => import('./rooms/audit/audit')),
+})
+
+const apiKeys = createRoute({
+  getParentRoute: () => shell,
+  path: '/keys',
+  component: lazyRouteComponent(() => import('./rooms/people/keys')),
+})
+
+/** Starts requests for a page that is really opened; hovering over a link only fetches its code. */
+function start(cause: 'preload' | 'enter' | 'stay', begin: () => unknown): void {
+  if (cause === 'enter') begin()
+}
+
+export const router = createRouter({
+  routeTree: root.addChildren([
+    signin,
+    shell.addChildren([
+      index,
+      overview,
+      inbox.addChildren([approval]),
+      runs,
+      run,
+      agents,
+      agent,
+      swarms,
+      models,
+      tools,
+      apply,
+      audit,
+      apiKeys,
+    ]),
+  ]),
+  parseSearch,
+  stringifySearch: writeSearch,
+  defaultPreload: 'intent',
+  defaultPreloadStaleTime: Infinity,
+  defaultErrorComponent: ErrorPage,
+  defaultNotFoundComponent: NotFoundPage,
+  scrollRestoration: false,
+})
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router
+  }
+}

@@ -1,0 +1,34 @@
+import { Link, useRouter, type ErrorComponentProps } from '@tanstack/react-router'
+import { useQueryErrorResetBoundary } from '@tanstack/react-query'
+import { ProblemView } from '@/components/states'
+import { buttonClass } from '@/components/ui/button'
+
+/** A page that failed: the rest of the screen stays. */
+export function ErrorPage({ error, reset }: ErrorComponentProps) {
+  const router = useRouter()
+  const { reset: resetQueries } = useQueryErrorResetBoundary()
+  const retry = () => {
+    resetQueries()
+    reset()
+    void router.invalidate()
+  }
+  return (
+    <div className="grid min-h-full place-items-center">
+      <ProblemView error={error} onRetry={retry} lost="Nothing was lost: runs live on the server and go on." />
+    </div>
+  )
+}
+
+export function NotFoundPage() {
+  return (
+    <main className="grid h-full place-items-center p-6">
+      <div className="flex max-w-104 flex-col items-start gap-3">
+        <h1 className="text-base font-semibold">There is no such page</h1>
+        <p className="text-soft">The address may be mistyped, or it belongs to another version of Swarmstead.</p>
+        <Link to="/overview" className={buttonClass('primary')}>
+          Go to the overview
+        </Link>
+      </div>
+    </main>
+  )
+}
