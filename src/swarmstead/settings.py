@@ -51,7 +51,10 @@ class Settings(BaseModel):
     max_body_bytes: Annotated[int, Field(ge=1024, le=1_073_741_824)] = 4_194_304
     """Largest request body; a larger one gets 413."""
     public_url: str = ""
-    """How browsers reach the server when a proxy stands in front of it; checked against Origin. Empty: host and port."""
+    """How browsers reach the server when a proxy stands in front of it; checked against Origin.
+
+    Empty: host and port.
+    """
     log_level: str = "info"
     """debug, info, warning or error."""
     log_json: bool = False

@@ -118,7 +118,10 @@ def open_database(settings: Settings, clock: Clock, signals: Signals) -> Databas
 
 
 async def open_app(settings: Settings) -> App:
-    """Bring a server up: lock, schema, first key, samples, engine, sweeper. Fails: storage.errors, BadInput; nothing is left open."""
+    """Bring a server up: lock, schema, first key, samples, engine, sweeper.
+
+    Fails: storage.errors, BadInput; nothing is left open.
+    """
     clock, signals = SystemClock(), Signals()
     closers: list[Callable[[], Awaitable[None]]] = []
     try:
@@ -218,7 +221,10 @@ async def _open_runs(settings: Settings, hands: Hands, closers: list[Callable[[]
 
 
 async def _sweep(hands: Hands, runs: Runs, engine: object) -> None:
-    """Every few seconds: expire questions, charge abandoned leases, mend what crashes left. A failure is tried again."""
+    """Every few seconds: expire questions, charge abandoned leases, mend what crashes left.
+
+    A failure is tried again.
+    """
     del engine
     while True:
         await asyncio.sleep(_SWEEP_EVERY_S)

@@ -8,7 +8,7 @@ from annotated_types import Ge, Le, Len
 
 @dataclass(frozen=True, slots=True)
 class AgentSpec:
-    """Spec of `kind: Agent`: what it is for, how it is told to work, which model thinks for it, and how long it may go on."""
+    """Spec of `kind: Agent`: how it is told to work, which model thinks for it, and how long it may go on."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "use_attribute_docstrings": True}
 

@@ -31,7 +31,7 @@ class Entry:
 
 
 def record(tx: Tx, entry: Entry) -> None:
-    """Append `entry` to its tenant's chain in this very transaction: no change without its row, no row without its change."""
+    """Append `entry` to its tenant's chain in this very transaction: no change without its row."""
     tx.stage(FLUSHER, entry)
 
 

@@ -13,7 +13,8 @@ class BudgetReached(TooMuch):
         left = max(0, cap - spent - reserved)
         self.only_reserved = spent + wanted <= cap
         super().__init__(
-            f"The {label} budget of {usd_text(cap)} is reached: {usd_text(spent)} spent, {usd_text(reserved)} reserved, "
+            f"The {label} budget of {usd_text(cap)} is reached: "
+            f"{usd_text(spent)} spent, {usd_text(reserved)} reserved, "
             f"{usd_text(left)} left, and this call may cost {usd_text(wanted)}.",
             way_out="Raise the budget, choose a cheaper model, or lower max_output_tokens.",
         )

@@ -66,8 +66,8 @@ def reserve(
 def settle(tx: Tx, lease: str, actual: int) -> bool:
     """Charge what was really spent and free the rest; False when the lease was settled before.
 
-    What is over the reserved bound (a provider that ignored max tokens) is booked as `overrun`, so that the cap holds and
-    the excess is seen.
+    What is over the reserved bound (a provider that ignored max tokens) is booked as `overrun`, so that the cap holds
+    and the excess is seen.
     """
     row = tx.conn.execute(_CLOSE, {"lease": lease, "actual": actual}).first()
     if row is None:

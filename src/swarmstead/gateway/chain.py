@@ -8,7 +8,8 @@
     redact     credentials are taken out of what comes back
     upstream   the MCP server
 
-Each link is a small object with frozen inputs: it gets a `Call` and the rest of the chain, and either answers or goes on.
+Each link is a small object with frozen inputs: it gets a `Call` and the rest of the chain, and either answers or goes
+on.
 """
 
 from collections.abc import Awaitable, Callable, Sequence

@@ -23,26 +23,41 @@ class ToolServerSpec:
     transport: Transport
     """`stdio` starts a program and speaks over its pipes; `http` is MCP's Streamable HTTP."""
     command: Annotated[tuple[str, ...], Len(0, 64)] = ()
-    """For stdio: program and arguments. `builtin:git`, `builtin:files` and `builtin:report` are shipped with the product."""
+    """For stdio: program and arguments.
+
+    `builtin:git`, `builtin:files` and `builtin:report` are shipped with the product.
+    """
     env: Mapping[str, str] = field(default_factory=dict[str, str])
-    """For stdio: environment variables; a value may be a reference (`env:NAME`, `file:/path`). Nothing else is passed on."""
+    """For stdio: environment variables; a value may be a reference (`env:NAME`, `file:/path`).
+
+    Nothing else is passed on.
+    """
     url: Annotated[str, Len(0, 2000)] = ""
     """For http: the endpoint, e.g. `http://127.0.0.1:8900/mcp`."""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    """For http: headers sent with each request; a value may be a reference. The caller's credential never goes upstream."""
+    """For http: headers sent with each request; a value may be a reference.
+
+    The caller's credential never goes upstream.
+    """
     root: Annotated[str, Len(0, 200)] = ""
-    """For stdio: which input of a run names the folder this server is limited to, e.g. `repo`. One process per folder."""
+    """For stdio: which input of a run names the folder this server is limited to, e.g.
+
+    `repo`. One process per folder.
+    """
     risk: Mapping[str, Risk] = field(default_factory=dict[str, Risk])
     """Risk class per tool, over what the server's annotations say. A tool with no class at all is denied."""
     idempotent: Annotated[tuple[str, ...], Len(0, 1000)] = ()
     """Tools that may safely be called twice with the same arguments, over what the annotations say."""
     preview: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Tools that have a dry run of their own: `{write: preview}` shows a person what `write` would do by calling `preview`."""
+    """Tools with a dry run of their own: `{write: preview}` shows what `write` would do by calling `preview`."""
 
 
 @dataclass(frozen=True, slots=True)
 class BindingSpec:
-    """Spec of `kind: Binding`: which tools of one server an agent may call. What is not bound is invisible to the agent."""
+    """Spec of `kind: Binding`: which tools of one server an agent may call.
+
+    What is not bound is invisible to the agent.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
@@ -99,8 +114,9 @@ class Caller:
 class CallHooks:
     """Lets a run keep its own records in the very transactions in which the gateway keeps its audit rows.
 
-    `asked` joins the transaction that puts a plan into the inbox; `begin` the one that says "about to call" (only before
-    side effects); `settle` the one that records the outcome. Each may run twice and must touch nothing but the Tx.
+    `asked` joins the transaction that puts a plan into the inbox; `begin` the one that says "about to call" (only
+    before side effects); `settle` the one that records the outcome. Each may run twice and must touch nothing but the
+    Tx.
     """
 
     asked: "Callable[[Tx, PlanNeeded], None] | None" = None
@@ -113,8 +129,9 @@ class CallRequest:
     """One tool call on its way through the chain.
 
     `key` names it for ever: a repeat carries the same key. `root` is the folder a root-limited server works in;
-    `schema_hash`, when given, is the tool definition that was previewed: another one is refused. `repeat` is set only by a
-    run that found this very call in flight after a crash and may send it again; it lets the plan be spent a second time.
+    `schema_hash`, when given, is the tool definition that was previewed: another one is refused. `repeat` is set only
+    by a run that found this very call in flight after a crash and may send it again; it lets the plan be spent a
+    second time.
     """
 
     caller: Caller

@@ -67,7 +67,10 @@ class Gateway:
         return await self._chain(Call(request))
 
     async def tools(self, caller: Caller, root: str = "") -> list[ServerTools]:
-        """The tools bound to this caller, server by server. A server that does not answer is listed with its problem."""
+        """The tools bound to this caller, server by server.
+
+        A server that does not answer is listed with its problem.
+        """
         grants = await self._grants.of(caller.scope)
         found: list[ServerTools] = []
         for name, allowed in sorted(grants.of(caller.agent).items()):

@@ -22,7 +22,7 @@ class TenantGrants:
     tools: Mapping[str, Mapping[str, frozenset[str]]]
 
     def of(self, agent: str) -> Mapping[str, frozenset[str]]:
-        """Server name -> names of bound tools, for an agent; outside callers ('' for the agent) use the binding for `*`."""
+        """Server name -> names of bound tools, for an agent; outside callers ('') use the binding for `*`."""
         return self.tools.get(agent or OUTSIDE, {})
 
     def server(self, name: str, root: str) -> ServerRef | None:

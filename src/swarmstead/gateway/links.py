@@ -22,8 +22,7 @@ from swarmstead.gateway.ports import Approvals, Upstream
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.errors import SteadError
 from swarmstead.kernel.hashing import digest
-from swarmstead.permits.contract import Ask
-from swarmstead.permits.model import rule_for
+from swarmstead.permits.contract import Ask, rule_for
 from swarmstead.storage.database import Database, Tx
 from swarmstead.telemetry.contract import redact, redact_text, tool_called
 
@@ -127,7 +126,8 @@ class Contract:
             path = ".".join(str(part) for part in fault.instance_path)
             where = f" at {path}" if path else ""
             raise ArgumentsRefused(
-                f"Denied: the arguments of {listed.tool.name!r} do not satisfy its contract{where}: {redact_text(fault.message[:300])}",
+                f"Denied: the arguments of {listed.tool.name!r} do not satisfy its contract{where}: "
+                f"{redact_text(fault.message[:300])}",
                 field=f"arguments.{path}" if path else "arguments",
                 way_out="Call it again with arguments that follow the tool's schema.",
             )

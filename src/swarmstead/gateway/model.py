@@ -10,7 +10,10 @@ _DESCRIPTION_LIMIT = 4_000
 
 
 def tool_from(server: str, spec: ToolServerSpec, definition: Mapping[str, Any]) -> Tool:
-    """A tool as a server describes it (an MCP `Tool` object), classed. An override in the spec wins over annotations."""
+    """A tool as a server describes it (an MCP `Tool` object), classed.
+
+    An override in the spec wins over annotations.
+    """
     name = str(definition.get("name", ""))
     annotations: Mapping[str, Any] = definition.get("annotations") or {}
     return Tool(

@@ -3,6 +3,7 @@
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 
 MICROS_PER_USD = 1_000_000
+_FOUR_DIGITS = 1_000  # below a tenth of a cent, four decimals would round everything away
 
 
 def micros_from_usd(text: str | int | Decimal) -> int:
@@ -24,4 +25,4 @@ def usd_text(micros: int) -> str:
     dollars = Decimal(micros) / MICROS_PER_USD
     if abs(dollars) >= 1 or micros == 0:
         return f"${dollars:,.2f}"
-    return f"${dollars:.4f}" if abs(micros) >= 1000 else f"${dollars:.6f}"
+    return f"${dollars:.4f}" if abs(micros) >= _FOUR_DIGITS else f"${dollars:.6f}"

@@ -52,7 +52,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class ScriptStep:
-    """What the scripted model does at one turn: `call` tools, or `say` a text. Both are templates over earlier results."""
+    """What the scripted model does at one turn: `call` tools, or `say` a text.
+
+    Both are templates over earlier results.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "use_attribute_docstrings": True}
 
@@ -81,7 +84,7 @@ class ModelSpec:
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "use_attribute_docstrings": True}
 
     provider: Provider
-    """Who answers: `openai` (and everything that speaks its chat API), `anthropic`, `google`, `ollama` or `scripted`."""
+    """Who answers: `openai` (and all that speaks its chat API), `anthropic`, `google`, `ollama` or `scripted`."""
     model: Annotated[str, Len(0, 200)] = ""
     """The provider's name for the model, e.g. `gpt-4.1-mini`. Not used by `scripted`."""
     base_url: Annotated[str, Len(0, 2000)] = ""
@@ -117,7 +120,10 @@ class ModelRequest:
 
 @dataclass(frozen=True, slots=True)
 class ModelReply:
-    """One complete answer. `attempts` counts requests sent, retries included; `model` is the name the provider gave back."""
+    """One complete answer.
+
+    `attempts` counts requests sent, retries included; `model` is the name the provider gave back.
+    """
 
     text: str
     tool_calls: tuple[ToolCall, ...]

@@ -124,13 +124,17 @@ def _listed(spec: ModelSpec, model: str, usage: Usage) -> Decimal | None:
 
 
 def _message_bytes(message: Message) -> int:
-    calls = sum(len(call.name.encode()) + _json_bytes(call.arguments) for call in message.tool_calls)
-    return len(message.text.encode()) + calls
+    calls = sum(_bytes(call.name) + _json_bytes(call.arguments) for call in message.tool_calls)
+    return _bytes(message.text) + calls
 
 
 def _tool_bytes(tool: ToolSpec) -> int:
-    return len(tool.name.encode()) + len(tool.description.encode()) + _json_bytes(tool.input_schema)
+    return _bytes(tool.name) + _bytes(tool.description) + _json_bytes(tool.input_schema)
 
 
 def _json_bytes(value: object) -> int:
-    return len(json.dumps(value, ensure_ascii=False).encode())
+    return _bytes(json.dumps(value, ensure_ascii=False))
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode(errors="surrogatepass"))  # tools answer with broken text, too

@@ -82,7 +82,10 @@ def create_key(
 
 
 def revoke_key(tx: Tx, scope: Scope, clock: Clock, key_id: str) -> None:
-    """Make a key, its links and its sessions useless at once. Revoking twice is no error. Fails: NotPermitted, NotFound."""
+    """Make a key, its links and its sessions useless at once.
+
+    Revoking twice is no error. Fails: NotPermitted, NotFound.
+    """
     require(scope, "key.manage")
     mine = (api_keys.c.id == key_id) & (api_keys.c.tenant == scope.tenant)
     if tx.conn.execute(sa.select(api_keys.c.id).where(mine)).first() is None:
@@ -97,7 +100,10 @@ def revoke_key(tx: Tx, scope: Scope, clock: Clock, key_id: str) -> None:
 
 
 def create_link(tx: Tx, clock: Clock, key_id: str) -> str:
-    """The token of a one-time sign-in link for that key; it lives for 15 minutes. For the server's own console and its owner."""
+    """The token of a one-time sign-in link for that key; it lives for 15 minutes.
+
+    For the server's own console and its owner.
+    """
     token = _new_secret()
     values = {"hash": secret_hash(token), "key": key_id, "expires_at": clock.now_ms() + LINK_LIFE_MS, "used_at": None}
     tx.conn.execute(sign_in_links.insert().values(values))

@@ -1,9 +1,9 @@
-"""Approvals: exact payloads that wait for a person.
+"""Which calls go straight through, and approvals: exact payloads that wait for a person.
 
 An approval's life:  pending -> approved -> used   |   pending -> denied   |   pending -> expired
 
-It binds to the SHA-256 of its payload. A decision that carries another hash is refused, so nobody approves what they did
-not see; an approved plan is good for exactly one execution of exactly that payload.
+It binds to the SHA-256 of its payload. A decision that carries another hash is refused, so nobody approves what they
+did not see; an approved plan is good for exactly one execution of exactly that payload.
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ from typing import Any, Literal
 ApprovalStatus = Literal["pending", "approved", "denied", "expired"]
 ApprovalKind = Literal["plan", "outcome"]
 Decision = Literal["approve", "deny"]
+Verdict = Literal["allow", "ask", "deny"]
 
 
 def topic_of(approval_id: str) -> str:
@@ -69,3 +70,24 @@ class Approval:
     decided_by: str
     reason: str
     used_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A verdict with the sentence that people read next to it."""
+
+    verdict: Verdict
+    text: str
+
+
+_BY_RISK = {
+    "read": Rule("allow", "read tools go straight through"),
+    "write": Rule("ask", "write tools wait for a person"),
+    "danger": Rule("ask", "dangerous tools wait for a person"),
+}
+_UNKNOWN = Rule("deny", "a tool without a risk class is denied")
+
+
+def rule_for(risk: str) -> Rule:
+    """The built-in rule for a risk class; whatever is not known is denied."""
+    return _BY_RISK.get(risk, _UNKNOWN)

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 
 from swarmstead.kernel.errors import BadInput, NotFound
 
+_SHOWN = 5
+
 
 @dataclass(frozen=True, slots=True)
 class ManifestError:
@@ -28,10 +30,11 @@ class ManifestRefused(BadInput):
 
     def __init__(self, errors: Sequence[ManifestError]) -> None:
         self.errors: tuple[ManifestError, ...] = tuple(errors)
+        more = "; …" if len(self.errors) > _SHOWN else ""
         super().__init__(
-            "; ".join(str(error) for error in self.errors[:5]) + ("; …" if len(self.errors) > 5 else ""),
+            "; ".join(str(error) for error in self.errors[:_SHOWN]) + more,
             field=next((error.field for error in self.errors), ""),
-            way_out="Mend the fields named and apply again; nothing was changed. `stead schema KIND` shows what a kind may hold.",
+            way_out="Mend the fields named and apply again; nothing was changed. `stead schema KIND` tells more.",
             extra={"errors": [asdict(error) for error in self.errors]},
         )
 

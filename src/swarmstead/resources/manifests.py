@@ -19,6 +19,7 @@ from swarmstead.resources.errors import ManifestError, ManifestRefused
 
 _MAX_BYTES = 1_048_576
 _MAX_NODES = 50_000
+_MAX_LABEL, _MAX_OWNER = 256, 120
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{0,127}")
 _TOP = {"apiVersion", "kind", "metadata", "spec"}
@@ -38,7 +39,7 @@ def schema_of(kind: Kind) -> dict[str, Any]:
     spec = adapter_of(kind.spec).json_schema(ref_template="#/$defs/{model}")
     definitions = spec.pop("$defs", {})
     name = {"type": "string", "pattern": f"^{_NAME.pattern}$", "description": "Unique per kind within a tenant."}
-    labels = {"type": "object", "additionalProperties": {"type": "string", "maxLength": 256}}
+    labels = {"type": "object", "additionalProperties": {"type": "string", "maxLength": _MAX_LABEL}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": kind.name,
@@ -52,7 +53,7 @@ def schema_of(kind: Kind) -> dict[str, Any]:
                 "type": "object",
                 "required": ["name"],
                 "additionalProperties": False,
-                "properties": {"name": name, "labels": labels, "owner": {"type": "string", "maxLength": 120}},
+                "properties": {"name": name, "labels": labels, "owner": {"type": "string", "maxLength": _MAX_OWNER}},
             },
             "spec": spec,
         },
@@ -120,7 +121,8 @@ def _document(value: Any, kinds: Mapping[str, Kind]) -> Document:
     if not isinstance(value, dict):
         raise _Faults(((), "a document is a mapping with apiVersion, kind, metadata and spec"))
     raw = cast("dict[str, Any]", value)
-    found: list[_Fault] = [((name,), f"unknown field; a document has {', '.join(sorted(_TOP))}") for name in raw.keys() - _TOP]
+    unknown, wanted = sorted(raw.keys() - _TOP), ", ".join(sorted(_TOP))
+    found: list[_Fault] = [((name,), f"unknown field; a document has {wanted}") for name in unknown]
     found += [((), f"the field {name} is missing") for name in sorted(_TOP - raw.keys())]
     if raw.get("apiVersion", API_VERSION) != API_VERSION:
         found.append((("apiVersion",), f"must be {API_VERSION}"))
@@ -176,13 +178,15 @@ def _metadata_faults(meta: Any) -> Iterator[_Fault]:
         yield ("metadata", "labels"), "must be a mapping of text to text"
     else:
         for key, value in cast("dict[Any, Any]", labels).items():
-            if not (isinstance(value, str) and isinstance(key, str) and _LABEL.fullmatch(key) and len(value) <= 256):
+            if not (
+                isinstance(value, str) and isinstance(key, str) and _LABEL.fullmatch(key) and len(value) <= _MAX_LABEL
+            ):
                 yield (
                     ("metadata", "labels", str(key)),
                     "must be text (quote numbers and yes/no), at most 256 characters",
                 )
     owner = fields.get("owner") or ""
-    if not isinstance(owner, str) or len(owner) > 120:
+    if not isinstance(owner, str) or len(owner) > _MAX_OWNER:
         yield ("metadata", "owner"), "must be text of at most 120 characters"
 
 
@@ -215,9 +219,7 @@ def _load(text: str, file: str) -> Iterator[tuple[Any, _Marks]]:
         loader.dispose()
 
 
-def _build(
-    loader: yaml.SafeLoader, node: yaml.Node, path: _Path, marks: _Marks, budget: list[int]
-) -> Any:
+def _build(loader: yaml.SafeLoader, node: yaml.Node, path: _Path, marks: _Marks, budget: list[int]) -> Any:
     budget[0] -= 1
     if budget[0] < 0:
         raise yaml.MarkedYAMLError(problem=f"more than {_MAX_NODES} values", problem_mark=node.start_mark)

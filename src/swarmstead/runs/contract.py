@@ -11,6 +11,8 @@ StepStatus = Literal["queued", "running", "waiting", "succeeded", "failed", "den
 StepKind = Literal["model", "tool", "delegate"]
 CommandKind = Literal["pause", "resume", "cancel"]
 Desired = Literal["running", "paused", "cancelled"]
+ENDED: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
+ACTIVE: tuple[RunStatus, ...] = ("queued", "running", "waiting", "paused")
 _STRICT: dict[str, Any] = {"extra": "forbid", "use_attribute_docstrings": True}
 
 

@@ -1,4 +1,4 @@
-"""What people want a run to do, as its agents notice it: pause and cancel at safe points, cancel also inside model calls.
+"""What people want a run to do, as its agents notice it: at safe points, and for cancel also inside model calls.
 
 One `RunControl` per run and process; it is told of changes by a signal and reads the row then, so a safe point costs
 nothing while nothing has changed.

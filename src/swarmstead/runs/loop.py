@@ -1,14 +1,15 @@
 """The agent turn loop: think, act, repeat, until the model says it is done.
 
-Theory of operation. The loop is an ordinary coroutine that may be started again at any time, by the durable engine after
-a crash or by itself after the database was away. It holds no state that matters: what it did stands in the journal, one
-row per step under a key made of agent run, turn and index, written in the transaction that also holds the step's events,
-spend and audit. A step whose row has an output is not done again; its output is read instead. So the loop replays to
-where it was, and goes on.
+Theory of operation. The loop is an ordinary coroutine that may be started again at any time, by the durable engine
+after a crash or by itself after the database was away. It holds no state that matters: what it did stands in the
+journal, one row per step under a key made of agent run, turn and index, written in the transaction that also holds the
+step's events, spend and audit. A step whose row has an output is not done again; its output is read instead. So the
+loop replays to where it was, and goes on.
 
 Invariants:
 - Everything that is not a function of the journal happens inside a step.
-- A step is either repeatable (a model call, a read, an idempotent tool) or marked as attempted on disk before it starts;
+- A step is either repeatable (a model call, a read, an idempotent tool) or marked as attempted on disk before it
+starts;
   one found attempted and without outcome is never repeated unasked.
 - Cost per turn: three commits (reserve; reply and settle; tool result), see `bench/turns.py`.
 """

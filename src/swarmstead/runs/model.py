@@ -6,15 +6,12 @@
        └──────────┴────────────┴────────────────┴──▶ succeeded | failed | cancelled
 
 `waiting` means: at least one question of this run waits for a person. It is a state of its own because it is the one
-that a person has to do something about. `paused` shows once nothing of the run is in flight any more; until then the run
-is `running` with the wish to pause. Ended states are never left.
+that a person has to do something about. `paused` shows once nothing of the run is in flight any more; until then the
+run is `running` with the wish to pause. Ended states are never left.
 """
 
-from swarmstead.runs.contract import CommandKind, Desired, RunStatus
+from swarmstead.runs.contract import ENDED, CommandKind, Desired, RunStatus
 from swarmstead.runs.errors import CommandRefused
-
-ENDED: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
-ACTIVE: tuple[RunStatus, ...] = ("queued", "running", "waiting", "paused")
 
 # command -> (wishes from which it may be given, the wish it leaves, what it will do)
 _COMMANDS: dict[CommandKind, tuple[frozenset[Desired], Desired, str]] = {
@@ -43,7 +40,7 @@ def after_command(kind: CommandKind, status: str, desired: Desired) -> tuple[Des
     return wish, effect
 
 
-def resting_status(desired: Desired, pending: int, busy: bool) -> RunStatus:
+def resting_status(desired: Desired, pending: int, *, busy: bool) -> RunStatus:
     """The status of a run that has not ended: what waits for a person comes first, then what rests."""
     if pending > 0:
         return "waiting"

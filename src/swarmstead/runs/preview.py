@@ -14,7 +14,7 @@ from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.money import micros_from_usd
 from swarmstead.kernel.scope import Scope
 from swarmstead.models.contract import Message, ModelRequest, ModelSpec
-from swarmstead.permits.model import rule_for
+from swarmstead.permits.contract import rule_for
 from swarmstead.resources.contract import Resource
 from swarmstead.runs import ports
 from swarmstead.runs.contract import InputField, Launch, Missing, Overrides, Plan, PlannedAgent, PlannedTool, SwarmSpec
@@ -36,7 +36,10 @@ class Preview:
         self._repositories = repositories
 
     async def plan(self, scope: Scope, wish: Launch) -> Plan:
-        """What would run now. Fails: ResourceUnknown (the swarm), InputRefused; what else is missing stands in `missing`."""
+        """What would run now.
+
+        Fails: ResourceUnknown (the swarm), InputRefused; what else is missing stands in `missing`.
+        """
         found = await self._hands.db.read(lambda conn: self._resolve(conn, scope, wish))
         swarm: SwarmSpec = found.swarm.spec
         values, root = await asyncio.to_thread(self._inputs, swarm, wish.input)
@@ -254,4 +257,4 @@ def _history(conn: sa.Connection, scope: Scope, swarm: str) -> tuple[tuple[int, 
 
 def _high(values: Sequence[int]) -> int:
     """The 95th percentile, rounded up to a value that was seen."""
-    return sorted(values)[-1] if len(values) < _HISTORY else round(statistics.quantiles(values, n=20)[-1])
+    return max(values) if len(values) < _HISTORY else round(statistics.quantiles(values, n=20)[-1])

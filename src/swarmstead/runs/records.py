@@ -14,14 +14,15 @@ import sqlalchemy as sa
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.hashing import canonical_json, digest
 from swarmstead.kernel.scope import Scope
-from swarmstead.runs.contract import agent_topic, run_topic
+from swarmstead.permits.contract import Approval
+from swarmstead.runs.contract import ENDED, agent_topic, run_topic
 from swarmstead.runs.events import emit
-from swarmstead.runs.model import ENDED, resting_status
+from swarmstead.runs.model import resting_status
 from swarmstead.runs.tables import agent_runs, artifacts, runs, steps
 from swarmstead.storage.database import Tx
 from swarmstead.storage.signals import wake
-from swarmstead.telemetry.contract import run_finished
 from swarmstead.storage.sql import insert_or_ignore
+from swarmstead.telemetry.contract import run_finished
 
 _LARGE = 64 * 1024
 _STEP = steps.c.key == sa.bindparam("step_key")
@@ -93,9 +94,9 @@ def park(tx: Tx, scope: Scope, clock: Clock, run: str, step: str, approval: str)
         emit(tx, "run.waiting", scope, run=run, trace_id=row.trace_id)
 
 
-def unpark(tx: Tx, scope: Scope, clock: Clock, run: str, step: str, status: str, reason: str, by: str) -> None:
-    """A person has answered (or the question expired): the step goes on, the deadline moves by the time that was lost."""
-    now = clock.now_ms()
+def unpark(tx: Tx, scope: Scope, clock: Clock, answered: Approval) -> None:
+    """A question is answered or has expired: the step goes on, the deadline moves by the time that was lost."""
+    now, run, step = clock.now_ms(), answered.run, answered.step
     changed = tx.conn.execute(
         steps.update().where(steps.c.key == step, steps.c.status == "waiting").values(status="running", waited_to=now)
     )
@@ -109,8 +110,8 @@ def unpark(tx: Tx, scope: Scope, clock: Clock, run: str, step: str, status: str,
         if rest == "running":
             values |= _woken(row, now)
     tx.conn.execute(runs.update().where(runs.c.id == run).values(values))
-    data = {"status": status, "reason": reason, "by": by}
-    kind = "approval.expired" if status == "expired" else "approval.decided"
+    data = {"approval": answered.id, "status": answered.status, "reason": answered.reason, "by": answered.decided_by}
+    kind = "approval.expired" if answered.status == "expired" else "approval.decided"
     emit(tx, kind, scope, run=run, step=step, trace_id=row.trace_id, data=data)
     wake(tx, run_topic(run))
 
@@ -124,7 +125,7 @@ def settle_status(tx: Tx, scope: Scope, clock: Clock, run: str) -> None:
         steps.c.run == run, steps.c.status == "running", steps.c.kind != "delegate"
     )
     busy = tx.conn.execute(flying).scalar_one() > 0
-    status, now = resting_status(row.desired, row.pending, busy), clock.now_ms()
+    status, now = resting_status(row.desired, row.pending, busy=busy), clock.now_ms()
     if status == row.status:
         return
     values: dict[str, Any] = {"status": status}

@@ -1,4 +1,7 @@
-"""The body of a durable agent loop: set it up, let it work, write how it ended. Started again after every interruption."""
+"""The body of a durable agent loop: set it up, let it work, write how it ended.
+
+Started again after every interruption.
+"""
 
 import asyncio
 import logging
@@ -7,9 +10,8 @@ import sqlalchemy as sa
 
 from swarmstead.audit.contract import Entry, record
 from swarmstead.runs import ports, records
-from swarmstead.runs.contract import agent_topic
+from swarmstead.runs.contract import ENDED, agent_topic
 from swarmstead.runs.loop import AgentLoop, Ending
-from swarmstead.runs.model import ENDED
 from swarmstead.runs.steps.context import AgentContext, Hands, load
 from swarmstead.runs.tables import agent_runs
 from swarmstead.storage.database import Tx

@@ -38,7 +38,10 @@ class Runs:
         return self._engine.version
 
     async def preview(self, scope: Scope, wish: Launch) -> Plan:
-        """What would run now; kept, so that it can be launched by its hash. Fails: NotPermitted, InputRefused, ResourceUnknown."""
+        """What would run now; kept, so that it can be launched by its hash.
+
+        Fails: NotPermitted, InputRefused, ResourceUnknown.
+        """
         require(scope, "run.launch")
         plan = await self._preview.plan(scope, wish)
         await self._hands.db.write(lambda tx: save_plan(tx, scope.tenant, self._hands.clock, plan))

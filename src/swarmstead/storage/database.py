@@ -12,8 +12,8 @@ Invariants:
 - A handler may run twice (a commit that failed for its neighbours, a deadlock on Postgres), so it touches nothing but
   its `Tx`.
 
-Cost: a SQLite write of four statements is about 1.1 ms with synchronous=FULL (`bench/storage.py`); through aiosqlite the
-same took 2.7 ms, which is why handlers are synchronous. ADR 0002.
+Cost: a SQLite write of four statements is about 1.1 ms with synchronous=FULL (`bench/storage.py`); through aiosqlite
+the same took 2.7 ms, which is why handlers are synchronous. ADR 0002.
 """
 
 import asyncio
@@ -173,9 +173,7 @@ class Database:
         done: list[_Job[Any]] = []
         try:
             with self.writer.begin() as conn:
-                for job in group:
-                    if self._run_in_savepoint(conn, job):
-                        done.append(job)
+                done.extend(job for job in group if self._run_in_savepoint(conn, job))
         except DBAPIError:
             return [job for job in group if not job.future.done()]
         for job in done:
@@ -191,7 +189,7 @@ class Database:
             savepoint.commit()
         except OperationalError:
             raise  # a full disk or a lost lock takes SQLite's whole transaction with it
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises goes to its caller
             savepoint.rollback()
             job.future.set_exception(error)
             return False
@@ -210,7 +208,7 @@ class Database:
                     tx = Tx(conn, self._flushers)
                     job.result = job.fn(tx)
                     job.after = tx.flush()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever a handler raises goes to its caller
                 if attempt < _POSTGRES_ATTEMPTS and _is_serialization_failure(error):
                     continue
                 fatal = isinstance(error, DBAPIError) and not isinstance(error, IntegrityError)

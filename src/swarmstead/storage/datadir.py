@@ -4,6 +4,7 @@ import fcntl
 import os
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from swarmstead.storage.errors import DatabaseUnavailable, DataInUse
 
@@ -37,7 +38,7 @@ class DataDir:
         """Let go of the lock."""
         os.close(self._file)
 
-    def __enter__(self) -> "DataDir":
+    def __enter__(self) -> Self:
         """The locked directory."""
         return self
 

@@ -18,8 +18,9 @@ def is_sqlite(engine: sa.Engine) -> bool:
 def make_engine(url: str, *, readonly: bool = False, pool_size: int = 4) -> sa.Engine:
     """An engine for our own tables.
 
-    SQLite: WAL, synchronous=FULL (a commit survives a power cut), foreign keys on, `BEGIN IMMEDIATE` for writers so that
-    a transaction never fails half way for want of the lock. Postgres: READ COMMITTED; rows that need it are locked.
+    SQLite: WAL, synchronous=FULL (a commit survives a power cut), foreign keys on, `BEGIN IMMEDIATE` for writers so
+    that a transaction never fails half way for want of the lock. Postgres: READ COMMITTED; rows that need it are
+    locked.
     """
     parsed = sa.make_url(url)
     if parsed.get_backend_name() != "sqlite":

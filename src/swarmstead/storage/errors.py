@@ -44,7 +44,7 @@ def explain(error: Exception) -> Unavailable:
     if "locked" in text or "busy" in text:
         return DatabaseLocked(
             "The database stayed locked by another process for too long. Nothing of this change was kept.",
-            way_out="Find the process that holds the file (a backup, a shell, a second server) and end it, then try again.",
+            way_out="Find the process that holds the file (a backup, a shell), end it, then try again.",
         )
     if "readonly" in text or "read-only" in text:
         return DatabaseUnavailable(

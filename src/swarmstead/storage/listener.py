@@ -12,7 +12,10 @@ _RECONNECT_S = 1.0
 
 
 async def listen(url: str, signals: Signals) -> None:
-    """Pass on notifications until cancelled. A lost connection is opened again; then every waiter is woken, for what was missed."""
+    """Pass on notifications until cancelled.
+
+    A lost connection is opened again; then every waiter is woken, for what was missed.
+    """
     plain = url.replace("postgresql+psycopg://", "postgresql://", 1)
     while True:
         try:

@@ -1,8 +1,8 @@
 """Waking those who wait for a committed change, without polling.
 
-`wake(tx, topic)` joins a transaction; once it is durable, everybody in `Signals.wait(topic)` goes on. With Postgres other
-processes are woken too, through NOTIFY, which the database sends at commit. A wake is a hint, never the fact: the waiter
-reads the database again. Cost: a waiting task holds one future; 300 of them use no CPU.
+`wake(tx, topic)` joins a transaction; once it is durable, everybody in `Signals.wait(topic)` goes on. With Postgres
+other processes are woken too, through NOTIFY, which the database sends at commit. A wake is a hint, never the fact:
+the waiter reads the database again. Cost: a waiting task holds one future; 300 of them use no CPU.
 """
 
 import asyncio

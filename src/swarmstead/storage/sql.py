@@ -15,4 +15,4 @@ def insert_or_ignore(conn: sa.Connection, table: sa.Table, values: Mapping[str, 
 
 def fields(row: sa.Row[Any]) -> dict[str, Any]:
     """A row as column name -> value."""
-    return dict(row._mapping)  # pyright: ignore[reportPrivateUsage] - public in SQLAlchemy's documentation
+    return dict(row._mapping)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - documented as public

@@ -1,4 +1,4 @@
-"""Counting, cheap enough for every call: a dictionary per process, turned into Prometheus' families when it is scraped."""
+"""Counting, cheap enough for every call: a dictionary per process, turned into Prometheus' families on scrape."""
 
 import threading
 from collections.abc import Mapping

@@ -1,4 +1,7 @@
-"""Who is calling: a bearer key, or a browser's session cookie. The scope comes from the credential and from nothing else."""
+"""Who is calling: a bearer key, or a browser's session cookie.
+
+The scope comes from the credential and from nothing else.
+"""
 
 from typing import Annotated, Literal
 

@@ -10,8 +10,17 @@ from swarmstead.doors.http.problems import problem
 _HEADERS = [
     (
         b"content-security-policy",
-        b"default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
-        b"frame-ancestors 'none'; form-action 'self'",
+        b"; ".join(
+            (
+                b"default-src 'self'",
+                b"style-src 'self' 'unsafe-inline'",
+                b"img-src 'self' data:",
+                b"object-src 'none'",
+                b"base-uri 'none'",
+                b"frame-ancestors 'none'",
+                b"form-action 'self'",
+            )
+        ),
     ),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),

@@ -27,5 +27,7 @@ def decode(cursor: str, *types: type) -> tuple[str | int, ...] | None:
         found = None
     values = cast("list[str | int]", found) if isinstance(found, list) else []
     if len(values) != len(types) or not all(map(isinstance, values, types)):
-        raise BadInput("This cursor is not one that the server gave.", field="cursor", way_out="Begin without a cursor.")
+        raise BadInput(
+            "This cursor is not one that the server gave.", field="cursor", way_out="Begin without a cursor."
+        )
     return tuple(values)

@@ -1,9 +1,12 @@
-"""Every error leaves as problem+json with a way out. What we did not foresee leaves as a 500 without details, and is logged."""
+"""Every error leaves as problem+json with a way out.
+
+What we did not foresee leaves as a 500 without details, and is logged.
+"""
 
 import logging
 import secrets
-from collections.abc import Sequence
-from typing import Any
+from http import HTTPStatus
+from typing import Any, cast
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from swarmstead.doors.http import views
-from swarmstead.kernel.errors import SteadError
+from swarmstead.kernel.errors import NotSignedIn, SteadError
 from swarmstead.runs.contract import Plan
 from swarmstead.runs.errors import PlanChanged
 
@@ -31,7 +34,7 @@ def response_of(error: SteadError) -> Response:
     body = error.problem()
     if isinstance(error, PlanChanged) and isinstance(error.plan, Plan):
         body["plan"] = views.plan(error.plan).model_dump(mode="json")
-    headers = {"www-authenticate": "Bearer"} if error.status == 401 else {}
+    headers = {"www-authenticate": "Bearer"} if isinstance(error, NotSignedIn) else {}
     return JSONResponse(body, error.status, headers, MEDIA_TYPE)
 
 
@@ -44,13 +47,11 @@ def install(app: FastAPI) -> None:
 
 
 async def _stead(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, SteadError)
-    return response_of(error)
+    return response_of(cast("SteadError", error))
 
 
 async def _validation(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    faults: Sequence[Any] = error.errors()
+    faults = cast("RequestValidationError", error).errors()
     first = faults[0]
     parts = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
     field = ".".join(parts)
@@ -61,14 +62,14 @@ async def _validation(_request: Request, error: Exception) -> Response:
 
 
 async def _http(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    if error.status_code == 404:
+    found = cast("HTTPException", error)
+    if found.status_code == HTTPStatus.NOT_FOUND:
         return problem(404, "not_found", "There is nothing at this address.", way_out="See /api/v1/openapi.json.")
-    if error.status_code == 405:
+    if found.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         answer = problem(405, "method_not_allowed", "This address does not take this method.")
-        answer.headers.update(error.headers or {})
+        answer.headers.update(found.headers or {})
         return answer
-    return problem(error.status_code, "http_error", str(error.detail))
+    return problem(found.status_code, "http_error", str(found.detail))
 
 
 async def _unforeseen(request: Request, error: Exception) -> Response:

@@ -1,7 +1,7 @@
 """`/mcp`: Streamable HTTP for outside MCP clients, stateless, answering in JSON.
 
-A risky tool does not run at once: the answer tells the plan's id. Once a person has approved it in the inbox, the client
-calls the same tool with the same arguments and `_meta: {"swarmstead.dev/plan-id": ID}`.
+A risky tool does not run at once: the answer tells the plan's id. Once a person has approved it in the inbox, the
+client calls the same tool with the same arguments and `_meta: {"swarmstead.dev/plan-id": ID}`.
 """
 
 import json
@@ -132,7 +132,10 @@ def _parsed(body: bytes) -> Any:
 def _result(answer: CallOutcome | PlanNeeded) -> dict[str, Any]:
     if isinstance(answer, PlanNeeded):
         told = {"plan_id": answer.plan_id, "hash": answer.hash, "expires_at": rfc3339(answer.expires_at)}
-        text = f"Nothing has happened yet: plan {answer.plan_id} waits for a person. Call again with _meta {PLAN_META} once it is approved."
+        text = (
+            f"Nothing has happened yet: plan {answer.plan_id} waits for a person. "
+            f"Call again with _meta {PLAN_META} once it is approved."
+        )
         return {"content": [{"type": "text", "text": text}], "_meta": {"swarmstead.dev/plan": told}}
     if answer.result is None:
         text = f"{answer.reason} {answer.way_out}".strip()

@@ -29,9 +29,9 @@ def check_request(message: Any) -> tuple[str, Any, Mapping[str, Any]]:
     """(method, id, params) of a JSON-RPC message; the id is None for a notification. Fails: RpcError."""
     if isinstance(message, list):
         raise RpcError(INVALID_REQUEST, "Batches are not part of MCP; send one message at a time.")
-    if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
+    fields = cast("dict[str, Any]", message) if isinstance(message, dict) else {}
+    if fields.get("jsonrpc") != "2.0":
         raise RpcError(INVALID_REQUEST, "This is not a JSON-RPC 2.0 message.")
-    fields = cast("dict[str, Any]", message)
     method, id_, params = fields.get("method"), fields.get("id"), fields.get("params", {})
     if not isinstance(method, str):
         raise RpcError(INVALID_REQUEST, "A request names a method.")

@@ -1,8 +1,8 @@
 """A session with a tool server over MCP's Streamable HTTP.
 
 Each message is a POST; the answer is JSON or a stream of server-sent events. The session is the `Mcp-Session-Id` that
-the server hands out at the handshake. When it has forgotten it, it says 404, and a call may be repeated on a new
-session: a server that does not know the session has not run the call. No other failed call is ever sent twice.
+the server hands out at the handshake. When it has forgotten it, it says 404; when it no longer takes our credentials,
+401 or 403. Both mean that it has not run the call, and that this session is of no more use.
 
 Whether a request may have been received is known from aiohttp's tracing: until its headers go out on a connection, it
 has not. Afterwards only an answer that turns the request away before it is acted upon (a 4xx status, or a JSON-RPC
@@ -49,10 +49,6 @@ class Endpoint:
     secrets: Sequence[str] = ()
 
 
-class SessionExpired(Exception):
-    """The server no longer knows our session; it has not run the request."""
-
-
 def make_client(limits: UpstreamLimits) -> aiohttp.ClientSession:
     """The pool of connections that all HTTP sessions share. To be made on the event loop, and closed."""
 
@@ -87,17 +83,15 @@ class HttpSession:
         self._version = ""
         self._next_id = 0
         self._ready = False
-        self._renewing = asyncio.Lock()
         self._aside: set[asyncio.Task[None]] = set()
 
     @property
     def usable(self) -> bool:
-        """Whether the handshake is done, and our headers were not turned away since."""
+        """Whether the handshake is done, and neither session nor credentials were turned away since."""
         return self._ready
 
     async def start(self) -> None:
         """Shake hands. Fails: SessionLost, RpcRefused."""
-        self._session_id = self._version = ""
         message = mcp.call(self._new_id(), "initialize", mcp.handshake())
         self._version = mcp.agreed_version(await self._exchange(message, Ticket()))
         await self._tell(mcp.notification("notifications/initialized"))
@@ -105,15 +99,13 @@ class HttpSession:
 
     async def request(self, method: str, params: Mapping[str, Any], ticket: Ticket) -> Message:
         """The result of one request. Fails: SessionLost, RpcRefused."""
-        used = self._session_id
+        request_id = self._new_id()
         try:
-            return await self._ask(method, params, ticket)
-        except SessionExpired:
-            await self._renew(used)
-        try:
-            return await self._ask(method, params, ticket)
-        except SessionExpired:
-            raise SessionLost("it forgets each session as soon as it has given it out") from None
+            return await self._exchange(mcp.call(request_id, method, params), ticket)
+        except asyncio.CancelledError:
+            if ticket.sent:
+                self._do_aside(lambda: self._tell(mcp.cancelled(request_id)))
+            raise
 
     async def aclose(self) -> None:
         """Tell the server that the session is over. The connections belong to the pool."""
@@ -132,20 +124,6 @@ class HttpSession:
         async with self._client.delete(self._endpoint.url, headers=self._headers(), allow_redirects=False):
             pass
 
-    async def _renew(self, used: str) -> None:
-        async with self._renewing:
-            if self._session_id == used:  # nobody else was faster
-                await self.start()
-
-    async def _ask(self, method: str, params: Mapping[str, Any], ticket: Ticket) -> Message:
-        request_id = self._new_id()
-        try:
-            return await self._exchange(mcp.call(request_id, method, params), ticket)
-        except asyncio.CancelledError:
-            if ticket.sent:
-                self._do_aside(lambda: self._tell(mcp.cancelled(request_id)))
-            raise
-
     def _new_id(self) -> int:
         self._next_id += 1
         return self._next_id
@@ -156,7 +134,8 @@ class HttpSession:
             response = await self._post(body, ticket)
             try:
                 await self._turned_away(response, ticket)
-                self._session_id = response.headers.get(_SESSION, self._session_id)
+                if message["method"] == "initialize":
+                    self._session_id = response.headers.get(_SESSION, "")
                 result = mcp.result_of(await self._answer(response, message["id"]))
                 if not response.content.at_eof():
                     self._do_aside(lambda: _read_out(response))
@@ -195,16 +174,15 @@ class HttpSession:
         return headers
 
     async def _turned_away(self, response: aiohttp.ClientResponse, ticket: Ticket) -> None:
-        """Return when the answer is worth reading. Fails: SessionExpired, SessionLost, RpcRefused."""
+        """Return when the answer is worth reading. Fails: SessionLost, RpcRefused."""
         status = response.status
         if status == Status.OK:
             return
         if status in _NOT_ACTED_ON:
             ticket.sent = False
-        if status == Status.NOT_FOUND and self._session_id:
-            raise SessionExpired
-        if status in {Status.UNAUTHORIZED, Status.FORBIDDEN}:
-            self._ready = False  # the next call starts anew, and follows the references in the headers again
+        if status in {Status.UNAUTHORIZED, Status.FORBIDDEN} or (status == Status.NOT_FOUND and self._session_id):
+            self._ready = False
+            self._session_id = ""  # not ours to end
         if response.headers.get(hdrs.LOCATION):
             raise SessionLost(f"it answered with a redirect (HTTP {status}), which is not followed")
         answer = mcp.decode(await _read(response, _ERROR_BODY) or b"")

@@ -52,7 +52,9 @@ class StdioSession(asyncio.SubprocessProtocol):
         self._stdin: asyncio.WriteTransport | None = None
         self._swept = False
         self._ready = False
+        self._leaving = False  # a pipe has closed: nothing more goes in, answers may still come out
         self._ended = ""  # why, once it has
+        self._over = asyncio.Event()
         self._writable = asyncio.Event()
         self._writable.set()
         self._exited = asyncio.Event()
@@ -66,7 +68,7 @@ class StdioSession(asyncio.SubprocessProtocol):
     @property
     def usable(self) -> bool:
         """Whether the handshake is done and the program still there."""
-        return self._ready and not self._ended
+        return self._ready and not self._leaving and not self._ended
 
     async def start(self) -> None:
         """Start the program and shake hands. Fails: SessionLost, RpcRefused; then the program is gone again."""
@@ -96,14 +98,14 @@ class StdioSession(asyncio.SubprocessProtocol):
         self._next_id += 1
         request_id = self._next_id
         data = mcp.encode(mcp.call(request_id, method, params), self._limits.max_message_bytes)
-        while not self._writable.is_set() and not self._ended:
+        while not self._writable.is_set():
             await self._writable.wait()
-        if self._ended:
+        if not self._write(data):
+            await self._over.wait()
             raise SessionLost(self._ended)
-        answer = asyncio.get_running_loop().create_future()
-        self._pending[request_id] = answer
         ticket.sent = True
-        self._write(data)
+        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._pending[request_id] = answer
         try:
             return mcp.result_of(await answer)
         except asyncio.CancelledError:
@@ -171,11 +173,14 @@ class StdioSession(asyncio.SubprocessProtocol):
         """It closed a pipe; without stdin or stdout there is no conversation."""
         if fd in {_STDIN, _STDOUT} and not self._exited.is_set():
             # Most often the first sign that it is about to exit: its exit code says more, if it comes soon.
+            self._leaving = True
+            self._writable.set()
             asyncio.get_running_loop().call_later(_LAST_WORDS_S, self._end, "it closed its side of the conversation")
 
     def process_exited(self) -> None:
         """It ended. Whatever it left behind in its group goes too, and with it the other ends of our pipes."""
         self._exited.set()
+        self._leaving = True
         self._signal(signal.SIGKILL)
         self._swept = True  # from now on the number may belong to somebody else
         # What it wrote before is still on its way to us; connection_lost comes after the last of it.
@@ -199,6 +204,7 @@ class StdioSession(asyncio.SubprocessProtocol):
             return
         trouble = self.trouble()
         self._ended = f"{reason}. {trouble}" if trouble else reason
+        self._over.set()
         self._writable.set()
         for answer in self._pending.values():
             if not answer.done():
@@ -237,9 +243,13 @@ class StdioSession(asyncio.SubprocessProtocol):
         elif (reply := mcp.reply_to(message)) is not None and self._writable.is_set():
             self._write(mcp.encode(reply, self._limits.max_message_bytes))
 
-    def _write(self, data: bytes) -> None:
-        if self._stdin is not None and not self._ended:
-            self._stdin.write(data + b"\n")
+    def _write(self, data: bytes) -> bool:
+        """Hand a line to the operating system. False: it did not take a byte of it."""
+        if self._stdin is None or self._leaving or self._ended or self._stdin.is_closing():
+            return False
+        self._stdin.write(data + b"\n")
+        # asyncio tries at once, and closes the pipe when that fails; uvloop tries later, and we assume the worst.
+        return not self._stdin.is_closing()
 
     def _signal(self, number: signal.Signals) -> None:
         """To the whole process group, whose number is the program's own."""

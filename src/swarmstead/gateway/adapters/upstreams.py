@@ -5,7 +5,8 @@ session that fails is started anew by the next call; after repeated failures the
 calls fail at once meanwhile. A start goes on when the call that caused it gives up, so a slow program comes up at all.
 
 Every failure is one of two things. UpstreamFailed: it is certain that the call did not start. UpstreamUnknown: it may
-have happened. Nothing here repeats a call, but on a session that the server says it does not know.
+have happened. A call is sent again only when the first is certain and its session turned out to be over: its program
+had ended, or the server had forgotten it or no longer took its credentials, which are then looked up afresh. Once.
 """
 
 import asyncio
@@ -110,7 +111,7 @@ class Upstreams:
         line.calls += 1
         try:
             async with asyncio.timeout(timeout_s):
-                answer = await ask(await self._session(line, server), ticket)
+                answer = await self._ask(server, line, ticket, ask)
         except TimeoutError as error:
             trouble = line.session.trouble() if line.session else ""
             raise _failure(server, ticket, f"it took longer than {timeout_s:g} s. {trouble}") from error
@@ -128,6 +129,15 @@ class Upstreams:
         finally:
             line.calls -= 1
             line.last_used = self._clock()
+
+    async def _ask(self, server: ServerRef, line: _Line, ticket: Ticket, ask: Ask[T]) -> T:
+        session = await self._session(line, server)
+        try:
+            return await ask(session, ticket)
+        except SessionLost:
+            if ticket.sent or session.usable:
+                raise
+        return await ask(await self._session(line, server), ticket)
 
     async def _list(self, session: Session, ticket: Ticket) -> list[Mapping[str, Any]]:
         tools: list[Mapping[str, Any]] = []

@@ -118,13 +118,14 @@ def _safe(name: str) -> str:
 
 
 def _request_part(message: Message, called: Mapping[str, str], names: Names) -> ModelRequestPart:
+    text = message.text.encode(errors="replace").decode()  # half a surrogate pair cannot be sent
     if message.role == "system":
-        return SystemPromptPart(message.text)
+        return SystemPromptPart(text)
     if message.role == "user":
-        return UserPromptPart(message.text)
+        return UserPromptPart(text)
     return ToolReturnPart(
         tool_name=names.to_wire(called.get(message.tool_call_id, "unknown")),
-        content=message.text,
+        content=text,
         tool_call_id=message.tool_call_id,
         outcome="failed" if message.is_error else "success",
     )

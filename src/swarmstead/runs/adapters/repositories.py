@@ -9,7 +9,10 @@ _MAX_PATH = 4096
 
 
 class LocalRepositories:
-    """Checks paths against a list of allowed folders. Nothing outside of them is looked at, not even to say that it exists."""
+    """Checks paths against a list of allowed folders.
+
+    Nothing outside of them is looked at, not even to say that it exists.
+    """
 
     def __init__(self, allowed: Sequence[Path]) -> None:
         self._allowed = tuple(path.resolve() for path in allowed)
@@ -30,7 +33,7 @@ class LocalRepositories:
             folders = ", ".join(str(allowed) for allowed in self._allowed)
             raise InputRefused(
                 f"Denied: {path} is outside of the folders that runs may read ({folders}).",
-                way_out="Start the server with --allow FOLDER (or STEAD_ALLOWED_PATHS), or choose a repository inside of them.",
+                way_out="Start the server with --allow FOLDER (or STEAD_ALLOWED_PATHS), or choose one inside of them.",
             )
         if not real.is_dir():
             raise InputRefused(

@@ -1,4 +1,4 @@
-"""The delegate step: a task goes to another agent, whose own loop is a child; who gave what to whom, why, and what came of it."""
+"""The delegate step: a task goes to another agent, whose own loop is a child; who, to whom, why, and the outcome."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,10 +8,9 @@ import sqlalchemy as sa
 from swarmstead.kernel.hashing import sha256_hex
 from swarmstead.models.contract import Message, ToolCall, ToolSpec
 from swarmstead.runs import records
-from swarmstead.runs.contract import PlannedAgent, agent_topic
+from swarmstead.runs.contract import ENDED, PlannedAgent, agent_topic
 from swarmstead.runs.errors import RunCancelled
 from swarmstead.runs.events import emit
-from swarmstead.runs.model import ENDED
 from swarmstead.runs.steps.context import AgentContext
 from swarmstead.runs.tables import agent_runs
 from swarmstead.storage.database import Tx

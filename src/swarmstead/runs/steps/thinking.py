@@ -52,14 +52,18 @@ class Thinking:
             await context.hands.db.write(lambda tx: self._fail(tx, key, lease, estimate, "cancelled", None))
             raise
         except SteadError as error:
-            await context.hands.db.write(lambda tx: self._fail(tx, key, lease, 0, "failed", error))
+            failure = error
+            await context.hands.db.write(lambda tx: self._fail(tx, key, lease, 0, "failed", failure))
             raise
         spent = context.hands.thinker.cost(context.model, reply)
         await context.hands.db.write(lambda tx: self._settle(tx, key, turn, lease, reply, spent, attempt))
         return reply
 
     async def _reserve(self, key: str, turn: int, attempt: int, estimate: int) -> str:
-        """Hold the estimate and open the step, in one transaction. Waits, bounded, when only others' reservations are in the way."""
+        """Hold the estimate and open the step, in one transaction.
+
+        Waits, bounded, when only others' reservations are in the way.
+        """
         hands = self._context.hands
         lease = new_id("ls", hands.clock.now_ms())
         for left in range(_WAITS_FOR_ROOM, -1, -1):

@@ -137,14 +137,7 @@ class ToolCalls:
 
     async def _unpark(self, approval: Approval) -> None:
         context, hands = self._context, self._context.hands
-        by = approval.decided_by
-
-        def write(tx: Tx) -> None:
-            records.unpark(
-                tx, context.scope, hands.clock, context.run, approval.step, approval.status, approval.reason, by
-            )
-
-        await hands.db.write(write)
+        await hands.db.write(lambda tx: records.unpark(tx, context.scope, hands.clock, approval))
 
     async def _write_refusal(self, request: CallRequest, approval: Approval) -> Mapping[str, Any]:
         said = f": {approval.reason}" if approval.reason else "."
@@ -224,7 +217,7 @@ class ToolCalls:
             server=request.server,
             tool=request.tool,
             risk=tool.risk if tool else "unknown",
-            sentence=f"Say whether to run {request.tool} on {request.server} again: it was in flight when contact was lost",
+            sentence=f"Run {request.tool} on {request.server} again? It was in flight when contact was lost",
             rule="a call whose outcome is unknown is not repeated unasked",
             payload={
                 "server": request.server,
@@ -264,9 +257,9 @@ def summary_of(text: str) -> str:
     stripped = text.strip()
     if stripped.startswith("{"):
         try:
-            found = json.loads(stripped)
+            found = cast("dict[str, Any]", json.loads(stripped))
         except ValueError:
-            found = {}
+            found = dict[str, Any]()
         parts = [_part(name, value) for name, value in list(found.items())[:6]]
         if parts:
             return ", ".join(part for part in parts if part)[:200]

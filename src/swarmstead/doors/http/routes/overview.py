@@ -13,7 +13,7 @@ from swarmstead.kernel.money import micros_from_usd
 from swarmstead.people.contract import require
 from swarmstead.permits import queries as permits
 from swarmstead.runs import queries
-from swarmstead.runs.model import ACTIVE
+from swarmstead.runs.contract import ACTIVE
 
 router = APIRouter(prefix="/api/v1", tags=["overview"])
 _DAY_MS = 86_400_000

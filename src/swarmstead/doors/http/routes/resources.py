@@ -48,7 +48,7 @@ async def schema(kind: str, scope: Caller, app: Server) -> dict[str, Any]:
     openapi_extra={"requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}},
 )
 async def apply(
-    request: Request, scope: Caller, app: Server, dry_run: bool = False
+    request: Request, scope: Caller, app: Server, *, dry_run: bool = False
 ) -> shapes.Page[shapes.AppliedShape]:
     """Apply YAML documents, all or none. With `dry_run`, everything is checked and nothing is kept."""
     require(scope, "resource.apply")
@@ -202,7 +202,8 @@ def _declared_risk(grants: TenantGrants, server: str, tool: str) -> str | None:
     return spec.risk.get(tool) if spec else None
 
 
-# Models and tool servers -----------------------------------------------------------------------------------------------
+# Models and tool servers
+# -----------------------------------------------------------------------------------------------
 
 
 @router.get("/models", tags=["models"])

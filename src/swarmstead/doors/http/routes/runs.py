@@ -15,6 +15,7 @@ from swarmstead.runs import events, queries
 from swarmstead.runs.contract import Command, Launch, Overrides
 
 router = APIRouter(prefix="/api/v1", tags=["runs"])
+_SEQ_DIGITS = 18
 IdempotencyKey = Annotated[str, Header(alias="Idempotency-Key", max_length=200)]
 
 
@@ -104,7 +105,10 @@ async def run_events(
 async def tenant_events(
     request: Request, scope: Caller, app: Server, after: int | None = None, limit: paging.Limit = 500
 ) -> Any:
-    """Everything that happens in the tenant; streamed when `Accept` asks for it. A new stream starts at the newest event."""
+    """Everything that happens in the tenant; streamed when `Accept` asks for it.
+
+    A new stream starts at the newest event.
+    """
     require(scope, "read")
     if _wants_stream(request):
         newest = await app.db.read(lambda conn: events.head(conn, scope))
@@ -154,6 +158,6 @@ def _resume_at(request: Request, default: int) -> int:
     text = request.headers.get("last-event-id", "")
     if not text:
         return default
-    if not text.isdigit() or len(text) > 18:
+    if not text.isdigit() or len(text) > _SEQ_DIGITS:
         raise BadInput("Last-Event-ID is not a number that this server gave.", field="Last-Event-ID")
     return int(text)
