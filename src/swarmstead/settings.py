@@ -48,6 +48,8 @@ class Settings(BaseModel):
     """Seconds that a question waits for a person before it expires."""
     header_timeout_s: Annotated[int, Field(ge=1, le=600)] = 5
     """Seconds a client has to send its headers and between keep-alive requests."""
+    read_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 30
+    """Seconds of silence after which a request whose body is not complete is refused."""
     max_body_bytes: Annotated[int, Field(ge=1024, le=1_073_741_824)] = 4_194_304
     """Largest request body; a larger one gets 413."""
     public_url: str = ""

@@ -1,1 +1,1 @@
-"""The command line: `stead`."""
+"""The command line `stead`: one module per noun, each imported when it is used."""

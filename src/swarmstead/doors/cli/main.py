@@ -1,33 +1,94 @@
-"""`stead`: the command line's entry."""
+"""`stead`: the command line's entry, the list of commands, and what an error looks like.
 
-from pathlib import Path
+Exit codes: 0 done, 1 ours or the server's fault (or a run that failed), 2 the caller's, 3 a run that waits for a person
+(`run watch --until-waiting`), 130 interrupted.
+"""
+
+import io
+import os
+import sys
+from collections.abc import Sequence
 
 import click
 
+from swarmstead import __version__
+from swarmstead.doors.cli.lazy import Lazy, LazyGroup
+from swarmstead.kernel.errors import SteadError
 
-@click.group()
-def cli() -> None:
+_INTERRUPTED = 130
+_SECTIONS = {
+    "Serve": {
+        "up": Lazy("up", "up", "Start the server."),
+        "worker": Lazy("up", "worker", "Start a worker beside a server (Postgres)."),
+        "doctor": Lazy("doctor", "doctor", "Say what is missing or wrong here, and how to mend it."),
+    },
+    "Run": {
+        "run": Lazy("run", "run", "Preview, start, watch and steer runs."),
+        "inbox": Lazy("inbox", "inbox", "What waits for a person: show, approve, deny."),
+    },
+    "Declare": {
+        "apply": Lazy("resources", "apply", "Declare what YAML files say."),
+        "get": Lazy("resources", "get", "List or show what is declared."),
+        "diff": Lazy("resources", "diff", "Compare two versions."),
+        "schema": Lazy("resources", "schema", "What a kind may hold, as JSON Schema."),
+        "agent": Lazy("agent", "agent", "Agents and their versions."),
+        "model": Lazy("model", "model", "Models: list, add."),
+        "mcp": Lazy("mcp", "mcp", "MCP tool servers: list, add, inspect."),
+    },
+    "Govern": {
+        "audit": Lazy("audit", "audit", "The audit trail: list, verify, checkpoint, export."),
+        "key": Lazy("key", "key", "API keys and sign-in links."),
+    },
+    "About": {
+        "openapi": Lazy("about", "openapi", "Print the API's description."),
+        "version": Lazy("about", "version", "Print the version."),
+    },
+}
+
+
+@click.group(cls=LazyGroup, sections=_SECTIONS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "--version", message="%(version)s")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """Swarmstead: agents work in your stead; you stay in charge."""
-
-
-@cli.command()
-@click.option("--host", default=None)
-@click.option("--port", type=int, default=None)
-@click.option("--data", type=click.Path(path_type=Path), default=None)
-def up(host: str | None, port: int | None, data: Path | None) -> None:
-    """Start the server."""
-    from swarmstead.doors.worker.serve import serve
-    from swarmstead.settings import load
-
-    def announce(app, address, link):
-        click.echo(f"Swarmstead is ready at {address}")
-        if app.first_key:
-            click.echo(f"admin key (shown once): {app.first_key.secret}")
-        click.echo(f"sign in: {link}")
-
-    serve(load(host=host, port=port, data=data), announce)
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        ctx.color = False
 
 
 def main() -> None:
-    """Run the command line."""
-    cli()
+    """Run the command line and end the process."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a sign still gets the line
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; answers the exit code. What is foreseen ends in one message, never in a traceback."""
+    try:
+        answer = cli.main(list(arguments), prog_name="stead", standalone_mode=False)
+    except click.Abort:
+        click.echo("Interrupted.", err=True)
+        return _INTERRUPTED
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else "stead"
+        say(error.format_message(), f"`{path} --help` shows how.")
+        return error.exit_code
+    except click.ClickException as error:
+        say(error.format_message())
+        return 2
+    except SteadError as error:
+        say(error.message, error.way_out)
+        return error.exit_code
+    return answer if isinstance(answer, int) else 0
+
+
+def say(message: str, way_out: str = "") -> None:
+    """An error and the way out, on standard error."""
+    from swarmstead.doors.cli.output import visible
+
+    plain = not sys.stderr.isatty() or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    for mark, text in (("error", message), ("way out", way_out)):
+        if text:
+            shown = mark if plain else click.style(mark, fg="red" if mark == "error" else "cyan", bold=True)
+            click.echo(f"{shown}: {visible(text)}", err=True)

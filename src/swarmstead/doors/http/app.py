@@ -1,7 +1,7 @@
 """The HTTP door as one ASGI application: guards, REST, MCP, metrics and the web UI."""
 
 from fastapi import FastAPI
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from swarmstead import __version__
 from swarmstead.doors.http import health, problems, shapes
@@ -37,8 +37,30 @@ def make_door(app: App, host: str) -> ASGIApp:
     """The whole door over a running server."""
     api = make_api()
     api.state.stead = app
-    api.mount("/mcp", McpEndpoint(app))
     api.add_route("/metrics", metrics_app(app))
-    api.mount("/", WebUi())
     settings = app.settings
-    return Guards(api, hosts=hosts_of(host, settings.public_url), max_body=settings.max_body_bytes)
+    return Guards(
+        _Switch(api, McpEndpoint(app), WebUi()),
+        hosts=hosts_of(host, settings.public_url),
+        max_body=settings.max_body_bytes,
+        read_timeout_s=settings.read_timeout_s,
+    )
+
+
+class _Switch:
+    """Sends a request to the API, the MCP endpoint or the web UI, by its path."""
+
+    def __init__(self, api: FastAPI, mcp: ASGIApp, ui: ASGIApp) -> None:
+        self._api = api
+        self._mcp = mcp
+        self._ui = ui
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self._api
+        path: str = scope["path"]
+        if path in ("/mcp", "/mcp/"):
+            await self._mcp(scope, receive, send)
+        elif path.startswith("/api/") or path in ("/metrics", "/healthz", "/readyz"):
+            await self._api(scope, receive, send)
+        else:
+            await self._ui(scope, receive, send)

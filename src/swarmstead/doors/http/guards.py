@@ -1,11 +1,14 @@
-"""What every request passes before a route sees it: Host and Origin, size of the body, and headers for browsers."""
+"""What every request passes before a route sees it: Host, Origin, the body's size and pace; and browsers' headers."""
 
+import asyncio
 from collections.abc import Sequence
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from swarmstead.doors.http.problems import problem
+from swarmstead.doors.http.problems import problem, refusal
 
 _HEADERS = [
     (
@@ -33,8 +36,9 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 class Guards:
     """Refuses requests for another host (DNS rebinding), from another origin, or with too large a body."""
 
-    def __init__(self, app: ASGIApp, *, hosts: Sequence[str], max_body: int) -> None:
+    def __init__(self, app: ASGIApp, *, hosts: Sequence[str], max_body: int, read_timeout_s: float) -> None:
         self._app = app
+        self._read_timeout_s = read_timeout_s
         self._hosts = {host.lower() for host in hosts}
         self._max_body = max_body
 
@@ -48,7 +52,7 @@ class Guards:
         if refusal is not None:
             await refusal(scope, receive, send)
             return
-        await self._app(scope, _Counted(receive, self._max_body), _decorated(send))
+        await self._app(scope, _Watched(receive, self._max_body, self._read_timeout_s), _decorated(send))
 
     def _refusal(self, headers: dict[bytes, str]) -> ASGIApp | None:
         if "*" not in self._hosts and _hostname("//" + headers.get(b"host", "")) not in self._hosts:
@@ -65,7 +69,7 @@ class Guards:
             )
         length = headers.get(b"content-length", "0")
         if length.isdigit() and int(length) > self._max_body:
-            return _too_large(self._max_body)
+            return refusal(HTTPException(413, f"The body is larger than {self._max_body} bytes."))
         return None
 
 
@@ -76,29 +80,29 @@ def hosts_of(host: str, public_url: str) -> list[str]:
     return ["*"] if host in ("0.0.0.0", "::") else [*_LOOPBACK, host]  # noqa: S104 - compared, not bound
 
 
-class _Counted:
-    """Counts a body that comes without a length, and cuts it at the limit."""
+class _Watched:
+    """Counts a body that comes without a length, and gives up on one that comes too slowly."""
 
-    def __init__(self, receive: Receive, limit: int) -> None:
+    def __init__(self, receive: Receive, limit: int, timeout_s: float) -> None:
         self._receive = receive
-        self._left = limit
+        self._limit = limit
+        self._seen = 0
+        self._timeout_s = timeout_s
+        self._complete = False
 
     async def __call__(self) -> Message:
-        message = await self._receive()
-        if message["type"] == "http.request":
-            self._left -= len(message.get("body", b""))
-            if self._left < 0:
-                return {"type": "http.disconnect"}
+        if self._complete:  # what is waited for now is the client's leaving, which may take hours
+            return await self._receive()
+        try:
+            message = await asyncio.wait_for(self._receive(), self._timeout_s)
+        except TimeoutError:
+            detail = f"The body did not arrive within {self._timeout_s:.0f} seconds of silence."
+            raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, detail) from None
+        self._seen += len(message.get("body", b""))
+        self._complete = not message.get("more_body", False)
+        if self._seen > self._limit:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is larger than {self._limit} bytes.")
         return message
-
-
-def _too_large(limit: int) -> ASGIApp:
-    return problem(
-        413,
-        "body_too_large",
-        f"The body is larger than {limit} bytes.",
-        way_out="Send less, or raise STEAD_MAX_BODY_BYTES.",
-    )
 
 
 def _decorated(send: Send) -> Send:

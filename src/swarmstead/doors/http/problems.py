@@ -5,7 +5,6 @@ What we did not foresee leaves as a 500 without details, and is logged.
 
 import logging
 import secrets
-from http import HTTPStatus
 from typing import Any, cast
 
 from fastapi import FastAPI, Request
@@ -62,14 +61,25 @@ async def _validation(_request: Request, error: Exception) -> Response:
 
 
 async def _http(_request: Request, error: Exception) -> Response:
-    found = cast("HTTPException", error)
-    if found.status_code == HTTPStatus.NOT_FOUND:
-        return problem(404, "not_found", "There is nothing at this address.", way_out="See /api/v1/openapi.json.")
-    if found.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        answer = problem(405, "method_not_allowed", "This address does not take this method.")
-        answer.headers.update(found.headers or {})
-        return answer
-    return problem(found.status_code, "http_error", str(found.detail))
+    return refusal(cast("HTTPException", error))
+
+
+# What the framework or a guard refuses: status -> (code, detail unless the error has its own, way out)
+_REFUSALS = {
+    400: ("bad_input", "", "Send what /api/v1/openapi.json describes for this call."),
+    404: ("not_found", "There is nothing at this address.", "See /api/v1/openapi.json."),
+    405: ("method_not_allowed", "This address does not take this method.", "See /api/v1/openapi.json."),
+    408: ("body_too_slow", "", "Send the body without long pauses."),
+    413: ("body_too_large", "", "Send less, or raise STEAD_MAX_BODY_BYTES."),
+}
+
+
+def refusal(error: HTTPException) -> Response:
+    """An error of the framework, or of a guard, as a problem."""
+    code, detail, way_out = _REFUSALS.get(error.status_code, ("http_error", "", ""))
+    answer = problem(error.status_code, code, detail or str(error.detail), way_out=way_out)
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 async def _unforeseen(request: Request, error: Exception) -> Response:

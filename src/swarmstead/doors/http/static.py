@@ -12,7 +12,6 @@ _NOT_BUILT = (
     "This server runs without the web UI: its files were not built.\n"
     "Install Node 20 or newer and run `make up` again, or use the command line: `stead --help`.\n"
 )
-_API = ("/api/", "/mcp", "/metrics", "/healthz", "/readyz")
 
 
 class WebUi:
@@ -26,8 +25,6 @@ class WebUi:
         await self._answer(scope["path"], scope["method"])(scope, receive, send)
 
     def _answer(self, path: str, method: str) -> Response:
-        if path.startswith(_API):
-            return problem(404, "not_found", "There is nothing at this address.", way_out="See /api/v1/openapi.json.")
         if method not in ("GET", "HEAD"):
             return problem(405, "method_not_allowed", "This address takes GET only.")
         index = self._folder / "index.html"

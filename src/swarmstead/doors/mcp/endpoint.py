@@ -9,13 +9,14 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, cast
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from swarmstead import __version__
 from swarmstead.doors.http.auth import scope_of
-from swarmstead.doors.http.problems import problem, response_of
+from swarmstead.doors.http.problems import problem, refusal, response_of
 from swarmstead.doors.mcp import protocol
 from swarmstead.doors.mcp.protocol import INVALID_PARAMS, METHOD_NOT_FOUND, PARSE_ERROR, PLAN_META, RpcError
 from swarmstead.gateway.contract import Caller, CallOutcome, CallRequest, PlanNeeded
@@ -45,17 +46,24 @@ class McpEndpoint:
 
     async def _answer(self, request: Request) -> Response:
         if request.method != "POST":
-            refusal = problem(405, "method_not_allowed", "This MCP endpoint takes POST; it has no stream of its own.")
-            refusal.headers["allow"] = "POST"
-            return refusal
+            detail = "This MCP endpoint takes POST; it has no stream of its own."
+            answer = problem(405, "method_not_allowed", detail, way_out="Send JSON-RPC messages with POST.")
+            answer.headers["allow"] = "POST"
+            return answer
         try:
             tenancy = await scope_of(request)
             require(tenancy, "tool.call")
+            body = await request.body()
         except SteadError as error:
             return response_of(error)
+        except HTTPException as error:
+            return refusal(error)
+        return await self._rpc(tenancy, body)
+
+    async def _rpc(self, tenancy: Tenancy, body: bytes) -> Response:
         id_: Any = None
         try:
-            method, id_, params = protocol.check_request(_parsed(await request.body()))
+            method, id_, params = protocol.check_request(_parsed(body))
             if id_ is None:
                 return Response(status_code=202)
             result = await self._dispatch(tenancy, method, params)

@@ -1,6 +1,7 @@
 """Starts one shipped server on this process's stdin and stdout. Exit code 2 and one line on stderr: it cannot start."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -25,13 +26,21 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"Cannot start: {error}.\n")
         return 2
     # The wire gets a descriptor of its own, so that nothing printed by mistake can end up in it.
-    with os.fdopen(os.dup(1), "wb") as sink, os.fdopen(os.dup(0), "rb") as source:
-        os.dup2(2, 1)
-        try:
-            Server(name, tools, source, sink).serve()
-        except KeyboardInterrupt:
-            return 130
+    sink = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        Server(name, tools, sys.stdin.buffer, sink).serve()
+    except KeyboardInterrupt:
+        return 130
+    _take_children_along()
     return 0
+
+
+def _take_children_along() -> None:
+    """End the git commands that outlasted the grace, if nobody but us can be in our process group."""
+    if os.getsid(0) == os.getpid():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        os.killpg(0, signal.SIGTERM)
 
 
 def _parse(arguments: list[str]) -> tuple[str, str | None]:

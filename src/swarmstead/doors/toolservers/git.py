@@ -24,7 +24,7 @@ _BRANCH = obj(name="string", remote="boolean", current="boolean", sha="string", 
 def make_tools(root: str | None) -> list[Tool]:
     """The git server's tools over the work tree at `root` (None: they can be listed, not called). Fails: SetupError."""
     reader = GitReader(open_work_tree(root) if root else None)
-    return [*_history(reader), *_rankings(reader), *_state(reader)]
+    return [*_history(reader), _diff_stat(reader), *_rankings(reader), *_state(reader)]
 
 
 def _history(reader: GitReader) -> list[Tool]:
@@ -52,21 +52,6 @@ def _history(reader: GitReader) -> list[Tool]:
             },
             output=obj(**_COMMIT_FIELDS, message="string", files=many(_FILE), patch="string", truncated="boolean"),
             run=reader.show,
-        ),
-        Tool(
-            name="diff_stat",
-            title="Changed files",
-            description="Count changed lines per file between two commits, or between a commit and the working files.",
-            arguments={
-                "base": text("The commit to compare with.", longest=200, shortest=1, default="HEAD"),
-                "head": text("The commit to compare; empty for the working files.", longest=200, default=""),
-                "path": _PATH,
-                "limit": whole("How many files at most.", least=1, most=2000, default=200),
-            },
-            output=obj(
-                files=many(_FILE), file_count="integer", added="integer", deleted="integer", truncated="boolean"
-            ),
-            run=reader.diff_stat,
         ),
     ]
 
@@ -127,3 +112,19 @@ def _state(reader: GitReader) -> list[Tool]:
             run=reader.branches,
         ),
     ]
+
+
+def _diff_stat(reader: GitReader) -> Tool:
+    return Tool(
+        name="diff_stat",
+        title="Changed files",
+        description="Count changed lines per file between two commits, or between a commit and the working files.",
+        arguments={
+            "base": text("The commit to compare with.", longest=200, shortest=1, default="HEAD"),
+            "head": text("The commit to compare; empty for the working files.", longest=200, default=""),
+            "path": _PATH,
+            "limit": whole("How many files at most.", least=1, most=2000, default=200),
+        },
+        output=obj(files=many(_FILE), file_count="integer", added="integer", deleted="integer", truncated="boolean"),
+        run=reader.diff_stat,
+    )

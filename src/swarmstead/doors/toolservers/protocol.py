@@ -12,9 +12,11 @@ Invariants: stdout carries nothing but messages; a request gets at most one answ
 """
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, BinaryIO, cast
 
 from swarmstead import __version__
@@ -28,7 +30,7 @@ PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL_ERROR =
 MAX_LINE = 4 * 1024 * 1024
 MAX_BATCH = 50
 MAX_RUNNING = 8
-GRACE_S = 5.0
+GRACE_S = 2.0
 
 Message = dict[str, Any]
 
@@ -42,9 +44,9 @@ class _Refused(Exception):
 
 
 class Server:
-    """One conversation with one client over a pair of pipes."""
+    """One conversation with one client: messages come from `source` and go to the descriptor `sink`."""
 
-    def __init__(self, name: str, tools: Sequence[Tool], source: BinaryIO, sink: BinaryIO) -> None:
+    def __init__(self, name: str, tools: Sequence[Tool], source: BinaryIO, sink: int) -> None:
         self._name = name
         self._tools = {tool.name: tool for tool in tools}
         self._source = source
@@ -106,33 +108,30 @@ class Server:
         self._slots.acquire()
         if known is not None:
             self._running.add(known)
-
-        def run() -> None:
-            try:
-                answer = work()
-                if known is None or known not in self._cancelled:
-                    self._send(answer)
-            finally:
-                if known is not None:
-                    self._running.discard(known)
-                    self._cancelled.discard(known)
-                self._threads.discard(thread)
-                self._slots.release()
-
-        thread = threading.Thread(target=run, daemon=True)
+        thread = threading.Thread(target=self._run, args=(work, known), daemon=True)
         self._threads.add(thread)
         thread.start()
+
+    def _run(self, work: Callable[[], Message | list[Message] | None], request_id: int | str | None) -> None:
+        try:
+            answer = work()
+            if request_id is None or request_id not in self._cancelled:
+                self._send(answer)
+        finally:
+            if request_id is not None:
+                self._running.discard(request_id)
+                self._cancelled.discard(request_id)
+            self._threads.discard(threading.current_thread())
+            self._slots.release()
 
     def _send(self, message: Message | list[Message] | None) -> None:
         if not message:
             return
         data = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-        with self._writing:
-            try:
-                self._sink.write(data + b"\n")
-                self._sink.flush()
-            except OSError:
-                pass  # nobody listens any more; the end of stdin follows
+        with self._writing, suppress(OSError):  # nobody listens any more; the end of stdin follows
+            rest = memoryview(data + b"\n")
+            while rest:
+                rest = rest[os.write(self._sink, rest) :]
 
     def _answer(self, message: Any) -> Message | None:
         """The response to one message; None for a notification and for a response to us (we ask nothing)."""

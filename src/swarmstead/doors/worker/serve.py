@@ -4,8 +4,8 @@ import asyncio
 import errno
 import signal
 import socket
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import uvicorn
@@ -18,6 +18,7 @@ from swarmstead.settings import Settings
 from swarmstead.wiring import App, open_app
 
 _GRACE_S = 3
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class PortInUse(Conflict):
@@ -77,10 +78,11 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Announce
     app = await open_app(settings)
     try:
         from swarmstead.doors.http.app import make_door
+        from swarmstead.doors.worker.protocol import with_header_timeout
 
         config = uvicorn.Config(
             make_door(app, settings.host),
-            http="httptools",
+            http=with_header_timeout(settings.header_timeout_s),
             lifespan="off",
             access_log=False,
             log_config=None,
@@ -103,6 +105,21 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._app = app
         self._ready = ready
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """SIGINT and SIGTERM ask the server to stop, and no more.
+
+        uvicorn's own raises the signal again afterwards: that would end the process before the App is closed.
+        """
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then say so."""
@@ -138,7 +155,7 @@ async def _work(settings: Settings, announce: Callable[[App], None]) -> None:
     try:
         announce(app)
         stop = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _SIGNALS:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await stop.wait()
     finally:

@@ -1,0 +1,159 @@
+"""`stead audit`: the trail, its verification here or without any server, checkpoints and exports."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import click
+
+from swarmstead.doors.cli import words
+from swarmstead.doors.cli.client import Client
+from swarmstead.doors.cli.options import connect, limit_option, with_client
+from swarmstead.doors.cli.output import dump, facts, heading, listed, output_option, table
+from swarmstead.kernel.errors import BadInput
+
+_COLUMNS: dict[str, Callable[[dict[str, Any]], str | int | None]] = {
+    "SEQ": lambda row: row["seq"],
+    "WHEN": lambda row: words.age(row["at"]),
+    "WHO": lambda row: row["actor"],
+    "ACTION": lambda row: row["action"],
+    "TARGET": lambda row: row["target"],
+    "PHASE": lambda row: row["phase"],
+    "RUN": lambda row: row["run"],
+}
+_to_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
+    "--to", type=click.Path(path_type=Path, dir_okay=False), help="A file to write, instead of standard output."
+)
+
+
+@click.group()
+def audit() -> None:
+    """The audit trail: list, verify, checkpoint, export."""
+
+
+@audit.command("list")
+@click.option("--run", "run_id", default="", help="Only rows of this run.")
+@click.option("--actor", default="", help="Only rows of this actor, e.g. key:k_….")
+@click.option("--action", default="", help="Only this action, e.g. tool.call.")
+@limit_option
+@output_option
+@with_client
+def list_(client: Client, run_id: str, actor: str, action: str, limit: int, form: str) -> None:
+    """List the trail, newest first."""
+    page = client.page("/api/v1/audit", limit, run=run_id, actor=actor, action=action)
+    listed(page, form, _COLUMNS, empty="No row matches.")
+
+
+@audit.command()
+@click.option("--file", "export", type=click.Path(path_type=Path), help="Verify this export, without any server.")
+@click.option("--checkpoint", "signed", type=click.Path(path_type=Path), help="A checkpoint that was kept elsewhere.")
+@click.option("--public-key", default="", help="With --file: the key that the checkpoint has to be signed by (base64).")
+@click.option("--server", metavar="URL", help="The server's address. [STEAD_SERVER; else the one started last here]")
+@click.option("--key-file", type=click.Path(path_type=Path, dir_okay=False), help="A file that holds the API key.")
+@output_option
+def verify(
+    export: Path | None, signed: Path | None, public_key: str, server: str | None, key_file: Path | None, form: str
+) -> int:
+    """Verify the hash chain: the server's, or an export's with --file.
+
+    A checkpoint also shows rows that were cut off at the end. Exit 1 when something is wrong.
+    """
+    if public_key and (export is None or signed is None):
+        raise BadInput(
+            "--public-key checks a checkpoint's signature on an export.",
+            field="--public-key",
+            way_out="Give --file and --checkpoint too; a server uses its own key.",
+        )
+    if export is not None:
+        from swarmstead.doors.cli import offline
+
+        answer = offline.verify(export, signed, public_key)
+    else:
+        body = {"checkpoint": _without_key(read_checkpoint(signed))} if signed else {}
+        answer = connect(server, key_file).post("/api/v1/audit:verify", body)
+    if form == "table":
+        _show(answer)
+    else:
+        dump(answer, form)
+    return 0 if answer["ok"] else 1
+
+
+@audit.command()
+@_to_option
+@with_client
+def checkpoint(client: Client, to: Path | None) -> None:
+    """Sign where the chain stands now. Keep the answer away from the server: `verify --checkpoint` takes it."""
+    signed = client.post("/api/v1/audit:checkpoint")
+    _write([f"{json.dumps(signed, indent=2)}\n".encode()], to)
+
+
+@audit.command()
+@_to_option
+@with_client
+def export(client: Client, to: Path | None) -> None:
+    """Write the whole chain as JSON lines, oldest first; `verify --file` checks it without a server."""
+    _write(client.chunks("/api/v1/audit:export"), to)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint's file. Fails: BadInput."""
+    wanted = {"tenant", "seq", "hash", "at", "key_id", "signature"}
+    try:
+        found: Any = json.loads(path.read_bytes())
+    except OSError as error:
+        raise BadInput(f"The checkpoint {path} cannot be read: {error.strerror}.", field="--checkpoint") from error
+    except ValueError:
+        found = None
+    fields = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+    if not wanted <= fields.keys():
+        raise BadInput(
+            f"{path} is not a checkpoint.",
+            field="--checkpoint",
+            way_out="Give the file that `stead audit checkpoint --to FILE` wrote.",
+        )
+    return fields
+
+
+def _without_key(signed: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in signed.items() if name != "public_key"}
+
+
+def _show(answer: Mapping[str, Any]) -> None:
+    facts(
+        {
+            "chain": "ok" if answer["ok"] else "fail",
+            "checked": f"{answer['checked']} rows",
+            "head": f"{answer['head']['seq']} {answer['head']['hash']}",
+            "checkpoint": answer.get("signature"),
+        }
+    )
+    if answer["problems"]:
+        heading("What is wrong")
+        table(["ROW", "PROBLEM"], [[one["seq"], one["problem"]] for one in answer["problems"]])
+
+
+def _write(pieces: Iterable[bytes], to: Path | None) -> None:
+    """To standard output, or to a file that is there whole or not at all and is its owner's only."""
+    if to is None:
+        for piece in pieces:
+            sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+        return
+    temporary = to.with_name(f".{to.name}.{os.getpid()}.tmp")
+    try:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            for piece in pieces:
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(to)
+    except OSError as error:
+        raise BadInput(
+            f"{to} cannot be written: {error.strerror}.", field="--to", way_out="Choose another file."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    click.echo(f"Wrote {to}.", err=True)

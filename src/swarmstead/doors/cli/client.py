@@ -1,0 +1,278 @@
+"""The API over the standard library's HTTP client: one request a connection, and event streams that can be resumed.
+
+Proxies of the environment are not used: the key goes to the address that was named and to no other.
+"""
+
+import http.client
+import json
+import ssl
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from swarmstead.kernel.errors import BadInput, SteadError, Unavailable
+
+_TIMEOUT_S = 30.0
+_STREAM_TIMEOUT_S = 20.0  # the server gives a sign of life every 5 s
+_MOST_LINE_BYTES = 4_194_304
+_PAGE = 500
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_PROBLEM = "application/problem+json"
+
+
+class ServerAbsent(Unavailable):
+    """Nothing answers at the address."""
+
+    code = "server_absent"
+
+
+class ServerCutOff(Unavailable):
+    """The connection ended before the whole answer was here."""
+
+    code = "server_cut_off"
+
+
+class NotSwarmstead(BadInput):
+    """Something else answers at the address."""
+
+    code = "not_swarmstead"
+
+
+class Refused(SteadError):
+    """The server's problem, with its status, code and way out. `extra` holds the rest of it."""
+
+    def __init__(self, status: int, body: Mapping[str, Any]) -> None:
+        super().__init__(
+            str(body.get("detail") or body.get("title") or f"The server answered {status}."),
+            way_out=str(body.get("way_out") or ""),
+            field=str(body.get("field") or ""),
+            code=str(body.get("code") or "http_error"),
+            extra=dict(body),
+        )
+        self.status = status
+        self.exit_code = 1 if self.is_servers_fault else 2
+        if trace := body.get("trace_id"):
+            self.message = f"{self.message} (trace {trace})"
+
+    @property
+    def is_servers_fault(self) -> bool:
+        """Whether trying again later may help."""
+        return self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+@dataclass(frozen=True, slots=True)
+class SentEvent:
+    """One server-sent event; `seq` is 0 where it has no id, `data` is its JSON."""
+
+    seq: int
+    kind: str
+    data: dict[str, Any]
+
+
+def part(text: str) -> str:
+    """A name or id as one part of a path. Fails: BadInput when there is none."""
+    if not text.strip():
+        raise BadInput("A name or id is empty.", way_out="Give the whole name or id.")
+    return quote(text, safe="")
+
+
+def checked_address(text: str) -> str:
+    """`127.0.0.1:8700` -> `http://127.0.0.1:8700`. Fails: BadInput."""
+    address = text.strip().rstrip("/")
+    address = address if "://" in address else f"http://{address}"
+    try:
+        url = urlsplit(address)
+        fits = url.scheme in ("http", "https") and bool(url.hostname) and (url.port is None or url.port > 0)
+    except ValueError:
+        fits, url = False, urlsplit("")
+    if not fits or url.query or url.fragment or url.username is not None:
+        raise BadInput(
+            "The server's address must be http:// or https:// with a host, and without user, query or fragment.",
+            field="--server",
+            way_out="Write it like http://127.0.0.1:8700.",
+        )
+    return address.lower() if not url.path else address
+
+
+class Client:
+    """Speaks for one key with one server."""
+
+    def __init__(self, address: str, key: str) -> None:
+        self.address = address
+        self._url = urlsplit(address)
+        self._key = key
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the server is on this machine, so that paths mean the same to both."""
+        return self._url.hostname in _LOOPBACK
+
+    def get(self, path: str, **query: str | int | None) -> Any:
+        """GET a JSON answer. Fails: ServerAbsent, ServerCutOff, NotSwarmstead, Refused; as all others here."""
+        return self._json("GET", _with(path, query))
+
+    def post(self, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Any:
+        """POST JSON, get JSON (None for an empty answer)."""
+        data = b"" if body is None else json.dumps(body).encode()
+        return self._json("POST", path, data, {"Content-Type": "application/json", **(headers or {})})
+
+    def post_yaml(self, path: str, text: str, **query: str | int | None) -> Any:
+        """POST YAML text, get JSON."""
+        return self._json("POST", _with(path, query), text.encode(), {"Content-Type": "application/yaml"})
+
+    def page(self, path: str, limit: int, **query: str | int | None) -> dict[str, Any]:
+        """Up to `limit` items of a list, in as many requests as it takes: `{items, next}`."""
+        items: list[Any] = []
+        cursor: str | None = None
+        while True:
+            wanted = min(_PAGE, limit - len(items))
+            found = self.get(path, **query, limit=wanted, cursor=cursor)
+            items += found["items"]
+            cursor = found["next"]
+            if not cursor or len(items) >= limit:
+                return {"items": items, "next": cursor}
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        """The body of a long answer, piece by piece."""
+        with self._open("GET", path, b"", {}, _TIMEOUT_S) as answer, _cut_off(self.address):
+            self._expect(answer)
+            while piece := answer.read1(65_536):
+                yield piece
+
+    def events(self, path: str, after: int) -> Iterator[SentEvent]:
+        """Server-sent events from after a number on, until the stream ends. Fails: ServerCutOff when it just stops."""
+        headers = {"Accept": "text/event-stream", "Last-Event-ID": str(after)}
+        with self._open("GET", path, b"", headers, _STREAM_TIMEOUT_S) as answer, _cut_off(self.address):
+            self._expect(answer)
+            yield from parse_events(iter(lambda: answer.readline(_MOST_LINE_BYTES), b""))
+
+    def _json(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Any:
+        with self._open(method, path, body, headers or {}, _TIMEOUT_S) as answer, _cut_off(self.address):
+            self._expect(answer)
+            raw = answer.read()
+        return _parsed(raw, self.address) if raw else None
+
+    @contextmanager
+    def _open(
+        self, method: str, path: str, body: bytes, headers: Mapping[str, str], timeout: float
+    ) -> Generator[HTTPResponse]:
+        connection = self._connection(timeout)
+        try:
+            with _absent(self.address, local=self.is_here):
+                connection.connect()
+            with _cut_off(self.address):
+                sent = {"Accept": "application/json", **headers}
+                if self._key:
+                    sent["Authorization"] = f"Bearer {self._key}"
+                connection.request(method, self._url.path + path, body or None, sent)
+                answer = connection.getresponse()
+            yield answer
+        finally:
+            connection.close()
+
+    def _connection(self, timeout: float) -> HTTPConnection:
+        host = self._url.hostname or ""
+        kind = HTTPSConnection if self._url.scheme == "https" else HTTPConnection
+        return kind(host, self._url.port, timeout=timeout)
+
+    def _expect(self, answer: HTTPResponse) -> None:
+        if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+            return
+        raw = answer.read()
+        if answer.headers.get_content_type() != _PROBLEM:
+            raise _stranger(self.address)
+        refused = Refused(answer.status, _parsed(raw, self.address))
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            _explain_key(refused, self.address, has_key=bool(self._key))
+        raise refused
+
+
+def parse_events(lines: Iterable[bytes]) -> Iterator[SentEvent]:
+    """Server-sent events of a stream of lines; comments are signs of life only. Fails: ServerCutOff for broken ones."""
+    seq, kind, data = 0, "message", ""
+    for raw in lines:
+        line = raw.decode(errors="replace").rstrip("\r\n")
+        name, _, value = line.partition(": ")
+        if name == "id" and value.isdigit():
+            seq = int(value)
+        elif name == "event":
+            kind = value
+        elif name == "data":
+            data += value
+        elif not line and data:
+            yield SentEvent(seq, kind, _event_data(data))
+            seq, kind, data = 0, "message", ""
+
+
+def _event_data(text: str) -> dict[str, Any]:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ServerCutOff("The event stream was damaged on its way.", way_out="Try again.") from error
+
+
+def _with(path: str, query: Mapping[str, str | int | None]) -> str:
+    given = {name: value for name, value in query.items() if value not in (None, "")}
+    return f"{path}?{urlencode(given)}" if given else path
+
+
+def _parsed(raw: bytes, address: str) -> Any:
+    try:
+        return json.loads(raw)
+    except ValueError as error:
+        raise _stranger(address) from error
+
+
+def _stranger(address: str) -> NotSwarmstead:
+    return NotSwarmstead(
+        f"What answers at {address} is not this API of Swarmstead.",
+        way_out="Check --server (or STEAD_SERVER); a proxy in between may answer instead.",
+    )
+
+
+def _explain_key(refused: Refused, address: str, *, has_key: bool) -> None:
+    if has_key:
+        refused.way_out = "Give a key that this server knows with --key-file or STEAD_KEY; `stead key list` shows them."
+        return
+    refused.message = f"There is no key for {address}."
+    refused.way_out = (
+        "Give one with --key-file or STEAD_KEY. The server printed the first admin key when it was first started."
+    )
+
+
+@contextmanager
+def _absent(address: str, *, local: bool) -> Generator[None]:
+    try:
+        yield
+    except ssl.SSLError as error:
+        reason = getattr(error, "verify_message", "") or error.reason or "the handshake failed"
+        raise ServerAbsent(
+            f"No secure connection to {address}: {reason}.",
+            way_out="Check the address; a certificate of your own goes into SSL_CERT_FILE.",
+        ) from error
+    except OSError as error:
+        start = "Start it with `stead up`, or name another" if local else "Check the address, or name another"
+        raise ServerAbsent(
+            f"There is no server at {address}: {error.strerror or 'no answer'}.",
+            way_out=f"{start} with --server (or STEAD_SERVER).",
+        ) from error
+
+
+@contextmanager
+def _cut_off(address: str) -> Generator[None]:
+    try:
+        yield
+    except TimeoutError as error:
+        raise ServerCutOff(
+            f"The server at {address} did not answer in time.",
+            way_out="Look whether it was done before you try again: `stead run list`, `stead audit list`.",
+        ) from error
+    except (OSError, http.client.HTTPException) as error:
+        raise ServerCutOff(
+            f"The connection to {address} ended before the answer was here.",
+            way_out="Look whether it was done before you try again: `stead run list`, `stead audit list`.",
+        ) from error

@@ -1,0 +1,189 @@
+"""`stead inbox`: what waits for a person. What is approved is exactly what was shown, by its hash."""
+
+import difflib
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from swarmstead.doors.cli import words
+from swarmstead.doors.cli.client import Client, part
+from swarmstead.doors.cli.options import limit_option, with_client
+from swarmstead.doors.cli.output import coloured_diff, dump, facts, heading, listed, output_option, visible
+from swarmstead.kernel.errors import BadInput, Conflict
+from swarmstead.kernel.money import usd_text
+
+_COLUMNS: dict[str, Callable[[dict[str, Any]], str | int | None]] = {
+    "APPROVAL": lambda one: one["id"],
+    "STATUS": lambda one: one["status"],
+    "EXPIRES": lambda one: words.age(one["expires_at"]),
+    "RUN": lambda one: one["run"],
+    "ENV": lambda one: one["environment"],
+    "AGENT": lambda one: one["agent"],
+    "RISK": lambda one: one["risk"],
+    "WHAT": lambda one: one["sentence"],
+}
+
+
+@click.group()
+def inbox() -> None:
+    """What waits for a person: list, show, approve, deny."""
+
+
+@inbox.command("list")
+@click.option(
+    "--status",
+    multiple=True,
+    type=click.Choice(["pending", "approved", "denied", "expired"]),
+    default=("pending",),
+    show_default=True,
+    help="Only questions in this state; repeatable.",
+)
+@click.option("--run", "run_id", default="", help="Only questions of this run.")
+@limit_option
+@output_option
+@with_client
+def list_(client: Client, status: tuple[str, ...], run_id: str, limit: int, form: str) -> None:
+    """List questions, the one that expires first on top."""
+    page = client.page("/api/v1/approvals", limit, status=",".join(status), run=run_id)
+    listed(page, form, _COLUMNS, empty="Nothing waits for you." if status == ("pending",) else "None.")
+
+
+@inbox.command()
+@click.argument("approval")
+@output_option
+@with_client
+def show(client: Client, approval: str, form: str) -> None:
+    """Show a question with its exact payload."""
+    found = client.get(f"/api/v1/approvals/{part(approval)}")
+    if form != "table":
+        dump(found, form)
+        return
+    _show(found)
+    if found["status"] == "pending":
+        click.echo(
+            f"\nApprove: stead inbox approve {approval}\nDeny:    stead inbox deny {approval} --reason TEXT\n"
+            f"In a script: stead inbox approve {approval} --yes --hash {found['hash']}"
+        )
+
+
+@inbox.command()
+@click.argument("approval")
+@click.option("--reason", default="", help="Why; it is recorded.")
+@click.option("--hash", "hash_", default="", help="Approve only the payload with this hash.")
+@click.option("--yes", is_flag=True, help="Do not ask. Needs --hash: the payload that was read before.")
+@output_option
+@with_client
+def approve(client: Client, approval: str, reason: str, hash_: str, form: str, *, yes: bool) -> None:
+    """Show the exact payload, ask, and approve that payload and no other."""
+    if yes and not hash_:
+        raise BadInput(
+            "--yes approves without asking, so it has to say what: --hash is missing.",
+            field="--hash",
+            way_out=f"Read `stead inbox show {approval}` and give the hash that it shows.",
+        )
+    found = _pending(client, approval, hash_)
+    if form == "table":
+        _show(found)
+    if not yes:
+        _ask(approval)
+    _decide(client, found, "approve", reason, form)
+
+
+@inbox.command()
+@click.argument("approval")
+@click.option("--reason", default="", help="Why, in a sentence: the agent is told. Asked for on a terminal.")
+@click.option("--hash", "hash_", default="", help="Deny only the payload with this hash.")
+@output_option
+@with_client
+def deny(client: Client, approval: str, reason: str, hash_: str, form: str) -> None:
+    """Deny a call, with a reason that its agent is told."""
+    found = _pending(client, approval, hash_)
+    if not reason.strip() and sys.stdin.isatty():
+        _show(found)
+        reason = click.prompt("\nReason", err=True)
+    if not reason.strip():
+        raise BadInput("A denial needs a reason.", field="--reason", way_out="Say why: --reason TEXT.")
+    _decide(client, found, "deny", reason, form)
+
+
+def _pending(client: Client, approval: str, hash_: str) -> dict[str, Any]:
+    """The question, still open and, when a hash was given, still the same."""
+    found = client.get(f"/api/v1/approvals/{part(approval)}")
+    if found["status"] != "pending":
+        raise Conflict(
+            f"This approval is {found['status']} already.", way_out=f"Look at the run: stead run show {found['run']}."
+        )
+    if hash_ and found["hash"] != hash_:
+        raise Conflict(
+            "What waits is not what this hash was given for. Nothing was decided.",
+            way_out=f"Read it again: stead inbox show {approval}.",
+            code="hash_changed",
+        )
+    return found
+
+
+def _ask(approval: str) -> None:
+    if not sys.stdin.isatty():
+        raise BadInput(
+            "There is no terminal to ask on. Nothing was decided.",
+            way_out=f"Read `stead inbox show {approval}`, then give --yes with the --hash that it shows.",
+        )
+    click.confirm("\nApprove exactly this?", abort=True, err=True)
+
+
+def _decide(client: Client, found: dict[str, Any], decision: str, reason: str, form: str) -> None:
+    body = {"decision": decision, "reason": reason, "hash": found["hash"]}
+    decided = client.post(f"/api/v1/approvals/{part(found['id'])}:decide", body)
+    if form == "table":
+        facts({"decision": decided["status"], "by": decided["decided_by"], "run": decided["run"]})
+    else:
+        dump(decided, form)
+
+
+def _show(found: dict[str, Any]) -> None:
+    payload = found["payload"]
+    spent, budget = found["run_spent_micros"], found["run_budget_micros"]
+    click.echo(click.style(visible(found["sentence"]), bold=True))
+    facts(
+        {
+            "status": found["status"],
+            "tool": f"{found['server']}/{found['tool']}",
+            "risk": found["risk"],
+            "rule": found["rule"],
+            "in": payload.get("root"),
+            "asked by": f"{found['agent']} in {found['swarm']} ({found['environment']}), run {found['run']}",
+            "asked": words.age(found["asked_at"]),
+            "expires": words.age(found["expires_at"]) if found["status"] == "pending" else "",
+            "run spent": f"{usd_text(spent)} of {usd_text(budget)}" if spent is not None and budget is not None else "",
+            "decided": words.age(found["decided_at"]),
+            "by": found["decided_by"],
+            "reason": found["reason"],
+            "hash": found["hash"],
+        }
+    )
+    effect = found["effect"]
+    if effect.get("kind") == "file":
+        _show_file(effect, payload.get("arguments") or {})
+    else:
+        heading("Payload")
+        click.echo(visible(json.dumps(payload, indent=2, ensure_ascii=False)))
+
+
+def _show_file(effect: dict[str, Any], arguments: dict[str, Any]) -> None:
+    """A file that would be written, line by line, and whatever else the call carries."""
+    before, after = effect.get("before") or "", effect["after"] or ""
+    heading(f"{visible(effect['path'])}: {'changed' if effect.get('before') is not None else 'new'}")
+    if effect.get("before_truncated"):
+        click.echo("(the file is long; only its beginning is compared)")
+    if effect.get("before") is None:
+        coloured_diff([("+", line) for line in after.removesuffix("\n").split("\n")])
+    else:
+        diff = list(difflib.unified_diff(before.split("\n"), after.split("\n"), lineterm="", n=3))[2:]
+        coloured_diff([(line[:1], line[1:]) for line in diff])
+    rest = {name: value for name, value in arguments.items() if value not in (effect["path"], effect["after"])}
+    if rest:
+        heading("Other arguments")
+        click.echo(visible(json.dumps(rest, indent=2, ensure_ascii=False)))

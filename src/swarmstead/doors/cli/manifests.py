@@ -1,0 +1,97 @@
+"""YAML files as one text for the server, and its complaints as places in those files."""
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from swarmstead.doors.cli.client import Client, Refused
+from swarmstead.kernel.errors import BadInput
+
+_SUFFIXES = {".yaml", ".yml"}
+_STDIN = "-"
+# A text that opens with `---` or a directive brings its own start of a document.
+_OPENS = re.compile(r"(\s*#[^\n]*\n|\s*\n)*(---(\s|$)|%)")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file's text, and the line of the whole text on which it begins (from 1)."""
+
+    name: str
+    text: str
+    first_line: int
+
+
+def read_all(names: Sequence[str]) -> list[Source]:
+    """Files, folders (every .yaml and .yml below, by name) and `-` for standard input, in order. Fails: BadInput."""
+    sources: list[Source] = []
+    line = 1
+    for file, text in [found for name in names for found in _texts(name)]:
+        start = line + (1 if sources else 0)  # a separator stands before it
+        sources.append(Source(file, text if text.endswith("\n") else f"{text}\n", start))
+        line = start + sources[-1].text.count("\n")
+    return sources
+
+
+def joined(sources: Sequence[Source]) -> str:
+    """All texts as one YAML stream, so that the server applies all of them or none."""
+    whole = ""
+    for source in sources:
+        if whole:
+            whole += "...\n" if _OPENS.match(source.text) else "---\n"
+        whole += source.text
+    return whole
+
+
+def apply(client: Client, sources: Sequence[Source], *, dry_run: bool = False) -> Any:
+    """Send them. Fails: Refused; BadInput that names file, line, column and field of each fault."""
+    try:
+        return client.post_yaml("/api/v1/apply", joined(sources), dry_run="true" if dry_run else None)
+    except Refused as error:
+        faults: Any = error.extra.get("errors")
+        if error.code != "manifest_refused" or not faults:
+            raise
+        lines = [_placed(fault, sources) for fault in faults]
+        count = "one fault" if len(lines) == 1 else f"{len(lines)} faults"
+        raise BadInput(
+            f"Nothing was applied, there is {count}:\n  " + "\n  ".join(lines), way_out=error.way_out, code=error.code
+        ) from error
+
+
+def _placed(fault: Mapping[str, Any], sources: Sequence[Source]) -> str:
+    line = int(fault["line"])
+    source = next((one for one in reversed(sources) if one.first_line <= line), sources[0])
+    field = f"{fault['field']}: " if fault["field"] else ""
+    return f"{source.name}:{line - source.first_line + 1}:{fault['column']}: {field}{fault['message']}"
+
+
+def _texts(name: str) -> list[tuple[str, str]]:
+    if name == _STDIN:
+        return [("standard input", _decoded("standard input", sys.stdin.buffer.read()))]
+    path = Path(name)
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
+        if not files:
+            raise BadInput(f"There is no .yaml or .yml file in {name}.", way_out="Name a file or another folder.")
+        return [(str(file), _read(file)) for file in files]
+    return [(name, _read(path))]
+
+
+def _read(path: Path) -> str:
+    try:
+        return _decoded(str(path), path.read_bytes())
+    except OSError as error:
+        raise BadInput(
+            f"{path} cannot be read: {error.strerror}.", way_out="Name a file or folder that exists, or - for input."
+        ) from error
+
+
+def _decoded(name: str, data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise BadInput(f"{name}:{line}: this is not UTF-8 text.", way_out="Save the file as UTF-8.") from error

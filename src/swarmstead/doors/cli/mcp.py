@@ -1,0 +1,120 @@
+"""`stead mcp`: MCP tool servers, and the tools they offer."""
+
+from typing import Any
+
+import click
+
+from swarmstead.doors.cli import declare
+from swarmstead.doors.cli.client import Client
+from swarmstead.doors.cli.options import pairs, with_client
+from swarmstead.doors.cli.output import digest_cell, dump, facts, heading, listed, output_option, table
+from swarmstead.kernel.errors import BadInput, NotFound
+
+
+@click.group()
+def mcp() -> None:
+    """MCP tool servers: list, add, inspect."""
+
+
+@mcp.command("list")
+@output_option
+@with_client
+def list_(client: Client, form: str) -> None:
+    """List tool servers, and what each offers now."""
+    listed(
+        client.get("/api/v1/tool-servers"),
+        form,
+        {
+            "SERVER": lambda one: one["name"],
+            "TRANSPORT": lambda one: one["transport"],
+            "ADDRESS": lambda one: one["address"],
+            "LIMITED TO": lambda one: f"input {one['root']}" if one["root"] else "",
+            "TOOLS": lambda one: ", ".join(tool["name"] for tool in one["tools"]) or one["problem"],
+        },
+        empty="No tool server is declared.",
+    )
+
+
+@mcp.command()
+@click.argument("name")
+@output_option
+@with_client
+def inspect(client: Client, name: str, form: str) -> None:
+    """Show a tool server's tools with their risk classes."""
+    servers: list[dict[str, Any]] = client.get("/api/v1/tool-servers")["items"]
+    found = next((one for one in servers if one["name"] == name), None)
+    if found is None:
+        raise NotFound(f"There is no ToolServer called {name!r}.", way_out="List them with `stead mcp list`.")
+    if form != "table":
+        dump(found, form)
+        return
+    facts(
+        {
+            "server": found["name"],
+            "transport": found["transport"],
+            "address": found["address"],
+            "limited to": f"the folder in the input {found['root']!r}" if found["root"] else "",
+            "digest": found["digest"],
+            "tools": found["problem"],
+        }
+    )
+    if found["tools"]:
+        heading("Tools")
+        table(
+            ["TOOL", "RISK", "REPEATABLE", "SCHEMA", "WHAT"],
+            [
+                [
+                    tool["name"],
+                    tool["risk"],
+                    "yes" if tool["idempotent"] else "no",
+                    digest_cell(tool["schema_hash"]),
+                    tool["description"],
+                ]
+                for tool in found["tools"]
+            ],
+        )
+
+
+@mcp.command()
+@click.argument("name")
+@click.argument("command", nargs=-1, metavar="[-- COMMAND [ARG]...]")
+@click.option("--url", default="", help="An MCP server over Streamable HTTP, instead of a COMMAND.")
+@click.option(
+    "--header", "headers", multiple=True, metavar="NAME=REF", help="A header for --url; env:NAME is looked up."
+)
+@click.option("--env", "env", multiple=True, metavar="NAME=REF", help="A variable for COMMAND; nothing else is passed.")
+@click.option("--root", default="", metavar="INPUT", help="Limit COMMAND to the folder in this input of a run.")
+@click.option("--risk", "risks", multiple=True, metavar="TOOL=read|write|danger", help="What a tool may do.")
+@click.option("--idempotent", multiple=True, metavar="TOOL", help="A tool that may safely be called twice.")
+@output_option
+@with_client
+def add(
+    client: Client,
+    *,
+    name: str,
+    command: tuple[str, ...],
+    url: str,
+    headers: tuple[str, ...],
+    env: tuple[str, ...],
+    root: str,
+    risks: tuple[str, ...],
+    idempotent: tuple[str, ...],
+    form: str,
+) -> None:
+    """Declare a tool server: a program that speaks MCP over its pipes, or an address.
+
+    An agent can use its tools once a Binding says so.
+    """
+    if bool(url) == bool(command):
+        raise BadInput("A tool server has a COMMAND or a --url.", field="--url", way_out="Give one of the two.")
+    spec: dict[str, Any] = {
+        "transport": "http" if url else "stdio",
+        "command": list(command),
+        "url": url,
+        "headers": pairs(headers, "--header", "NAME=REF"),
+        "env": pairs(env, "--env", "NAME=REF"),
+        "root": root,
+        "risk": pairs(risks, "--risk", "TOOL=read|write|danger"),
+        "idempotent": list(idempotent),
+    }
+    declare.declare(client, "ToolServer", name, spec, form)

@@ -1,0 +1,109 @@
+"""Verifying an export of the audit chain with nothing but the export, a checkpoint and a public key."""
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from swarmstead.audit.contract import Checkpoint, Row, Verification
+from swarmstead.audit.queries import check
+from swarmstead.audit.queries import verify as walk
+from swarmstead.doors.cli.audit import read_checkpoint
+from swarmstead.kernel.errors import BadInput
+from swarmstead.kernel.hashing import sha256_hex
+
+_TYPES: dict[str, type] = dict.fromkeys(Row.__slots__, str) | {"seq": int, "at": int, "data": dict}
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """Checks checkpoints with a public key alone. `key_id` names it as the audit room does; it cannot sign."""
+
+    key: Ed25519PublicKey
+    key_id: str
+
+    @classmethod
+    def from_text(cls, text: str) -> "PublicKey":
+        """From the base64 of the 32 raw bytes, as a checkpoint shows it. Fails: BadInput."""
+        try:
+            raw = base64.b64decode(text, validate=True)
+            return cls(Ed25519PublicKey.from_public_bytes(raw), sha256_hex(raw)[:16])
+        except ValueError as error:
+            raise BadInput(
+                "This is not a public key.",
+                field="--public-key",
+                way_out="Give the `public_key` that stands in a checkpoint: 44 characters of base64.",
+            ) from error
+
+    def sign(self, message: bytes) -> str:
+        """Fails: TypeError, always; there is no private key here."""
+        raise TypeError(f"a public key cannot sign {len(message)} bytes")
+
+    def check(self, message: bytes, signature: str) -> bool:
+        """Whether `signature` (base64) is this key's for `message`."""
+        try:
+            self.key.verify(base64.b64decode(signature, validate=True), message)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+
+def verify(export: Path, checkpoint: Path | None, public_key: str) -> dict[str, Any]:
+    """What `POST audit:verify` would answer, for an export.
+
+    Without `public_key`, the key that stands in the checkpoint is taken: then the checkpoint is as good as the place
+    where it was kept. Fails: BadInput for files that are no export or no checkpoint.
+    """
+    if checkpoint is None:
+        found, signature = walk(_rows(export)), ""
+    else:
+        signed = read_checkpoint(checkpoint)
+        key = PublicKey.from_text(public_key or str(signed.get("public_key", "")))
+        found = check(_rows(export), key, _checkpoint(signed, checkpoint))
+        signature = "signed by the key that was given" if public_key else "signed by the key that it holds itself"
+    return _answer(found) | ({"signature": signature} if signature and found.ok else {})
+
+
+def _answer(found: Verification) -> dict[str, Any]:
+    return {
+        "ok": found.ok,
+        "checked": found.checked,
+        "problems": [{"seq": one.seq, "problem": one.problem} for one in found.problems],
+        "head": {"seq": found.head_seq, "hash": found.head_hash},
+    }
+
+
+def _checkpoint(signed: dict[str, Any], path: Path) -> Checkpoint:
+    fields = {name: signed[name] for name in Checkpoint.__slots__}
+    if not all(isinstance(value, int if name in ("seq", "at") else str) for name, value in fields.items()):
+        raise BadInput(f"{path} is not a checkpoint: a field has the wrong type.", field="--checkpoint")
+    return Checkpoint(**fields)
+
+
+def _rows(export: Path) -> Iterator[Row]:
+    try:
+        with export.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                yield _row(line, f"{export}:{number}")
+    except OSError as error:
+        raise BadInput(f"The export {export} cannot be read: {error.strerror}.", field="--file") from error
+
+
+def _row(line: bytes, where: str) -> Row:
+    try:
+        found: Any = json.loads(line)
+    except ValueError:
+        found = None
+    fields = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+    if fields.keys() != _TYPES.keys() or not all(isinstance(fields[name], type_) for name, type_ in _TYPES.items()):
+        raise BadInput(
+            f"{where}: this is not a row of an audit export.",
+            field="--file",
+            way_out="Give the whole file that `stead audit export` wrote; a line that was cut cannot be read.",
+        )
+    return Row(**fields)

@@ -1,0 +1,102 @@
+"""`stead up` and `stead worker`: the processes that do the work.
+
+The first start prints the admin key, once, and saves it for this user's command line; later starts print a new sign-in
+link. With STEAD_BOOTSTRAP_KEY nothing is saved and the key is never printed: automation knows it already.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from swarmstead import __version__
+from swarmstead.doors.cli import context
+from swarmstead.kernel.errors import SteadError
+from swarmstead.kernel.hashing import sha256_hex
+
+if TYPE_CHECKING:
+    from swarmstead.settings import Settings
+    from swarmstead.wiring import App
+
+_FOLDER: Any = click.Path(path_type=Path, file_okay=False)
+
+
+def _paths(command: Any) -> Any:
+    command = click.option(
+        "--allow",
+        multiple=True,
+        type=click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True),
+        help="A folder that runs may read repositories in; repeatable. "
+        "[STEAD_ALLOWED_PATHS; else this folder, your home and the temporary one]",
+    )(command)
+    return click.option("--data", type=_FOLDER, help="Where the database and keys are kept. [STEAD_DATA; else ./data]")(
+        command
+    )
+
+
+@click.command()
+@click.option("--host", help="The address to listen on. [STEAD_HOST; else 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65_535), help="The port; 0 takes a free one. [STEAD_PORT; else 8700]")
+@_paths
+def up(host: str | None, port: int | None, data: Path | None, allow: tuple[Path, ...]) -> None:
+    """Start the server, and stop it with Ctrl-C. Unfinished runs go on where they were at the next start."""
+    with _refused_at_start():
+        from swarmstead.doors.worker.serve import serve
+        from swarmstead.settings import load
+
+        settings = load(host=host, port=port, data=data, allowed_paths=allow or None)
+        serve(settings, _announce)
+
+
+@click.command()
+@_paths
+def worker(data: Path | None, allow: tuple[Path, ...]) -> None:
+    """Start a worker that carries runs beside other servers. Needs a Postgres in STEAD_DATABASE_URL."""
+    with _refused_at_start():
+        from swarmstead.doors.worker.serve import work
+        from swarmstead.settings import load
+
+        work(load(data=data, allowed_paths=allow or None), lambda _app: click.echo(f"Worker {__version__} is ready."))
+
+
+@contextmanager
+def _refused_at_start() -> Generator[None]:
+    """Whatever keeps a server from starting is for its operator to mend: exit code 2."""
+    try:
+        yield
+    except SteadError as error:
+        error.exit_code = 2
+        raise
+
+
+def _announce(app: "App", address: str, link: str) -> None:
+    settings = app.settings
+    lines = [f"Swarmstead {__version__} is ready at {address}"]
+    if link:
+        lines.append(f"  sign in (once, within 15 minutes): {link}")
+    if settings.bootstrap_key.get_secret_value():
+        lines.append("  admin key: the one in STEAD_BOOTSTRAP_KEY")
+    else:
+        secret = app.first_key.secret if app.first_key else ""
+        if secret:
+            lines.append(f"  admin key (shown this once): {secret}")
+        lines.append(f"  {_remembered(settings, address, secret)}")
+    lines.append(f"  data: {settings.data.resolve()}")
+    click.echo("\n".join(lines))
+
+
+def _remembered(settings: "Settings", address: str, secret: str) -> str:
+    """Note the server for this user's command line; says how that went. Failing to do so stops nothing."""
+    try:
+        contexts = context.load()
+        has_key = contexts.started(address, sha256_hex(settings.url.encode())[:16], secret)
+        path = context.save(contexts)
+    except (OSError, SteadError):
+        return (
+            f"command line: not saved, because {context.file_path()} cannot be written; use STEAD_SERVER and STEAD_KEY"
+        )
+    if has_key:
+        return f"command line: signed in on this machine ({path})"
+    return "command line: give a key with STEAD_KEY or --key-file"
