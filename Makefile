@@ -17,8 +17,8 @@ WEB := $(shell find ui -type f -not -path 'ui/node_modules/*' -not -path 'ui/dis
 # HOST is taken from make's own command line only: some shells export a HOST of their own, and it would open the server up.
 UP := $(if $(DATA),--data "$(DATA)") $(if $(filter command,$(firstword $(origin HOST))),--host "$(HOST)") $(if $(PORT),--port "$(PORT)")
 
-.PHONY: help up setup ui browser test test-web test-python check check-lint check-types check-house check-web \
-    bench dist lock clean force
+.PHONY: help up setup ui browser test test-web test-python check check-lint check-types check-floors check-house \
+    check-web bench dist lock clean force
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -60,7 +60,7 @@ test-web: $(NODE_MODULES)
 test-python: setup ui browser
 	$(BIN)/pytest $(ARGS)
 
-check: check-lint check-types check-house check-web ## lint, types, floors, docs, locks; the web sources from an empty folder
+check: check-lint check-types check-floors check-house check-web ## lint, types, floors, docs, locks; the web sources from an empty folder
 
 check-lint: setup
 	$(BIN)/ruff check
@@ -69,8 +69,10 @@ check-lint: setup
 check-types: setup
 	$(BIN)/pyright
 
-check-house: setup
+check-floors: setup
 	$(BIN)/lint-imports --no-logo
+
+check-house: setup
 	$(BIN)/pytest tests/architecture
 
 check-web:

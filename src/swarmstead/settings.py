@@ -8,10 +8,12 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from swarmstead.kernel.errors import BadInput
+from swarmstead.kernel.money import micros_from_usd
 
 PREFIX = "STEAD_"
 
@@ -23,7 +25,7 @@ def _default_allowed() -> tuple[Path, ...]:
 class Settings(BaseModel):
     """The settings tree. Immutable; made by `load`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     host: str = "127.0.0.1"
     """Address to listen on. Anything but a loopback address shows the server to the network: put TLS in front of it."""
@@ -65,9 +67,12 @@ class Settings(BaseModel):
     @field_validator("allowed_paths", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        if isinstance(value, str):
+        if not isinstance(value, str):
+            return value
+        try:
             return tuple(Path(part).expanduser() for part in value.split(":") if part)
-        return value
+        except RuntimeError as error:
+            raise ValueError("a folder begins with ~ and a name that no user has") from error
 
     @field_validator("database_url")
     @classmethod
@@ -75,6 +80,23 @@ class Settings(BaseModel):
         text = value.get_secret_value()
         if text and not text.startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
             raise ValueError("must start with postgresql://; leave it empty for the SQLite file under --data")
+        if not _is_address(text):
+            raise ValueError("is no address; write special characters of the password as %XX")
+        return value
+
+    @field_validator("user_day_usd", "tenant_day_usd")
+    @classmethod
+    def _amount(cls, value: str) -> str:
+        micros_from_usd(value)
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        if value and not (
+            value.startswith(("http://", "https://")) and _is_address(value) and urlsplit(value).hostname
+        ):
+            raise ValueError("must be http:// or https:// and a host, such as https://stead.example.org")
         return value
 
     @field_validator("log_level")
@@ -98,6 +120,14 @@ class Settings(BaseModel):
         return not self.database_url.get_secret_value()
 
 
+def _is_address(text: str) -> bool:
+    """Whether host and port can be told apart. Says no more: what is wrong may be a part of a password."""
+    try:
+        return urlsplit(text).port != 0
+    except ValueError:
+        return False
+
+
 def load(environment: Mapping[str, str] | None = None, **options: Any) -> Settings:
     """Settings from the environment; `options` that are not None win. Fails: BadInput, naming the variable."""
     values: dict[str, Any] = {}
@@ -113,7 +143,7 @@ def load(environment: Mapping[str, str] | None = None, **options: Any) -> Settin
         fault = error.errors(include_input=False, include_url=False)[0]
         name = str(fault["loc"][0]) if fault["loc"] else ""
         raise BadInput(
-            f"The setting {name} is not usable: {fault['msg']}.",
+            f"The setting {name} is not usable: {fault['msg'].removeprefix('Value error, ')}.",
             field=PREFIX + name.upper(),
             way_out=f"Set {PREFIX}{name.upper()} (or --{name.replace('_', '-')}) to a valid value.",
         ) from error

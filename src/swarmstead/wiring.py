@@ -38,7 +38,7 @@ from swarmstead.resources.contract import Kind
 from swarmstead.resources.manifests import parse
 from swarmstead.resources.queries import Registry
 from swarmstead.runs import events
-from swarmstead.runs.adapters.leases import RENEW_EVERY_S, Leases
+from swarmstead.runs.adapters.leases import Leases
 from swarmstead.runs.adapters.repositories import LocalRepositories
 from swarmstead.runs.contract import SwarmSpec
 from swarmstead.runs.control import Controls
@@ -128,6 +128,7 @@ async def open_app(settings: Settings) -> App:
         if settings.single_process:
             directory = DataDir(settings.data)
             closers.append(lambda: _sync(directory.close))
+        signer = Ed25519Signer.load_or_make(settings.data / "audit.key")
         db = await asyncio.to_thread(open_database, settings, clock, signals)
         closers.append(lambda: _sync(db.close))  # DBOS takes the loop's threads with it, so not in one of them
         registry = Registry(KINDS)
@@ -147,7 +148,6 @@ async def open_app(settings: Settings) -> App:
             with suppress(Exception):
                 await closer()
         raise
-    signer = Ed25519Signer.load_or_make(settings.data / "audit.key")
     return App(
         settings,
         clock,
@@ -204,10 +204,11 @@ async def _open_runs(settings: Settings, hands: Hands, closers: list[Callable[[]
     await engine.launch()
     closers.append(engine.close)
     runs = Runs(hands, Preview(hands, LocalRepositories(settings.allowed_paths)), engine)
-    tasks = [asyncio.create_task(_sweep(hands, runs, engine)), asyncio.create_task(_renew(leases, engine))]
+    tasks = [asyncio.create_task(_sweep(hands, runs))]
     if not settings.single_process:
         from swarmstead.storage.listener import listen
 
+        tasks.append(asyncio.create_task(engine.keep_lease()))
         tasks.append(asyncio.create_task(listen(settings.url, hands.signals)))
 
     async def stop() -> None:
@@ -220,12 +221,11 @@ async def _open_runs(settings: Settings, hands: Hands, closers: list[Callable[[]
     return runs
 
 
-async def _sweep(hands: Hands, runs: Runs, engine: object) -> None:
+async def _sweep(hands: Hands, runs: Runs) -> None:
     """Every few seconds: expire questions, charge abandoned leases, mend what crashes left.
 
     A failure is tried again.
     """
-    del engine
     while True:
         await asyncio.sleep(_SWEEP_EVERY_S)
         try:
@@ -234,16 +234,6 @@ async def _sweep(hands: Hands, runs: Runs, engine: object) -> None:
             await runs.mend()
         except Exception:
             log.exception("the sweeper could not finish; it tries again")
-
-
-async def _renew(leases: Leases, engine: object) -> None:
-    del engine
-    while True:
-        await asyncio.sleep(RENEW_EVERY_S)
-        try:
-            await leases.renew()
-        except Exception:
-            log.exception("the worker's lease could not be renewed; it tries again")
 
 
 async def _apply_samples(db: Database, clock: Clock) -> None:

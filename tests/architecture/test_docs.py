@@ -4,7 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from tests.architecture.tree import ROOT, files, read
+from tests.architecture.tree import ROOT, files, none_of, read
 
 _LINK = re.compile(r"!?\[(?:[^\]\[]|\[[^\]]*\])*\]\(\s*<?([^)\s>]+)>?[^)]*\)")
 _FENCE = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
@@ -47,13 +47,13 @@ def _broken(name: str) -> list[str]:
 
 
 def test_relative_links_resolve() -> None:
-    assert [problem for name in _pages() for problem in _broken(name)] == []
+    none_of(problem for name in _pages() for problem in _broken(name))
 
 
 def test_every_page_can_be_reached_from_the_map() -> None:
     listed = {(Path("docs") / target.partition("#")[0]).as_posix() for target in _LINK.findall(_prose("docs/index.md"))}
     pages = {name for name in _pages() if name.startswith("docs/") and name != "docs/index.md"}
-    assert pages - listed == set()
+    none_of(pages - listed)
 
 
 def test_decisions_are_numbered_and_shaped_alike() -> None:
@@ -69,8 +69,8 @@ def test_every_dependency_has_its_line() -> None:
     wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
     names = {re.split(r"[^A-Za-z0-9_.-]", line)[0] for line in wanted}
     listed = set(re.findall(r"^\| `([^`\[]+)", read("docs/dependencies.md"), re.MULTILINE))
-    assert names - listed == set()
-    assert listed - names == set()
+    none_of(names - listed)
+    none_of(listed - names)
 
 
 def test_every_term_stands_once_in_the_glossary() -> None:

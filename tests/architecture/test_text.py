@@ -5,7 +5,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from tests.architecture.tree import ROOT, files, read, text_files
+from tests.architecture.tree import ROOT, files, none_of, read, text_files
 
 # Names of registries' hosts, and paths of checkouts; spelt so that this file does not name them itself.
 _HOSTS = re.compile(r"registry\.(npmjs|yarnpkg)|npmmirro[r]|pypi\.org|pythonhoste[d]|(deb|security|snapshot)\.debian")
@@ -27,12 +27,12 @@ def _lines(names: list[str], pattern: re.Pattern[str]) -> list[str]:
 
 
 def test_no_registry_host_is_named() -> None:
-    assert _lines(text_files(), _HOSTS) == []
+    none_of(_lines(text_files(), _HOSTS))
 
 
 def test_no_path_of_a_machine_is_named() -> None:
-    assert _lines(text_files(), _PATHS) == []
-    assert _lines(text_files(), re.compile(re.escape(str(ROOT)) + r"\b")) == []
+    none_of(_lines(text_files(), _PATHS))
+    none_of(_lines(text_files(), re.compile(re.escape(str(ROOT)) + r"\b")))
 
 
 def test_requirements_lock_has_hashes_and_no_host() -> None:
@@ -40,7 +40,7 @@ def test_requirements_lock_has_hashes_and_no_host() -> None:
     assert "://" not in text
     pins = re.split(r"^(?=\S)", text, flags=re.MULTILINE)[1:]
     pin = re.compile(r"[a-z0-9._-]+==\S+( ; [^\\\n]+)? \\\n(    --hash=sha256:[0-9a-f]{64}( \\)?\n)+")
-    assert [found for found in pins if not pin.fullmatch(found)] == []
+    none_of(found for found in pins if not pin.fullmatch(found))
 
 
 def test_requirements_lock_has_every_dependency_and_no_torch() -> None:
@@ -48,20 +48,20 @@ def test_requirements_lock_has_every_dependency_and_no_torch() -> None:
     wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
     names = {re.split(r"[^A-Za-z0-9_.-]", line)[0].lower().replace("_", "-") for line in wanted}
     locked = set(re.findall(r"^([a-z0-9._-]+)==", read("requirements.lock"), re.MULTILINE))
-    assert names - locked == set()
+    none_of(names - locked)
     assert locked & {"torch", "torchvision", "tensorflow", "transformers"} == set()
 
 
 def test_package_lock_names_no_host() -> None:
     lock = json.loads(read("ui/package-lock.json"))
-    assert [name for name, package in lock["packages"].items() if "resolved" in package] == []
+    none_of(name for name, package in lock["packages"].items() if "resolved" in package)
     assert not re.search(r'"resolved"\s*:', json.dumps(lock))
-    assert [name for name, package in lock["packages"].items() if name and not package.get("integrity")] == []
+    none_of(name for name, package in lock["packages"].items() if name and not package.get("integrity"))
 
 
 def test_nothing_is_left_over_and_no_test_is_switched_off() -> None:
     code = [name for name in files(".py", ".ts", ".tsx") if name != Path(__file__).relative_to(ROOT).as_posix()]
-    assert _lines(code, _LEFTOVERS) == []
+    none_of(_lines(code, _LEFTOVERS))
     tests = [name for name in code if name.startswith("tests/") or re.search(r"\.test\.tsx?$", name)]
-    assert _lines(tests, _SWITCHED_OFF) == []
-    assert _lines(tests, _SLEEPS) == []
+    none_of(_lines(tests, _SWITCHED_OFF))
+    none_of(_lines(tests, _SLEEPS))

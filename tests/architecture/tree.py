@@ -2,7 +2,7 @@
 
 import ast
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -35,3 +35,9 @@ def functions(name: str) -> Iterator[tuple[ast.FunctionDef | ast.AsyncFunctionDe
     for node in ast.walk(ast.parse(read(name))):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node, (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def none_of(found: Iterable[str]) -> None:
+    """Fails, listing all of them, when there is any."""
+    listed = list(found)
+    assert not listed, "\n" + "\n".join(listed)

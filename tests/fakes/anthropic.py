@@ -43,10 +43,10 @@ class AnthropicServer(ModelServer):
 
     def whole(self, answer: Answer, model: str) -> Any:
         blocks = [_filled(block, deltas) for block, deltas in _blocks(answer)]
-        return _message(answer, model) | {"content": blocks, "stop_reason": _stop(answer), "usage": _usage(answer)}
+        return _message(model) | {"content": blocks, "stop_reason": _stop(answer), "usage": _usage(answer)}
 
     def frames(self, answer: Answer, model: str, body: Any) -> Sequence[str]:
-        start = _message(answer, model) | {"usage": _usage(answer) | {"output_tokens": 1}}
+        start = _message(model) | {"usage": _usage(answer) | {"output_tokens": 1}}
         out = [_event("message_start", message=start), _event("ping")]
         for index, (block, deltas) in enumerate(_blocks(answer)):
             out.append(_event("content_block_start", index=index, content_block=block))
@@ -62,7 +62,7 @@ def _event(kind: str, **fields: Any) -> str:
     return sse({"type": kind, **fields}, kind)
 
 
-def _message(answer: Answer, model: str) -> dict[str, Any]:
+def _message(model: str) -> dict[str, Any]:
     return {
         "id": "msg_1",
         "type": "message",
@@ -78,7 +78,10 @@ def _blocks(answer: Answer) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]
     """Each content block as it starts, and the deltas that fill it."""
     blocks: list[tuple[dict[str, Any], list[dict[str, Any]]]] = []
     if answer.thinking:
-        thought = [{"type": "thinking_delta", "thinking": answer.thinking}, {"type": "signature_delta", "signature": "s"}]
+        thought = [
+            {"type": "thinking_delta", "thinking": answer.thinking},
+            {"type": "signature_delta", "signature": "s"},
+        ]
         blocks.append(({"type": "thinking", "thinking": "", "signature": ""}, thought))
     if answer.text:
         pieces = [{"type": "text_delta", "text": piece} for piece in answer.pieces]

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -20,6 +20,7 @@ class FakeHttpServer:
         self.headers: list[dict[str, str]] = []
         self.deleted: list[str] = []
         self.calls = 0
+        self.token = ""
         self.connections: set[int] = set()
         self.live: set[str] = set()
         self.started = 0
@@ -33,13 +34,18 @@ class FakeHttpServer:
         if request.method == "DELETE":
             self.deleted.append(request.headers[SESSION])
             return web.Response(status=204)
+        if self.token and request.headers.get("Authorization") != self.token:
+            return web.Response(status=401)
         message = await request.json()
         self.seen.append(message)
-        method = message.get("method")
-        if method == "initialize":
+        if message.get("method") == "initialize":
             return self._initialize(message)
         if request.headers.get(SESSION) not in self.live:
             return web.Response(status=404, text="no such session")
+        return await self._in_session(request, message)
+
+    async def _in_session(self, request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+        method = message.get("method")
         if method == "tools/list":
             return answer(message, {"tools": [{"name": "echo", "inputSchema": {"type": "object"}}]})
         if method == "tools/call":
@@ -51,7 +57,8 @@ class FakeHttpServer:
         self.started += 1
         session = f"session-{self.started}"
         self.live.add(session)
-        body = {"protocolVersion": message["params"]["protocolVersion"], "capabilities": {}, "serverInfo": {}}
+        version = message["params"]["protocolVersion"]
+        body: dict[str, Any] = {"protocolVersion": version, "capabilities": {}, "serverInfo": {}}
         return answer(message, body, headers={SESSION: session})
 
     def _noted(self, message: dict[str, Any]) -> web.Response:
@@ -64,32 +71,15 @@ class FakeHttpServer:
         return web.Response(status=202)
 
     async def _call(self, request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
-        arguments = message["params"]["arguments"]
-        match message["params"]["name"]:
-            case "status":
-                headers = {"Location": "http://127.0.0.1:9/"} if 300 <= arguments["status"] < 400 else {}
-                return web.Response(status=arguments["status"], headers=headers)
-            case "refuse":
-                error = {"code": arguments["code"], "message": "bad\r\nnews"}
-                body = {"jsonrpc": "2.0", "id": message["id"], "error": error}
-                return web.json_response(body, status=arguments.get("status", 200))
-            case "drop":
-                assert request.transport is not None
-                request.transport.abort()
-                return web.Response()
-            case "hang":
-                await self.cancelled.wait()
-                return web.Response()
-            case "html":
-                return web.Response(text="<h1>It works</h1>", content_type="text/html")
-            case "garbage":
-                return web.Response(text="{", content_type="application/json")
-            case "huge":
-                return web.Response(body=b"x" * arguments["size"], content_type=arguments["type"])
-            case "stream" | "short" | "break" | "ask_back":
-                return await self._stream(request, message)
-            case _:
-                return answer(message, {"content": [], "structuredContent": message["params"]})
+        name, arguments = message["params"]["name"], message["params"]["arguments"]
+        if name in {"stream", "short", "break", "ask_back"}:
+            return await self._stream(request, message)
+        if name == "drop":
+            abort(request)
+        if name == "hang":
+            await self.cancelled.wait()
+        plain = PLAIN.get(name)
+        return plain(message, arguments) if plain else web.Response()
 
     async def _stream(self, request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
         name = message["params"]["name"]
@@ -103,13 +93,39 @@ class FakeHttpServer:
                 await response.write(event({"jsonrpc": "2.0", "id": method, "method": method}))
             await self.replied.wait()
         if name == "break":
-            assert request.transport is not None
-            request.transport.abort()
+            abort(request)
         elif name != "short":
-            body = {"jsonrpc": "2.0", "id": message["id"], "result": {"content": [], "structuredContent": {"ok": True}}}
+            result: dict[str, Any] = {"content": [], "structuredContent": {"ok": True}}
+            body = {"jsonrpc": "2.0", "id": message["id"], "result": result}
             for byte in event(body):  # as a network may split it
                 await response.write(bytes([byte]))
         return response
+
+
+def abort(request: web.Request) -> None:
+    assert request.transport is not None
+    request.transport.abort()
+
+
+def refuse(message: dict[str, Any], arguments: dict[str, Any]) -> web.Response:
+    error = {"code": arguments["code"], "message": "bad\r\nnews"}
+    body = {"jsonrpc": "2.0", "id": message["id"], "error": error}
+    return web.json_response(body, status=arguments["status"])
+
+
+def status(_message: dict[str, Any], arguments: dict[str, Any]) -> web.Response:
+    headers = {"Location": "http://127.0.0.1:9/"} if 300 <= arguments["status"] < 400 else {}
+    return web.Response(status=arguments["status"], headers=headers)
+
+
+PLAIN: dict[str, Callable[[dict[str, Any], dict[str, Any]], web.Response]] = {
+    "status": status,
+    "refuse": refuse,
+    "html": lambda _message, _arguments: web.Response(text="<h1>It works</h1>", content_type="text/html"),
+    "garbage": lambda _message, _arguments: web.Response(text="{", content_type="application/json"),
+    "huge": lambda _message, asked: web.Response(body=b"x" * asked["size"], content_type=asked["type"]),
+    "echo": lambda message, _arguments: answer(message, {"content": [], "structuredContent": message["params"]}),
+}
 
 
 def answer(message: dict[str, Any], result: dict[str, Any], headers: dict[str, str] | None = None) -> web.Response:

@@ -28,7 +28,7 @@ def make_server() -> MCPServer:
         meta: dict[str, Any] = dict(ctx.request_context.meta or {})
         return str(meta.get("swarmstead.dev/idempotency-key"))
 
-    @server.tool()
+    @server.tool(structured_output=False)
     def picture() -> list[Any]:
         """Text and an image."""
         return ["caption", Image(data=b"\x89PNG", format="png")]
@@ -51,7 +51,7 @@ def make_server() -> MCPServer:
 async def serving(*, json_response: bool = False, stateless: bool = False) -> AsyncGenerator[str]:
     """The address of a running server."""
     app = make_server().streamable_http_app(json_response=json_response, stateless_http=stateless)
-    with socket.socket() as listener:
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:  # named, or asyncio leaves Nagle's algorithm on
         listener.bind(("127.0.0.1", 0))
         listener.listen()  # from here on a connection waits instead of being refused
         config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1, ws="none")

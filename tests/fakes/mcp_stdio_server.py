@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from typing import Any
 
 seen: list[dict[str, Any]] = []
@@ -44,7 +44,9 @@ def initialize(request: dict[str, Any], start: str) -> None:
         return
     version = "2099-01-01" if start == "future" else request["params"]["protocolVersion"]
     info = {"name": "fake", "version": "0"}
-    send({"id": request["id"], "result": {"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": info}})
+    send(
+        {"id": request["id"], "result": {"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": info}}
+    )
 
 
 def list_tools(request: dict[str, Any], start: str) -> None:
@@ -70,7 +72,7 @@ def ask_back(request: dict[str, Any]) -> None:
     answer(request, replies)
 
 
-def flood() -> None:
+def flood(_request: dict[str, Any]) -> None:
     try:
         for number in range(10_000_000):
             sys.stdout.write(f"debug: line {number}\n")
@@ -78,7 +80,7 @@ def flood() -> None:
         os._exit(1)
 
 
-def huge() -> None:
+def huge(_request: dict[str, Any]) -> None:
     try:
         for _ in range(100):
             sys.stdout.write("x" * 1_000_000)
@@ -89,67 +91,77 @@ def huge() -> None:
 def stubborn(request: dict[str, Any]) -> None:
     """Leave only when killed, and have a child that holds our pipes and would leave no sooner."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    code = "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(600)"
+    code = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); signal.pause()"
     child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert child.stdout is not None
     child.stdout.readline()
     answer(request, {"pids": [os.getpid(), child.pid]})
     while True:
-        time.sleep(600)
+        signal.pause()
 
 
 def parent(request: dict[str, Any]) -> None:
     """Die and leave a child behind that holds our stdout."""
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
     send({"method": "notifications/message", "params": {"level": "info", "data": child.pid}})
     answer(request, {"pids": [child.pid]})
     os._exit(0)
 
 
-def called(request: dict[str, Any]) -> None:
-    arguments = request["params"]["arguments"]
-    match request["params"]["name"]:
-        case "echo":
-            answer(request, {"params": request["params"], "pid": os.getpid(), "env": dict(os.environ), "argv": sys.argv})
-        case "seen":
-            answer(request, {"messages": seen})
-        case "hang":
-            pass
-        case "die":
-            sys.stderr.write("out of memory\n")
-            sys.stderr.flush()
-            os._exit(3)
-        case "answer_and_die":
-            answer(request, {"last": "word"})
-            os._exit(0)
-        case "close_stdout":
-            os.close(1)
-            time.sleep(600)
-        case "chatty":
-            sys.stdout.write("Welcome to the server!\n\n")
-            answer(request, {"ok": True})
-        case "nonsense":
-            sys.stdout.write('{"jsonrpc": "2.0", "id": 1, "result": {"content": [\n')
-            sys.stdout.flush()
-        case "flood":
-            flood()
-        case "huge":
-            huge()
-        case "deaf":
-            answer(request, {"ok": True})
-            time.sleep(600)
-        case "ask_back":
-            ask_back(request)
-        case "error":
-            send({"id": request["id"], "error": {"code": arguments["code"], "message": "no\x1b[0m luck"}})
-        case "raw":
-            send({"id": request["id"], "result": arguments["result"]})
-        case "stubborn":
-            stubborn(request)
-        case "parent":
-            parent(request)
-        case other:
-            send({"id": request["id"], "error": {"code": -32602, "message": f"Unknown tool: {other}"}})
+def echo(request: dict[str, Any]) -> None:
+    answer(request, {"params": request["params"], "pid": os.getpid(), "env": dict(os.environ), "argv": sys.argv})
+
+
+def die(_request: dict[str, Any]) -> None:
+    sys.stderr.write("out of memory\n")
+    sys.stderr.flush()
+    os._exit(3)
+
+
+def answer_and_die(request: dict[str, Any]) -> None:
+    answer(request, {"last": "word"})
+    os._exit(0)
+
+
+def close_stdout(_request: dict[str, Any]) -> None:
+    os.close(1)
+    signal.pause()
+
+
+def chatty(request: dict[str, Any]) -> None:
+    sys.stdout.write("Welcome to the server!\n\n")
+    answer(request, {"ok": True})
+
+
+def nonsense(_request: dict[str, Any]) -> None:
+    sys.stdout.write('{"jsonrpc": "2.0", "id": 1, "result": {"content": [\n')
+    sys.stdout.flush()
+
+
+def deaf(request: dict[str, Any]) -> None:
+    answer(request, {"ok": True})
+    signal.pause()
+
+
+def error(request: dict[str, Any]) -> None:
+    code = request["params"]["arguments"]["code"]
+    send({"id": request["id"], "error": {"code": code, "message": "no\x1b[0m luck"}})
+
+
+def raw(request: dict[str, Any]) -> None:
+    send({"id": request["id"], "result": request["params"]["arguments"]["result"]})
+
+
+def tell(request: dict[str, Any]) -> None:
+    answer(request, {"messages": seen})
+
+
+def hang(_request: dict[str, Any]) -> None:
+    pass
+
+
+FAULTS = [die, answer_and_die, close_stdout, chatty, nonsense, flood, huge, deaf, hang, error, raw, stubborn, parent]
+TOOLS: dict[str, Callable[[dict[str, Any]], None]] = {tool.__name__: tool for tool in [echo, tell, ask_back, *FAULTS]}
 
 
 def main() -> None:
@@ -162,7 +174,7 @@ def main() -> None:
             case "tools/list":
                 list_tools(request, start)
             case "tools/call":
-                called(request)
+                TOOLS[request["params"]["name"]](request)
             case _:
                 pass
 

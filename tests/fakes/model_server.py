@@ -108,6 +108,10 @@ class ModelServer(ABC):
         """Answer the next requests with these, in order."""
         self._turns.extend(turns)
 
+    def forget(self) -> None:
+        """Drop what is still planned."""
+        self._turns.clear()
+
     @property
     @abstractmethod
     def base_url(self) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -37,10 +37,12 @@ class Setup:
 
 
 @asynccontextmanager
-async def scripted() -> AsyncIterator[Setup]:
+async def scripted() -> AsyncGenerator[Setup]:
     def plan(*answers: Answer) -> ModelSpec:
         steps = [
-            ScriptStep(tuple({"tool": call.name, "arguments": json.loads(call.raw)} for call in answer.calls), answer.text)
+            ScriptStep(
+                tuple({"tool": call.name, "arguments": json.loads(call.raw)} for call in answer.calls), answer.text
+            )
             for answer in answers
         ]
         return ModelSpec("scripted", script={"triage": tuple(steps)})
@@ -49,13 +51,13 @@ async def scripted() -> AsyncIterator[Setup]:
 
 
 @asynccontextmanager
-async def direct(name: Provider, model: str, server: ModelServer, path: str = "") -> AsyncIterator[Setup]:
+async def direct(name: Provider, model: str, server: ModelServer) -> AsyncGenerator[Setup]:
     provider = DirectModel()
     async with server:
 
         def plan(*answers: Answer) -> ModelSpec:
             server.plan(*(answers or (Refusal(400, "no more"),)))
-            return ModelSpec(name, model, path or server.base_url, "env:FAKE_MODEL_KEY")
+            return ModelSpec(name, model, server.base_url, "env:FAKE_MODEL_KEY")
 
         yield Setup(provider, plan)
         await provider.aclose()

@@ -26,11 +26,7 @@ const shell = createRoute({
   id: 'shell',
   // `launch` opens the launch panel over any page; `like` names a run whose input it starts from.
   validateSearch: optional('launch', 'like'),
-  beforeLoad: async ({ location }) => {
-    if ((await queryClient.ensureQueryData(sessionQuery)) === null) {
-      throw redirect({ to: '/signin', search: location.pathname === '/' ? {} : { next: location.href } })
-    }
-  },
+  beforeLoad: guard,
   component: Shell,
   errorComponent: ErrorPage,
 })
@@ -46,7 +42,7 @@ const index = createRoute({
 const overview = createRoute({
   getParentRoute: () => shell,
   path: '/overview',
-  loader: ({ cause }) => start(cause, () => queryClient.prefetchQuery(overviewQuery)),
+  loader: ({ cause }) => start(cause, () => queryClient.query(overviewQuery)),
   component: lazyRouteComponent(() => import('./rooms/overview/overview')),
 })
 
@@ -54,7 +50,7 @@ const inbox = createRoute({
   getParentRoute: () => shell,
   path: '/inbox',
   validateSearch: optional('show'),
-  loader: ({ cause }) => start(cause, () => queryClient.prefetchQuery(approvalsQuery('pending'))),
+  loader: ({ cause }) => start(cause, () => queryClient.query(approvalsQuery('pending'))),
   component: lazyRouteComponent(() => import('./rooms/permits/inbox')),
 })
 
@@ -64,7 +60,7 @@ const runs = createRoute({
   getParentRoute: () => shell,
   path: '/runs',
   validateSearch: optional('status', 'swarm', 'environment'),
-  loader: ({ cause }) => start(cause, () => queryClient.prefetchInfiniteQuery(runsQuery({}))),
+  loader: ({ cause }) => start(cause, () => queryClient.infiniteQuery(runsQuery({}))),
   component: lazyRouteComponent(() => import('./rooms/runs/runs')),
 })
 
@@ -73,10 +69,11 @@ const run = createRoute({
   path: '/runs/$id',
   validateSearch: optional('tab', 'step', 'view', 'kind', 'fold'),
   loader: ({ cause, params: { id } }) =>
-    start(cause, () => {
-      void queryClient.prefetchQuery(runQuery(id))
-      void queryClient.prefetchInfiniteQuery(runStepsQuery(id))
-    }),
+    start(
+      cause,
+      () => queryClient.query(runQuery(id)),
+      () => queryClient.infiniteQuery(runStepsQuery(id)),
+    ),
   component: lazyRouteComponent(() => import('./rooms/runs/run')),
 })
 
@@ -133,9 +130,17 @@ const apiKeys = createRoute({
   component: lazyRouteComponent(() => import('./rooms/people/keys')),
 })
 
+/** Lets nobody in who is not signed in. Its type is written out: inferred, it would depend on the tree it is part of. */
+async function guard({ location }: { location: { pathname: string; href: string } }): Promise<void> {
+  if ((await queryClient.query({ ...sessionQuery, staleTime: 'static' })) !== null) return
+  throw redirect({ to: '/signin', search: location.pathname === '/' ? {} : { next: location.href } })
+}
+
 /** Starts requests for a page that is really opened; hovering over a link only fetches its code. */
-function start(cause: 'preload' | 'enter' | 'stay', begin: () => unknown): void {
-  if (cause === 'enter') begin()
+function start(cause: 'preload' | 'enter' | 'stay', ...begin: (() => Promise<unknown>)[]): void {
+  if (cause !== 'enter') return
+  // What fails here is asked for again, and shown, by the page itself.
+  for (const request of begin) request().catch(() => undefined)
 }
 
 export const router = createRouter({

@@ -13,17 +13,13 @@ from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.errors import NotFound
 from swarmstead.kernel.scope import Scope
 from swarmstead.storage.database import Tx
+from swarmstead.storage.prepared import Prepared
 from swarmstead.storage.sql import insert_or_ignore
 
-_LOCK_HEAD = (
-    sa.select(audit_heads.c.seq, audit_heads.c.hash).where(audit_heads.c.tenant == sa.bindparam("t")).with_for_update()
-)
-_MOVE_HEAD = (
-    audit_heads.update()
-    .where(audit_heads.c.tenant == sa.bindparam("t"))
-    .values(seq=sa.bindparam("s"), hash=sa.bindparam("h"))
-)
-_APPEND = audit_rows.insert()
+_OF = audit_heads.c.tenant == sa.bindparam("t")
+_LOCK_HEAD = Prepared(sa.select(audit_heads.c.seq, audit_heads.c.hash).where(_OF).with_for_update())
+_MOVE_HEAD = Prepared(audit_heads.update().where(_OF), ["seq", "hash"])
+_APPEND = Prepared(audit_rows.insert())
 
 
 def make_flusher(clock: Clock) -> Callable[[Tx, list[Any]], None]:
@@ -43,11 +39,11 @@ def make_flusher(clock: Clock) -> Callable[[Tx, list[Any]], None]:
 
 
 def _append(conn: sa.Connection, tenant: str, entries: list[Entry], now: int) -> None:
-    head = conn.execute(_LOCK_HEAD, {"t": tenant}).first()
-    if head is None:
+    found = _LOCK_HEAD.rows(conn, {"t": tenant})
+    if not found:
         insert_or_ignore(conn, audit_heads, {"tenant": tenant, "seq": 0, "hash": GENESIS})
-        head = conn.execute(_LOCK_HEAD, {"t": tenant}).one()
-    seq, previous = head.seq, head.hash
+        found = _LOCK_HEAD.rows(conn, {"t": tenant})
+    seq, previous = found[0]
     rows: list[dict[str, Any]] = []
     for entry in entries:
         seq += 1
@@ -68,8 +64,8 @@ def _append(conn: sa.Connection, tenant: str, entries: list[Entry], now: int) ->
         }
         previous = row_hash(fields)
         rows.append(fields | {"hash": previous})
-    conn.execute(_APPEND, rows)
-    conn.execute(_MOVE_HEAD, {"t": tenant, "s": seq, "h": previous})
+    _APPEND.run_all(conn, rows)
+    _MOVE_HEAD.run(conn, {"t": tenant, "seq": seq, "hash": previous})
 
 
 def checkpoint(conn: sa.Connection, scope: Scope, clock: Clock, signer: Signer) -> Checkpoint:

@@ -8,6 +8,7 @@ Source: check-then-record let 2,000 racing calls spend 19.8 times the cap; hence
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,27 +18,52 @@ from swarmstead.budgets.errors import BudgetReached
 from swarmstead.budgets.tables import budget_accounts, budget_leases
 from swarmstead.kernel.clock import Clock
 from swarmstead.storage.database import Tx
+from swarmstead.storage.prepared import Prepared
 from swarmstead.storage.sql import insert_or_ignore
 
-_OF = (budget_accounts.c.tenant == sa.bindparam("t")) & budget_accounts.c.key.in_(sa.bindparam("k", expanding=True))
-_LOCK = sa.select(budget_accounts).where(_OF).order_by(budget_accounts.c.key).with_for_update()
-_HOLD = budget_accounts.update().where(_OF).values(reserved=budget_accounts.c.reserved + sa.bindparam("amount"))
-_SETTLE = (
-    budget_accounts.update()
-    .where(_OF)
-    .values(
-        reserved=budget_accounts.c.reserved - sa.bindparam("amount"),
-        spent=budget_accounts.c.spent + sa.bindparam("charged"),
-        overrun=budget_accounts.c.overrun + sa.bindparam("over"),
-    )
-)
-_LEASE = budget_leases.insert()
-_CLOSE = (
+_LEASE = Prepared(budget_leases.insert())
+_CLOSE = Prepared(
     budget_leases.update()
     .where(budget_leases.c.id == sa.bindparam("lease"), budget_leases.c.settled.is_(None))
     .values(settled=sa.bindparam("actual"))
     .returning(budget_leases.c.tenant, budget_leases.c.accounts, budget_leases.c.amount)
 )
+
+
+def _of(count: int) -> sa.ColumnElement[bool]:
+    keys = [sa.bindparam(f"k{n}", type_=budget_accounts.c.key.type) for n in range(count)]
+    return (budget_accounts.c.tenant == sa.bindparam("t")) & budget_accounts.c.key.in_(keys)
+
+
+def _named(tenant: str, keys: Sequence[str]) -> dict[str, Any]:
+    return {"t": tenant} | {f"k{n}": key for n, key in enumerate(keys)}
+
+
+@cache
+def _lock(count: int) -> Prepared:
+    of = budget_accounts.c
+    query = sa.select(of.key, of.cap, of.spent, of.reserved).where(_of(count)).order_by(of.key)
+    return Prepared(query.with_for_update())
+
+
+@cache
+def _hold(count: int) -> Prepared:
+    return Prepared(
+        budget_accounts.update().where(_of(count)).values(reserved=budget_accounts.c.reserved + sa.bindparam("amount"))
+    )
+
+
+@cache
+def _charge(count: int) -> Prepared:
+    return Prepared(
+        budget_accounts.update()
+        .where(_of(count))
+        .values(
+            reserved=budget_accounts.c.reserved - sa.bindparam("amount"),
+            spent=budget_accounts.c.spent + sa.bindparam("charged"),
+            overrun=budget_accounts.c.overrun + sa.bindparam("over"),
+        )
+    )
 
 
 def reserve(
@@ -48,19 +74,20 @@ def reserve(
     Fails: BudgetReached, naming the first account without room (`only_reserved` tells whether waiting may help).
     """
     keys = [account.key for account in accounts]
-    found = {row.key: row for row in tx.conn.execute(_LOCK, {"t": tenant, "k": keys})}
+    named = _named(tenant, keys)
+    found = {row[0]: row[1:] for row in _lock(len(keys)).rows(tx.conn, named)}
     if len(found) < len(keys):
         for account in accounts:
             values = {"tenant": tenant, "key": account.key, "cap": account.cap, "spent": 0, "reserved": 0, "overrun": 0}
             insert_or_ignore(tx.conn, budget_accounts, values)
-        found = {row.key: row for row in tx.conn.execute(_LOCK, {"t": tenant, "k": keys})}
+        found = {row[0]: row[1:] for row in _lock(len(keys)).rows(tx.conn, named)}
     for account in accounts:
-        row = found[account.key]
-        if row.spent + row.reserved + amount > row.cap:
-            raise BudgetReached(account.label, row.cap, row.spent, row.reserved, amount)
+        cap, spent, reserved = found[account.key]
+        if spent + reserved + amount > cap:
+            raise BudgetReached(account.label, cap, spent, reserved, amount)
     values: dict[str, Any] = {"id": lease, "tenant": tenant, "accounts": keys, "amount": amount, "settled": None}
-    tx.conn.execute(_LEASE, values | {"expires_at": clock.now_ms() + life_ms})
-    tx.conn.execute(_HOLD, {"t": tenant, "k": keys, "amount": amount})
+    _LEASE.run(tx.conn, values | {"expires_at": clock.now_ms() + life_ms})
+    _hold(len(keys)).run(tx.conn, named | {"amount": amount})
 
 
 def settle(tx: Tx, lease: str, actual: int) -> bool:
@@ -69,12 +96,13 @@ def settle(tx: Tx, lease: str, actual: int) -> bool:
     What is over the reserved bound (a provider that ignored max tokens) is booked as `overrun`, so that the cap holds
     and the excess is seen.
     """
-    row = tx.conn.execute(_CLOSE, {"lease": lease, "actual": actual}).first()
-    if row is None:
+    closed = _CLOSE.rows(tx.conn, {"lease": lease, "actual": actual})
+    if not closed:
         return False
-    charged = min(actual, row.amount)
-    values = {"amount": row.amount, "charged": charged, "over": actual - charged}
-    tx.conn.execute(_SETTLE, {"t": row.tenant, "k": row.accounts, **values})
+    tenant, keys, amount = closed[0]
+    charged = min(actual, amount)
+    values = {"amount": amount, "charged": charged, "over": actual - charged}
+    _charge(len(keys)).run(tx.conn, _named(tenant, keys) | values)
     return True
 
 

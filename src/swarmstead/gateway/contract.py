@@ -131,7 +131,8 @@ class CallRequest:
     `key` names it for ever: a repeat carries the same key. `root` is the folder a root-limited server works in;
     `schema_hash`, when given, is the tool definition that was previewed: another one is refused. `repeat` is set only
     by a run that found this very call in flight after a crash and may send it again; it lets the plan be spent a
-    second time.
+    second time. `planned` false says that the caller's plan does not hold this tool: it is refused like one that does
+    not exist, even if it was bound since.
     """
 
     caller: Caller
@@ -141,6 +142,7 @@ class CallRequest:
     key: str
     root: str = ""
     schema_hash: str = ""
+    planned: bool = True
     plan_id: str = ""
     repeat: bool = False
     hooks: CallHooks = field(default_factory=CallHooks)

@@ -7,7 +7,7 @@ from swarmstead.gateway.chain import Answer, Call, chained
 from swarmstead.gateway.contract import Caller, CallRequest, ServerRef, Tool, ToolServerSpec
 from swarmstead.gateway.errors import UpstreamFailed
 from swarmstead.gateway.grants import Grants
-from swarmstead.gateway.links import Attempt, CallUpstream, Contract, Grant, Permit, Record, Redact
+from swarmstead.gateway.links import Attempt, CallUpstream, Contract, DryRun, Grant, Permit, Record, Redact
 from swarmstead.gateway.ports import Approvals, Upstream
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.errors import BadInput
@@ -51,7 +51,7 @@ class Gateway:
                 Record(db),
                 Grant(grants, self._catalogue),
                 Contract(),
-                Permit(db, clock, approvals, upstream, limits.plan_life_ms),
+                Permit(db, clock, approvals, DryRun(upstream, self._catalogue), limits.plan_life_ms),
                 Attempt(db, clock, approvals),
                 Redact(),
             ],

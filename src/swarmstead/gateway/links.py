@@ -1,7 +1,9 @@
 """The links of the chain; `chain.py` says what each is for and in which order they stand."""
 
+import asyncio
+import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from swarmstead.audit.contract import Entry, Phase, record
@@ -20,13 +22,16 @@ from swarmstead.gateway.grants import Grants
 from swarmstead.gateway.model import plan_payload, plan_sentence
 from swarmstead.gateway.ports import Approvals, Upstream
 from swarmstead.kernel.clock import Clock
-from swarmstead.kernel.errors import SteadError
+from swarmstead.kernel.errors import SteadError, Unavailable
 from swarmstead.kernel.hashing import digest
 from swarmstead.permits.contract import Ask, rule_for
 from swarmstead.storage.database import Database, Tx
 from swarmstead.telemetry.contract import redact, redact_text, tool_called
 
 _STORAGE_CODES = {"database_unavailable", "database_locked", "disk_full"}
+_PREVIEW_S = 10.0
+_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+log = logging.getLogger(__name__)
 
 
 def audit_entry(request: CallRequest, phase: Phase, data: Mapping[str, Any]) -> Entry:
@@ -40,10 +45,15 @@ def audit_entry(request: CallRequest, phase: Phase, data: Mapping[str, Any]) -> 
 
 
 class Record:
-    """Writes down how a call ended. Outermost, so that nothing ends unrecorded."""
+    """Writes down how a call ended. Outermost, so that nothing ends unrecorded.
 
-    def __init__(self, db: Database) -> None:
+    `pauses_s` is how long to wait before each further try to write down how a side effect ended: a database that is
+    away for a moment must not make a known outcome an unknown one.
+    """
+
+    def __init__(self, db: Database, pauses_s: Sequence[float] = _PAUSES_S) -> None:
         self._db = db
+        self._pauses_s = pauses_s
 
     async def __call__(self, call: Call, proceed: Next) -> Answer:
         started = time.perf_counter_ns()
@@ -58,9 +68,18 @@ class Record:
         seconds = (time.perf_counter_ns() - started) / 1e9
         duration = int(seconds * 1000)
         outcome = CallOutcome(answer.verdict, answer.result, answer.code, answer.reason, answer.way_out, duration)
-        await self._db.write(lambda tx: _settle(tx, call.request, outcome))
+        await self._write(call.request, outcome)
         tool_called(outcome.verdict, "planned" if call.request.plan_id else "direct", seconds)
         return outcome
+
+    async def _write(self, request: CallRequest, outcome: CallOutcome) -> None:
+        for pause in self._pauses_s if request.plan_id else ():
+            try:
+                return await self._db.write(lambda tx: _settle(tx, request, outcome))
+            except Unavailable as error:
+                log.warning("how %s/%s ended cannot be written yet: %s", request.server, request.tool, error.message)
+                await asyncio.sleep(pause)
+        return await self._db.write(lambda tx: _settle(tx, request, outcome))
 
 
 def _settle(tx: Tx, request: CallRequest, outcome: CallOutcome) -> None:
@@ -94,7 +113,8 @@ class Grant:
         request = call.request
         grants = await self._grants.of(request.caller.scope)
         server = grants.server(request.server, request.root)
-        if server is None or request.tool not in grants.of(request.caller.agent).get(request.server, ()):
+        bound = grants.of(request.caller.agent).get(request.server, frozenset())
+        if not request.planned or server is None or request.tool not in bound:
             raise _unknown_tool(request)
         listed = (await self._catalogue.tools(server)).get(request.tool)
         if listed is None:
@@ -137,11 +157,11 @@ class Contract:
 class Permit:
     """Decides by risk class; turns a risky call into a plan, and spends an approved plan."""
 
-    def __init__(self, db: Database, clock: Clock, approvals: Approvals, upstream: Upstream, plan_life_ms: int) -> None:
+    def __init__(self, db: Database, clock: Clock, approvals: Approvals, dry_run: "DryRun", plan_life_ms: int) -> None:
         self._db = db
         self._clock = clock
         self._approvals = approvals
-        self._upstream = upstream
+        self._dry_run = dry_run
         self._plan_life_ms = plan_life_ms
 
     async def __call__(self, call: Call, proceed: Next) -> Answer:
@@ -159,7 +179,7 @@ class Permit:
     async def _plan(self, call: Call, rule: str) -> PlanNeeded:
         request, tool = call.request, call.target[1].tool
         caller = request.caller
-        effect = await self._effect(call)
+        effect = await self._dry_run.of(call)
         question = Ask(
             kind="plan",
             run=caller.run,
@@ -187,22 +207,36 @@ class Permit:
 
         return await self._db.write(write)
 
-    async def _effect(self, call: Call) -> dict[str, Any]:
-        """What the tool's own dry run says will happen; `{"kind": "none"}` where it has none or it fails."""
+
+class DryRun:
+    """What a tool's own preview says will happen: for the person who decides, never for the agent."""
+
+    def __init__(self, upstream: Upstream, catalogue: Catalogue) -> None:
+        self._upstream = upstream
+        self._catalogue = catalogue
+
+    async def of(self, call: Call) -> dict[str, Any]:
+        """The effect, redacted; `{"kind": "none"}`, with the reason, where there is no preview or it fails.
+
+        Only a read tool may be a preview: anything else would be a side effect before anybody has agreed to one.
+        """
         server, _ = call.target
         request = call.request
-        preview = server.spec.preview.get(request.tool)
-        if not preview:
+        name = server.spec.preview.get(request.tool)
+        if not name:
             return {"kind": "none"}
         try:
+            listed = (await self._catalogue.tools(server)).get(name)
+            if listed is None or listed.tool.risk != "read":
+                return {"kind": "none", "why": f"{name!r} cannot be used as a preview: it is not a read tool."}
             result = await self._upstream.call_tool(
-                server, preview, request.arguments, key=f"{request.key}/preview", timeout_s=10
+                server, name, request.arguments, key=f"{request.key}/preview", timeout_s=_PREVIEW_S
             )
         except (UpstreamFailed, UpstreamUnknown) as error:
             return {"kind": "none", "why": redact_text(error.message)}
         if result.is_error or result.structured is None:
             return {"kind": "none", "why": redact_text(result.text[:500])}
-        return {"kind": "file"} | dict(result.structured)
+        return {"kind": "file"} | redact(result.structured)
 
 
 class Attempt:
@@ -219,6 +253,8 @@ class Attempt:
             return await proceed(call)
 
         def write(tx: Tx) -> None:
+            if request.hooks.begin is not None:
+                request.hooks.begin(tx)
             if request.plan_id:
                 payload_hash = digest(plan_payload(request, tool))
                 self._approvals.use(
@@ -226,8 +262,6 @@ class Attempt:
                 )
             record(tx, audit_entry(request, "intent", {"risk": tool.risk, "plan": request.plan_id}))
             record(tx, audit_entry(request, "attempt", {"schema": tool.schema_hash}))
-            if request.hooks.begin is not None:
-                request.hooks.begin(tx)
 
         await self._db.write(write)
         return await proceed(call)

@@ -16,14 +16,15 @@ def tool_from(server: str, spec: ToolServerSpec, definition: Mapping[str, Any]) 
     """
     name = str(definition.get("name", ""))
     annotations: Mapping[str, Any] = definition.get("annotations") or {}
+    risk = spec.risk.get(name) or risk_of(annotations)
     return Tool(
         server=server,
         name=name,
         description=str(definition.get("description") or "")[:_DESCRIPTION_LIMIT],
         input_schema=definition.get("inputSchema") or {"type": "object", "properties": {}},
         output_schema=definition.get("outputSchema"),
-        risk=spec.risk.get(name) or risk_of(annotations),
-        idempotent=name in spec.idempotent or is_idempotent(annotations),
+        risk=risk,
+        idempotent=risk == "read" or name in spec.idempotent or annotations.get("idempotentHint") is True,
         schema_hash=digest(
             {
                 "name": name,
@@ -47,11 +48,6 @@ def risk_of(annotations: Mapping[str, Any]) -> Risk:
     if read_only is False:
         return "write" if annotations.get("destructiveHint") is False else "danger"
     return "unknown"
-
-
-def is_idempotent(annotations: Mapping[str, Any]) -> bool:
-    """Whether the server says that calling twice is calling once."""
-    return annotations.get("readOnlyHint") is True or annotations.get("idempotentHint") is True
 
 
 def plan_payload(request: CallRequest, tool: Tool) -> dict[str, Any]:

@@ -23,10 +23,12 @@ class SystemClock:
 
 def rfc3339(ms: int) -> str:
     """`2026-11-22T09:38:35.123Z`, the only form in which times leave the product."""
-    text = datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
+    seconds, rest = divmod(ms, 1000)
+    at = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1000)  # exact, which a float is not
+    text = at.isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
 
 
 def utc_day(ms: int) -> str:
     """The UTC calendar day, `2026-11-22`; daily budgets turn over with it."""
-    return datetime.fromtimestamp(ms / 1000, UTC).date().isoformat()
+    return datetime.fromtimestamp(ms // 1000, UTC).date().isoformat()

@@ -3,6 +3,8 @@
 import hashlib
 import json
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
 
 def canonical_json(value: object) -> bytes:
     """One byte string per JSON value: sorted keys, no spaces, UTF-8, no NaN.
@@ -10,7 +12,7 @@ def canonical_json(value: object) -> bytes:
     Follows RFC 8785 for everything but exotic floats (we hash strings, integers, booleans, lists and objects).
     Fails: ValueError for NaN or infinity, TypeError for what JSON cannot hold.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return _CANONICAL.encode(value).encode()
 
 
 def sha256_hex(data: bytes) -> str:

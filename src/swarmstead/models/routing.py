@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from swarmstead.kernel.errors import BadInput, SteadError
 from swarmstead.kernel.secrets import resolve_reference
 from swarmstead.models import prices
-from swarmstead.models.contract import ModelReply, ModelRequest, ModelSpec
+from swarmstead.models.contract import ModelReply, ModelRequest, ModelSpec, Usage
 from swarmstead.models.ports import ModelProvider, OnDelta
 
 
@@ -33,6 +33,12 @@ class Models:
     def cost(self, spec: ModelSpec, reply: ModelReply) -> int:
         """Micro-dollars that `reply` did cost: what a budget settles. Fails: PriceUnknown."""
         return prices.cost(spec, reply.model, reply.usage)
+
+    def cost_of_failure(self, spec: ModelSpec, error: SteadError) -> int:
+        """Micro-dollars that attempts did cost before they ended in `error` of `request`. Fails: PriceUnknown."""
+        tokens = [error.extra.get(name, 0) for name in ("input_tokens", "output_tokens")]
+        used = Usage(*(count for count in tokens if isinstance(count, int)))
+        return prices.cost(spec, spec.model, used) if used.input_tokens or used.output_tokens else 0
 
     def missing(self, spec: ModelSpec) -> tuple[str, str] | None:
         """What the model lacks before it can be asked (its key, its price), and the way out; None when it is ready."""

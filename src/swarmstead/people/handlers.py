@@ -23,6 +23,7 @@ LINK_LIFE_MS = 15 * 60_000
 SESSION_LIFE_MS = 12 * 3_600_000
 _MIN_BOOTSTRAP_LENGTH = 16
 _MAX_NAME = 120
+_LONGEST_LIFE_S = 315_360_000
 _SIGN_IN_AGAIN = "Sign in again with an API key, or make a new one-time link with `stead key link`."
 
 
@@ -47,6 +48,8 @@ def bootstrap(tx: Tx, clock: Clock, bootstrap_key: str = "") -> NewKey | None:
     insert_or_ignore(tx.conn, tenants, {"name": DEFAULT_TENANT, "created_at": now})
     for name, production in (("dev", False), ("prod", True)):
         insert_or_ignore(tx.conn, environments, {"tenant": DEFAULT_TENANT, "name": name, "production": production})
+    # Workers that start together ask one after the other.
+    tx.conn.execute(sa.select(tenants).where(tenants.c.name == DEFAULT_TENANT).with_for_update())
     known = tx.conn.execute(sa.select(api_keys.c.hash)).scalars().all()
     if bootstrap_key:
         if secret_hash(bootstrap_key) in known:
@@ -73,9 +76,11 @@ def create_key(
             field="roles",
             way_out=f"Choose from {', '.join(ROLE_NAMES)}.",
         )
-    if expires_in_s is not None and expires_in_s <= 0:
+    if expires_in_s is not None and not 0 < expires_in_s <= _LONGEST_LIFE_S:
         raise BadInput(
-            "A key cannot expire in the past.", field="expires_in_s", way_out="Give a positive number of seconds."
+            "A key expires after one second at the earliest and ten years at the latest.",
+            field="expires_in_s",
+            way_out=f"Give a number of seconds from 1 to {_LONGEST_LIFE_S}, or none for a key that does not expire.",
         )
     expires = None if expires_in_s is None else clock.now_ms() + expires_in_s * 1000
     return _make_key(tx, scope, clock, name.strip(), tuple(roles), expires, _new_secret())

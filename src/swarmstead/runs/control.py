@@ -1,16 +1,18 @@
 """What people want a run to do, as its agents notice it: at safe points, and for cancel also inside model calls.
 
 One `RunControl` per run and process; it is told of changes by a signal and reads the row then, so a safe point costs
-nothing while nothing has changed.
+nothing while nothing has changed. A wish is never lost: while the row cannot be read, it is tried again.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from swarmstead.kernel.clock import Clock, rfc3339
+from swarmstead.kernel.errors import Unavailable
 from swarmstead.runs.contract import Desired, run_topic
 from swarmstead.runs.errors import DeadlinePassed, RunCancelled
 from swarmstead.runs.tables import runs
@@ -18,6 +20,8 @@ from swarmstead.storage.database import Database
 from swarmstead.storage.signals import Signals
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
+_AGAIN_S = 0.5
 
 
 class RunControl:
@@ -30,10 +34,12 @@ class RunControl:
         self._deadline: int | None = None
         self._changed = asyncio.Event()
         self._cancelled = asyncio.Event()
+        self.reading = asyncio.Lock()
         self.users = 0
+        self.follower: asyncio.Task[None] | None = None
 
     def set(self, desired: Desired, deadline: int | None) -> None:
-        """Take over what the row says now."""
+        """Take over what the row says now; no deadline while the run rests."""
         self._desired, self._deadline = desired, deadline
         if desired == "cancelled":
             self._cancelled.set()
@@ -75,23 +81,42 @@ class RunControl:
                 await asyncio.wait({task})
 
 
+async def let_finish(work: Coroutine[Any, Any, T], grace_s: float) -> T:
+    """Do `work`; when the one who waits is cut, it still gets `grace_s` to come to its end before it is cut too.
+
+    For side effects: one that is cut off leaves a question for a person, one that ends leaves its outcome.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=grace_s)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise
+
+
 class Controls:
     """The controls of all runs that this process carries."""
 
     def __init__(self, db: Database, clock: Clock, signals: Signals) -> None:
         self._db = db
         self._clock = clock
+        self._signals = signals
         self._held: dict[str, RunControl] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        signals.watch(self._on_signal)
 
     async def hold(self, run: str) -> RunControl:
         """The control of a run, read freshly; give it back with `release`."""
-        self._loop = asyncio.get_running_loop()
-        control = self._held.setdefault(run, RunControl(run, self._clock))
+        control = self._held.get(run)
+        if control is None:
+            control = self._held[run] = RunControl(run, self._clock)
+            control.follower = asyncio.create_task(self._follow(run))
         control.users += 1
-        await self.refresh(run)
+        try:
+            await self.refresh(run)
+        except BaseException:
+            self.release(control)
+            raise
         return control
 
     def release(self, control: RunControl) -> None:
@@ -99,21 +124,28 @@ class Controls:
         control.users -= 1
         if control.users == 0:
             self._held.pop(control.run, None)
+            if control.follower is not None:
+                control.follower.cancel()
 
     async def refresh(self, run: str) -> None:
-        """Read the run's wish and deadline now."""
-        query = sa.select(runs.c.desired, runs.c.deadline_at).where(runs.c.id == run)
-        row = await self._db.read(lambda conn: conn.execute(query).one())
+        """Read the run's wish and deadline now. Fails: storage errors."""
         control = self._held.get(run)
-        if control is not None:
-            control.set(row.desired, row.deadline_at)
+        if control is None:
+            return
+        query = sa.select(runs.c.desired, runs.c.deadline_at, runs.c.rested_since).where(runs.c.id == run)
+        async with control.reading:  # one after the other, so that an old answer never replaces a newer one
+            row = await self._db.read(lambda conn: conn.execute(query).one())
+            control.set(row.desired, row.deadline_at if row.rested_since is None else None)
 
-    def _on_signal(self, topic: str) -> None:
-        run = topic.removeprefix("run:")
-        if self._loop is not None and topic == run_topic(run) and run in self._held and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._schedule, run)
+    async def _follow(self, run: str) -> None:
+        """Read the row after every signal, for as long as the run is held."""
 
-    def _schedule(self, run: str) -> None:
-        task = asyncio.ensure_future(self.refresh(run))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        async def look() -> None:
+            while True:
+                try:
+                    return await self.refresh(run)
+                except Unavailable as error:
+                    log.warning("what people want of run %s cannot be read; trying again: %s", run, error.message)
+                    await asyncio.sleep(_AGAIN_S)
+
+        await self._signals.until(run_topic(run), look)

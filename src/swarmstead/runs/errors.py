@@ -56,6 +56,14 @@ class RunCancelled(Exception):
     """Raised inside an agent's loop at the point where it notices that a person has cancelled the run."""
 
 
+class JournalMoved(Exception):
+    """Raised inside an agent's loop when a step that it was about to write is there already: somebody else wrote it."""
+
+
+class StepFailed(SteadError):
+    """A step that had failed before the loop was started again; it is not tried again."""
+
+
 def as_data(error: SteadError) -> dict[str, str]:
     """An error as a run stores and shows it."""
     return {"code": error.code, "message": error.message, "way_out": error.way_out}

@@ -10,19 +10,20 @@ from swarmstead.kernel.scope import Scope
 from swarmstead.runs.contract import Event, StoredEvent, events_topic
 from swarmstead.runs.tables import event_heads, events
 from swarmstead.storage.database import Tx
+from swarmstead.storage.prepared import Prepared
 from swarmstead.storage.signals import wake
 from swarmstead.storage.sql import fields, insert_or_ignore
 from swarmstead.telemetry.contract import redact
 
 FLUSHER = "events"
 SCHEMA = 1
-_ADVANCE = (
+_ADVANCE = Prepared(
     event_heads.update()
     .where(event_heads.c.tenant == sa.bindparam("t"))
     .values(seq=event_heads.c.seq + sa.bindparam("n"))
     .returning(event_heads.c.seq)
 )
-_APPEND = events.insert()
+_APPEND = Prepared(events.insert())
 
 
 def emit(
@@ -59,11 +60,11 @@ def make_flusher(clock: Clock) -> Callable[[Tx, list[Any]], None]:
 
 
 def _append(conn: sa.Connection, tenant: str, staged: list[Event], now: int) -> None:
-    last = conn.execute(_ADVANCE, {"t": tenant, "n": len(staged)}).scalar()
-    if last is None:
+    moved = _ADVANCE.rows(conn, {"t": tenant, "n": len(staged)})
+    if not moved:
         insert_or_ignore(conn, event_heads, {"tenant": tenant, "seq": 0})
-        last = conn.execute(_ADVANCE, {"t": tenant, "n": len(staged)}).scalar_one()
-    first = last - len(staged) + 1
+        moved = _ADVANCE.rows(conn, {"t": tenant, "n": len(staged)})
+    first = moved[0][0] - len(staged) + 1
     rows = [
         {
             "tenant": tenant,
@@ -79,7 +80,7 @@ def _append(conn: sa.Connection, tenant: str, staged: list[Event], now: int) -> 
         }
         for offset, event in enumerate(staged)
     ]
-    conn.execute(_APPEND, rows)
+    _APPEND.run_all(conn, rows)
 
 
 def after(conn: sa.Connection, scope: Scope, seq: int, *, run: str = "", limit: int = 500) -> list[StoredEvent]:

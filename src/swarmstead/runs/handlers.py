@@ -15,7 +15,7 @@ from swarmstead.runs.contract import Command, Launch, Plan, run_topic
 from swarmstead.runs.errors import CommandRefused, PlanChanged, PlanIncomplete, RunUnknown
 from swarmstead.runs.events import emit, last_of_run
 from swarmstead.runs.model import after_command
-from swarmstead.runs.plans import save_plan
+from swarmstead.runs.plans import load_plan, save_plan
 from swarmstead.runs.steps.delegation import new_agent_run
 from swarmstead.runs.tables import agent_runs, runs
 from swarmstead.storage.database import Tx
@@ -31,7 +31,7 @@ def launch(tx: Tx, scope: Scope, clock: Clock, wish: Launch, plan: Plan, engine_
     """
     require(scope, "run.launch")
     if wish.idempotency_key:
-        earlier = _of_key(tx, scope, wish)
+        earlier = _of_key(tx, scope, wish, plan)
         if earlier is not None:
             return earlier
     if plan.missing:
@@ -89,12 +89,15 @@ def _run_row(scope: Scope, wish: Launch, plan: Plan, run: str, now: int, engine_
     }
 
 
-def _of_key(tx: Tx, scope: Scope, wish: Launch) -> tuple[str, str, bool] | None:
+def _of_key(tx: Tx, scope: Scope, wish: Launch, plan: Plan) -> tuple[str, str, bool] | None:
     same = (runs.c.tenant == scope.tenant) & (runs.c.idempotency_key == wish.idempotency_key)
     row = tx.conn.execute(sa.select(runs).where(same)).first()
     if row is None:
         return None
-    if row.swarm != wish.swarm or (wish.plan_hash and row.plan_hash != wish.plan_hash):
+    # What was wished, not what it comes to: agents may have changed since, and a repeat is still a repeat.
+    earlier = load_plan(tx.conn, scope.tenant, row.plan_hash)
+    wished = (plan.swarm, plan.environment, plan.input, plan.overrides)
+    if wished != (row.swarm, row.environment, row.input, earlier.overrides) or wish.plan_hash not in ("", earlier.hash):
         raise Conflict(
             "This Idempotency-Key was used for another launch.",
             code="idempotency_key_reused",
@@ -126,6 +129,15 @@ def command(tx: Tx, scope: Scope, clock: Clock, said: Command) -> str:
     data = {"command": said.kind, "reason": said.reason}
     record(tx, Entry(scope, f"run.{said.kind}", f"run/{said.run}", run=said.run, trace_id=row.trace_id, data=data))
     emit(tx, "command.accepted", scope, run=said.run, trace_id=row.trace_id, data=data)
+    if said.kind == "cancel" and row.status == "queued":
+        _end_unstarted(tx, scope, clock, said.run)
+        return "Cancelled before it began."
     records.settle_status(tx, scope, clock, said.run)
     wake(tx, run_topic(said.run))
     return effect
+
+
+def _end_unstarted(tx: Tx, scope: Scope, clock: Clock, run: str) -> None:
+    root = tx.conn.execute(sa.select(agent_runs.c.id).where(agent_runs.c.run == run)).scalar_one()
+    records.finish_agent(tx, scope, clock, root, "cancelled", "Cancelled by a person.", None)
+    records.finish_run(tx, scope, clock, run, "cancelled", None, None)

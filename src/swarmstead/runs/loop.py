@@ -22,7 +22,7 @@ from typing import Any, Literal
 from swarmstead.kernel.errors import SteadError
 from swarmstead.models.contract import Message, ModelReply, ToolSpec
 from swarmstead.runs.errors import RunCancelled, TurnsUsedUp, as_data
-from swarmstead.runs.steps.context import AgentContext
+from swarmstead.runs.steps.context import AWAY, AgentContext
 from swarmstead.runs.steps.delegation import DELEGATE, Delegation, delegate_spec
 from swarmstead.runs.steps.thinking import Thinking
 from swarmstead.runs.steps.toolcalls import ToolCalls
@@ -49,14 +49,14 @@ class AgentLoop:
         self._toolcalls = ToolCalls(context)
 
     async def work(self) -> Ending:
-        """Go on until the agent is done. Fails: storage errors only; then start the loop again."""
+        """Go on until the agent is done. Fails: storage errors and JournalMoved; then begin again."""
         try:
             return await self._turns()
         except RunCancelled:
-            return Ending("cancelled", "Cancelled by a person.")
+            return Ending("cancelled", "Cancelled with its run." if self._context.parent else "Cancelled by a person.")
+        except AWAY:
+            raise
         except SteadError as error:
-            if error.code.startswith(("database_", "disk_")):
-                raise
             return Ending("failed", "", as_data(error))
 
     async def _turns(self) -> Ending:

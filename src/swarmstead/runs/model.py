@@ -29,7 +29,7 @@ def after_command(kind: CommandKind, status: str, desired: Desired) -> tuple[Des
     """The wish after a command, and its effect in words. Fails: CommandRefused, saying what would work."""
     allowed, wish, effect = _COMMANDS[kind]
     if status in ENDED:
-        raise CommandRefused(f"This run has {status}; it takes no commands.", way_out="Launch a new run.")
+        raise CommandRefused(f"This run {ending_words(status)}; it takes no commands.", way_out="Launch a new run.")
     if desired not in allowed:
         state = {
             "running": "is not paused",
@@ -38,6 +38,11 @@ def after_command(kind: CommandKind, status: str, desired: Desired) -> tuple[Des
         }
         raise CommandRefused(f"This run {state[desired]}.", way_out="Look at the run; nothing was changed.")
     return wish, effect
+
+
+def ending_words(status: str) -> str:
+    """`has succeeded`, `has failed`, `was cancelled`."""
+    return "was cancelled" if status == "cancelled" else f"has {status}"
 
 
 def resting_status(desired: Desired, pending: int, *, busy: bool) -> RunStatus:

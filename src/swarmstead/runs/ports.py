@@ -114,3 +114,7 @@ class Engine(Protocol):
         Inside a loop the new one is its child.
         """
         ...
+
+    async def carries(self, agent_run: str) -> bool:
+        """Whether this process is still the one that carries a loop; another may have taken it over."""
+        ...

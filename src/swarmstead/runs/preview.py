@@ -95,7 +95,9 @@ class Preview:
                 found.missing.append(Missing(f"{lack[0]} (model {model_name!r} of {name})", lack[1]))
         for name in wish.overrides.models:
             if name not in (spec.coordinator, *spec.members):
-                raise InputRefused(f"This swarm has no agent {name!r}.", field=f"overrides.models.{name}")
+                known = ", ".join((spec.coordinator, *spec.members))
+                way_out = f"Its agents are {known}."
+                raise InputRefused(f"This swarm has no agent {name!r}.", field=f"overrides.models.{name}", way_out=way_out)
         found.times, found.costs = _history(conn, scope, wish.swarm)
         return found
 
@@ -131,7 +133,9 @@ class Preview:
         for name in given:
             if name not in swarm.inputs:
                 known = ", ".join(sorted(swarm.inputs)) or "none"
-                raise InputRefused(f"This swarm has no input {name!r}; it has {known}.", field=f"input.{name}")
+                raise InputRefused(
+                    f"This swarm has no input {name!r}.", field=f"input.{name}", way_out=f"Its inputs are {known}."
+                )
         values: dict[str, Any] = {}
         root = ""
         for name, wanted in swarm.inputs.items():
@@ -201,7 +205,9 @@ def _check_type(name: str, wanted: InputField, value: Any) -> None:
     right = isinstance(value, types[wanted.type]) and (wanted.type == "boolean" or not isinstance(value, bool))
     if not right:
         raise InputRefused(
-            f"The input {name!r} must be a {wanted.type}, not {type(value).__name__}.", field=f"input.{name}"
+            f"The input {name!r} is not a {wanted.type}.",
+            field=f"input.{name}",
+            way_out=wanted.description or f"Give a {wanted.type}.",
         )
 
 

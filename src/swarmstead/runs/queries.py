@@ -10,20 +10,25 @@ from swarmstead.kernel.scope import Scope
 from swarmstead.runs import records
 from swarmstead.runs.contract import Plan
 from swarmstead.runs.errors import RunUnknown
-from swarmstead.runs.events import last_of_run
 from swarmstead.runs.plans import load_plan
-from swarmstead.runs.tables import agent_runs, runs, steps
+from swarmstead.runs.tables import agent_runs, events, runs, steps
 from swarmstead.storage.sql import fields
 
-_TOTALS = (
-    sa.select(
-        agent_runs.c.run,
-        sa.func.sum(agent_runs.c.spent_micros).label("spent_micros"),
-        sa.func.sum(agent_runs.c.input_tokens).label("input_tokens"),
-        sa.func.sum(agent_runs.c.output_tokens).label("output_tokens"),
-    )
-    .group_by(agent_runs.c.run)
-    .subquery()
+def _total(column: sa.Column[int]) -> sa.ColumnElement[int]:
+    summed = sa.select(sa.func.coalesce(sa.func.sum(column), 0)).where(agent_runs.c.run == runs.c.id)
+    return summed.scalar_subquery().label(column.name)
+
+
+# Per row of the page, by index: joined with all sums of all runs, a page would cost more with every run there ever was.
+_WITH_TOTALS = sa.select(
+    runs,
+    _total(agent_runs.c.spent_micros),
+    _total(agent_runs.c.input_tokens),
+    _total(agent_runs.c.output_tokens),
+    sa.select(sa.func.coalesce(sa.func.max(events.c.seq), 0))
+    .where(events.c.run == runs.c.id)
+    .scalar_subquery()
+    .label("seq"),
 )
 
 
@@ -40,10 +45,10 @@ class RunRow:
 
 def get(conn: sa.Connection, scope: Scope, run: str) -> RunRow:
     """One run. Fails: RunUnknown, also for another tenant's."""
-    found = conn.execute(_joined(scope).where(runs.c.id == run)).first()
+    found = conn.execute(_WITH_TOTALS.where(runs.c.tenant == scope.tenant, runs.c.id == run)).first()
     if found is None:
         raise RunUnknown(f"There is no run {run}.", way_out="List them with `stead run list`.")
-    return _run(conn, found)
+    return _run(found)
 
 
 def find(
@@ -57,7 +62,7 @@ def find(
     limit: int = 50,
 ) -> list[RunRow]:
     """Newest first; `before` is the id of the last one seen."""
-    query = _joined(scope)
+    query = _WITH_TOTALS.where(runs.c.tenant == scope.tenant)
     if statuses:
         query = query.where(runs.c.status.in_(statuses))
     if swarm:
@@ -66,7 +71,7 @@ def find(
         query = query.where(runs.c.environment == environment)
     if before:
         query = query.where(runs.c.id < before)
-    return [_run(conn, row) for row in conn.execute(query.order_by(runs.c.id.desc()).limit(limit)).all()]
+    return [_run(row) for row in conn.execute(query.order_by(runs.c.id.desc()).limit(limit))]
 
 
 def counts(conn: sa.Connection, scope: Scope, since: int) -> dict[str, int]:
@@ -126,26 +131,16 @@ def unstarted(conn: sa.Connection, older_than: int) -> list[str]:
     return list(conn.execute(query.limit(500)).scalars())
 
 
-def unfinished(conn: sa.Connection, limit: int = 500) -> list[str]:
-    """Agent runs of every tenant that have begun and not ended."""
-    query = sa.select(agent_runs.c.id).where(agent_runs.c.status.in_(("running", "waiting", "paused")))
-    return list(conn.execute(query.limit(limit)).scalars())
+def open_among(conn: sa.Connection, ids: Sequence[str]) -> list[str]:
+    """Those of these agent runs, of every tenant, that have not ended."""
+    query = sa.select(agent_runs.c.id).where(agent_runs.c.id.in_(ids), agent_runs.c.finished_at.is_(None))
+    return list(conn.execute(query).scalars()) if ids else []
 
 
-def _joined(scope: Scope) -> sa.Select[Any]:
-    query = sa.select(runs, _TOTALS.c.spent_micros, _TOTALS.c.input_tokens, _TOTALS.c.output_tokens)
-    return query.outerjoin(_TOTALS, _TOTALS.c.run == runs.c.id).where(runs.c.tenant == scope.tenant)
-
-
-def _run(conn: sa.Connection, row: sa.Row[Any]) -> RunRow:
+def _run(row: sa.Row[Any]) -> RunRow:
     facts = fields(row)
-    return RunRow(
-        {column.name: facts[column.name] for column in runs.c},
-        int(facts["spent_micros"] or 0),
-        int(facts["input_tokens"] or 0),
-        int(facts["output_tokens"] or 0),
-        last_of_run(conn, facts["id"]),
-    )
+    totals = [int(facts.pop(name)) for name in ("spent_micros", "input_tokens", "output_tokens", "seq")]
+    return RunRow(facts, *totals)
 
 
 def count_all(conn: sa.Connection) -> dict[str, int]:

@@ -7,26 +7,31 @@ Invariants:
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, cast
 
 import sqlalchemy as sa
 
+from swarmstead.audit.contract import Entry, record
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.hashing import canonical_json, digest
 from swarmstead.kernel.scope import Scope
 from swarmstead.permits.contract import Approval
-from swarmstead.runs.contract import ENDED, agent_topic, run_topic
+from swarmstead.runs.contract import ACTIVE, agent_topic, run_topic
 from swarmstead.runs.events import emit
 from swarmstead.runs.model import resting_status
 from swarmstead.runs.tables import agent_runs, artifacts, runs, steps
 from swarmstead.storage.database import Tx
+from swarmstead.storage.prepared import Prepared
 from swarmstead.storage.signals import wake
 from swarmstead.storage.sql import insert_or_ignore
 from swarmstead.telemetry.contract import run_finished
 
 _LARGE = 64 * 1024
-_STEP = steps.c.key == sa.bindparam("step_key")
-_INSERT_STEP = steps.insert()
+_STARTED = frozenset(ACTIVE) - {"queued"}
+_SAYS: Mapping[str, str] = {"waiting": "run.waiting", "paused": "run.paused", "running": "run.resumed"}
+_INSERT_STEP = Prepared(steps.insert())
+_CHANGE_STEP = steps.update().where(steps.c.key == sa.bindparam("of"), steps.c.output.is_(None))
 _EMPTY_STEP: dict[str, Any] = {
     "risk": "",
     "summary": "",
@@ -47,12 +52,31 @@ _EMPTY_STEP: dict[str, Any] = {
 
 def open_steps(tx: Tx, rows: list[dict[str, Any]]) -> None:
     """Insert step rows; fields left out have nothing in them yet."""
-    tx.conn.execute(_INSERT_STEP, [_EMPTY_STEP | row for row in rows])
+    _INSERT_STEP.run_all(tx.conn, [_EMPTY_STEP | row for row in rows])
 
 
-def change_step(tx: Tx, key: str, values: Mapping[str, Any]) -> None:
-    """Change a step that is not done."""
-    tx.conn.execute(steps.update().where(steps.c.key == key, steps.c.output.is_(None)).values(dict(values)))
+def change_step(tx: Tx, key: str, values: Mapping[str, Any]) -> bool:
+    """Change a step that is not done; False when it is done already (or is not there)."""
+    return _change_step(tuple(values)).run(tx.conn, {"of": key, **values}) > 0
+
+
+@cache
+def _change_step(columns: tuple[str, ...]) -> Prepared:
+    return Prepared(_CHANGE_STEP, columns)
+
+
+def begin_step(tx: Tx, clock: Clock, key: str, *, again: bool) -> bool:
+    """Mark a side effect as about to be tried; False when it is done or, unless `again`, was tried before."""
+    mine = (steps.c.key == key) & steps.c.output.is_(None)
+    if not again:
+        mine &= steps.c.attempted_at.is_(None)
+    values = {"status": "running", "attempted_at": clock.now_ms(), "attempts": steps.c.attempts + 1}
+    return tx.conn.execute(steps.update().where(mine).values(values)).rowcount > 0
+
+
+def attempts_of(tx: Tx, key: str) -> int:
+    """How often a step's side effect was tried."""
+    return tx.conn.execute(sa.select(steps.c.attempts).where(steps.c.key == key)).scalar_one()
 
 
 def stored(tx: Tx, tenant: str, clock: Clock, value: Any) -> Any:
@@ -76,62 +100,72 @@ def loaded(conn: sa.Connection, tenant: str, value: Any) -> Any:
 
 def park(tx: Tx, scope: Scope, clock: Clock, run: str, step: str, approval: str) -> None:
     """A step begins to wait for a person. Parking a parked step changes nothing."""
-    now = clock.now_ms()
     changed = tx.conn.execute(
         steps.update()
         .where(steps.c.key == step, steps.c.output.is_(None), steps.c.status != "waiting")
-        .values(status="waiting", approval=approval, waited_from=now, waited_to=None)
+        .values(status="waiting", approval=approval, waited_from=clock.now_ms(), waited_to=None)
     )
     if changed.rowcount == 0:
         return
-    row = tx.conn.execute(sa.select(runs).where(runs.c.id == run).with_for_update()).one()
-    values: dict[str, Any] = {"pending": row.pending + 1}
-    if row.status not in ENDED:
-        values |= {"status": "waiting", "rested_since": row.rested_since or now}
-    tx.conn.execute(runs.update().where(runs.c.id == run).values(values))
+    row = _locked(tx, run)
     emit(tx, "approval.asked", scope, run=run, step=step, trace_id=row.trace_id, data={"approval": approval})
-    if row.status != "waiting":
-        emit(tx, "run.waiting", scope, run=run, trace_id=row.trace_id)
+    _restate(tx, scope, clock, row, row.pending + 1)
 
 
 def unpark(tx: Tx, scope: Scope, clock: Clock, answered: Approval) -> None:
-    """A question is answered or has expired: the step goes on, the deadline moves by the time that was lost."""
-    now, run, step = clock.now_ms(), answered.run, answered.step
-    changed = tx.conn.execute(
-        steps.update().where(steps.c.key == step, steps.c.status == "waiting").values(status="running", waited_to=now)
-    )
-    if changed.rowcount == 0:
+    """A question is answered or has expired: the step that it was about goes on. Doing it twice changes nothing."""
+    step = tx.conn.execute(
+        steps.update()
+        .where(steps.c.run == answered.run, steps.c.approval == answered.id, steps.c.status == "waiting")
+        .values(status="queued", waited_to=clock.now_ms())
+        .returning(steps.c.key)
+    ).scalar()
+    if step is None:
         return
-    row = tx.conn.execute(sa.select(runs).where(runs.c.id == run).with_for_update()).one()
-    values: dict[str, Any] = {"pending": row.pending - 1}
-    if row.status not in ENDED:
-        rest = resting_status(row.desired, row.pending - 1, busy=False)
-        values["status"] = rest
-        if rest == "running":
-            values |= _woken(row, now)
-    tx.conn.execute(runs.update().where(runs.c.id == run).values(values))
+    row = _locked(tx, answered.run)
     data = {"approval": answered.id, "status": answered.status, "reason": answered.reason, "by": answered.decided_by}
     kind = "approval.expired" if answered.status == "expired" else "approval.decided"
-    emit(tx, kind, scope, run=run, step=step, trace_id=row.trace_id, data=data)
-    wake(tx, run_topic(run))
+    emit(tx, kind, scope, run=row.id, step=step, trace_id=row.trace_id, data=data)
+    _restate(tx, scope, clock, row, row.pending - 1)
+    wake(tx, run_topic(row.id))
 
 
-def settle_status(tx: Tx, scope: Scope, clock: Clock, run: str) -> None:
-    """Show `paused` once the wish is to pause and nothing is in flight, `running` once it is to go on."""
-    row = tx.conn.execute(sa.select(runs).where(runs.c.id == run).with_for_update()).one()
-    if row.status in ENDED or row.status == "queued":
-        return
-    flying = sa.select(sa.func.count()).where(
-        steps.c.run == run, steps.c.status == "running", steps.c.kind != "delegate"
-    )
-    busy = tx.conn.execute(flying).scalar_one() > 0
-    status, now = resting_status(row.desired, row.pending, busy=busy), clock.now_ms()
-    if status == row.status:
-        return
-    values: dict[str, Any] = {"status": status}
-    values |= _woken(row, now) if status == "running" else {"rested_since": row.rested_since or now}
-    tx.conn.execute(runs.update().where(runs.c.id == run).values(values))
-    emit(tx, "run.paused" if status == "paused" else "run.resumed", scope, run=run, trace_id=row.trace_id)
+def settle_status(tx: Tx, scope: Scope, clock: Clock, run: str, resting: str = "") -> None:
+    """Show `paused` once the wish is to pause and nothing is in flight, `running` once it is to go on.
+
+    `resting` is the step whose loop stands at a safe point: whatever its row says since a crash, it is not in flight.
+    """
+    if resting:
+        idle = (steps.c.key == resting) & (steps.c.status == "running") & steps.c.output.is_(None)
+        tx.conn.execute(steps.update().where(idle).values(status="queued"))
+    row = _locked(tx, run)
+    _restate(tx, scope, clock, row, row.pending)
+
+
+def _locked(tx: Tx, run: str) -> sa.Row[Any]:
+    return tx.conn.execute(sa.select(runs).where(runs.c.id == run).with_for_update()).one()
+
+
+def _restate(tx: Tx, scope: Scope, clock: Clock, row: sa.Row[Any], pending: int) -> None:
+    """Write the run's count of open questions and what follows from it; say so when the status changes."""
+    values: dict[str, Any] = {} if pending == row.pending else {"pending": pending}
+    if row.status in _STARTED:
+        status = resting_status(row.desired, pending, busy=row.desired == "paused" and _busy(tx, row.id))
+        if status != row.status:
+            values |= {"status": status} | (_woken if status == "running" else _rested)(row, clock.now_ms())
+            emit(tx, _SAYS[status], scope, run=row.id, trace_id=row.trace_id)
+            wake(tx, run_topic(row.id))
+    if values:
+        tx.conn.execute(runs.update().where(runs.c.id == row.id).values(values))
+
+
+def _busy(tx: Tx, run: str) -> bool:
+    flying = (steps.c.run == run) & (steps.c.status == "running") & (steps.c.kind != "delegate")
+    return tx.conn.execute(sa.select(sa.literal(1)).where(flying).limit(1)).scalar() is not None
+
+
+def _rested(row: sa.Row[Any], now: int) -> dict[str, Any]:
+    return {} if row.rested_since is not None else {"rested_since": now}
 
 
 def _woken(row: sa.Row[Any], now: int) -> dict[str, Any]:
@@ -141,51 +175,63 @@ def _woken(row: sa.Row[Any], now: int) -> dict[str, Any]:
     return {"rested_since": None, "deadline_at": None if row.deadline_at is None else row.deadline_at + lost}
 
 
-def start_agent(tx: Tx, scope: Scope, clock: Clock, agent_run: str) -> None:
-    """An agent's loop begins (or goes on after a crash, which changes nothing)."""
-    now = clock.now_ms()
+def start_agent(tx: Tx, scope: Scope, clock: Clock, run: str, agent_run: str) -> bool:
+    """An agent's loop begins, or goes on after a crash, which changes nothing; False when it has ended meanwhile."""
+    now, row = clock.now_ms(), _locked(tx, run)
     started = tx.conn.execute(
         agent_runs.update()
         .where(agent_runs.c.id == agent_run, agent_runs.c.status == "queued")
         .values(status="running", started_at=now)
-        .returning(agent_runs.c.run, agent_runs.c.agent)
+        .returning(agent_runs.c.agent)
     ).first()
     if started is None:
-        return
-    run = tx.conn.execute(sa.select(runs).where(runs.c.id == started.run).with_for_update()).one()
-    if run.status == "queued":
-        values = {"status": "running", "started_at": now, "deadline_at": now + run.wall_clock_s * 1000}
-        tx.conn.execute(runs.update().where(runs.c.id == run.id).values(values))
-        emit(tx, "run.started", scope, run=run.id, trace_id=run.trace_id)
+        ended = sa.select(agent_runs.c.finished_at).where(agent_runs.c.id == agent_run)
+        return tx.conn.execute(ended).scalar_one() is None
+    if row.status == "queued":
+        values = {"status": "running", "started_at": now, "deadline_at": now + row.wall_clock_s * 1000}
+        tx.conn.execute(runs.update().where(runs.c.id == run).values(values))
+        emit(tx, "run.started", scope, run=run, trace_id=row.trace_id)
+        wake(tx, run_topic(run))
     data = {"agent_run": agent_run, "agent": started.agent}
-    emit(tx, "agent.started", scope, run=run.id, trace_id=run.trace_id, data=data)
+    emit(tx, "agent.started", scope, run=run, trace_id=row.trace_id, data=data)
+    return True
 
 
 def finish_agent(
     tx: Tx, scope: Scope, clock: Clock, agent_run: str, status: str, outcome: str, error: Mapping[str, Any] | None
 ) -> None:
-    """An agent's loop has ended; finishing twice changes nothing. Wakes the parent."""
+    """An agent's loop has ended; finishing twice changes nothing. Wakes the parent.
+
+    What it still asked is not waited for any more, so the run may rest or go on for want of it.
+    """
     now = clock.now_ms()
-    row = tx.conn.execute(
+    ended = tx.conn.execute(
         agent_runs.update()
         .where(agent_runs.c.id == agent_run, agent_runs.c.finished_at.is_(None))
         .values(status=status, outcome=outcome, error=None if error is None else dict(error), finished_at=now)
         .returning(agent_runs.c.run, agent_runs.c.agent)
     ).first()
-    if row is None:
+    if ended is None:
         return
     open_ = (steps.c.agent_run == agent_run) & steps.c.output.is_(None)
     waiting = tx.conn.execute(sa.select(sa.func.count()).where(open_, steps.c.status == "waiting")).scalar_one()
-    if waiting:
-        tx.conn.execute(runs.update().where(runs.c.id == row.run).values(pending=runs.c.pending - waiting))
-    left = steps.c.status.in_(("queued", "running", "waiting"))
-    tx.conn.execute(steps.update().where(open_, left).values(status="cancelled", finished_at=now))
-    trace = tx.conn.execute(sa.select(runs.c.trace_id).where(runs.c.id == row.run)).scalar_one()
-    data: dict[str, Any] = {"agent_run": agent_run, "agent": row.agent, "status": status}
+    # A side effect that was attempted and never settled stays what it is: unknown.
+    left = sa.case((steps.c.attempted_at.is_not(None), "unknown"), else_="cancelled")
+    undone = steps.c.status.in_(("queued", "running", "waiting"))
+    tx.conn.execute(steps.update().where(open_, undone).values(status=left, finished_at=now))
+    row = _locked(tx, ended.run)
+    _restate(tx, scope, clock, row, row.pending - waiting)
+    data: dict[str, Any] = {"agent_run": agent_run, "agent": ended.agent, "status": status}
     if error:
         data["error"] = dict(error)
-    emit(tx, "agent.finished", scope, run=row.run, trace_id=trace, data=data)
+    emit(tx, "agent.finished", scope, run=ended.run, trace_id=row.trace_id, data=data)
     wake(tx, agent_topic(agent_run))
+
+
+def stop_others(tx: Tx, run: str) -> None:
+    """The run's coordinator is done for: whoever still works in it stops at the next safe point."""
+    tx.conn.execute(runs.update().where(runs.c.id == run, runs.c.finished_at.is_(None)).values(desired="cancelled"))
+    wake(tx, run_topic(run))
 
 
 def finish_run(
@@ -203,6 +249,8 @@ def finish_run(
         return False
     data: dict[str, Any] = {"status": status} | ({"error": dict(error)} if error else {})
     emit(tx, "run.finished", scope, run=run, trace_id=row.trace_id, data=data)
+    told = {"status": status}
+    record(tx, Entry(scope, "run.finish", f"run/{run}", run=run, trace_id=row.trace_id, data=told))
     wake(tx, run_topic(run))
     tx.after_commit(lambda: run_finished(status))
     return True

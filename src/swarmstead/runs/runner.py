@@ -5,21 +5,37 @@ Started again after every interruption.
 
 import asyncio
 import logging
+from dataclasses import dataclass
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
-from swarmstead.audit.contract import Entry, record
+from swarmstead.kernel.scope import Scope
 from swarmstead.runs import ports, records
 from swarmstead.runs.contract import ENDED, agent_topic
+from swarmstead.runs.control import RunControl
+from swarmstead.runs.endings import end_run
+from swarmstead.runs.errors import JournalMoved
 from swarmstead.runs.loop import AgentLoop, Ending
-from swarmstead.runs.steps.context import AgentContext, Hands, load
-from swarmstead.runs.tables import agent_runs
+from swarmstead.runs.steps.context import AWAY, Hands, agent_scope, load
+from swarmstead.runs.tables import agent_runs, runs
 from swarmstead.storage.database import Tx
-from swarmstead.storage.errors import DatabaseLocked, DatabaseUnavailable, DiskFull
 
 log = logging.getLogger(__name__)
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
+# What a loop meets when somebody else has written the step that it was about to write.
+_MOVED = (JournalMoved, IntegrityError)
+_MOST_MOVED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    scope: Scope
+    run: str
+    agent_run: str
+    is_root: bool
+    trace_id: str
 
 
 class Runner:
@@ -29,81 +45,98 @@ class Runner:
         self._hands = hands
 
     async def carry(self, agent_run: str, engine: ports.Engine) -> None:
-        """Work until the agent run has ended. While the database is away it waits and begins again from the journal."""
-        pause = _FIRST_PAUSE_S
+        """Work until the agent run has ended. While the database is away it waits and begins again from the journal.
+
+        Invariants: whoever finds that another process carries the agent run lets go and writes nothing.
+        """
+        pause, moved = _FIRST_PAUSE_S, 0
         while True:
             try:
-                await self._carry_once(agent_run, engine)
-            except (DatabaseUnavailable, DatabaseLocked, DiskFull) as error:
+                return await self._carry_once(agent_run, engine, patient=moved < _MOST_MOVED)
+            except AWAY as error:
                 log.warning("agent run %s waits for the database: %s", agent_run, error.message)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE_S)
-            else:
-                return
+            except _MOVED as error:
+                await self._let_go_unless_mine(agent_run, engine)
+                moved += 1
+                log.warning("agent run %s goes on from what was written meanwhile: %s", agent_run, error)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_S)
 
-    async def _carry_once(self, agent_run: str, engine: ports.Engine) -> None:
+    async def _carry_once(self, agent_run: str, engine: ports.Engine, *, patient: bool) -> None:
         hands = self._hands
-        query = sa.select(agent_runs.c.run, agent_runs.c.status).where(agent_runs.c.id == agent_run)
-        row = await hands.db.read(lambda conn: conn.execute(query).one())
-        if row.status in ENDED:
+        facts = await hands.db.read(lambda conn: _facts(conn, agent_run))
+        if facts is None:
             return
-        control = await hands.controls.hold(row.run)
+        control = await hands.controls.hold(facts.run)
         try:
-            context = await hands.db.read(lambda conn: load(conn, hands, engine, control, agent_run))
-            await hands.db.write(lambda tx: records.start_agent(tx, context.scope, hands.clock, agent_run))
-            await hands.controls.refresh(row.run)
-            ending = await self._work(context)
-            if context.parent is None:
-                await self._others_have_ended(context)
-            await hands.db.write(lambda tx: self._finish(tx, context, ending))
+            ending = await self._work(facts, engine, control, patient=patient)
+            if ending is None:
+                return
+            if facts.is_root:
+                await self._others_have_ended(facts, ending)
+            await hands.db.write(lambda tx: self._finish(tx, facts, ending))
         finally:
             hands.controls.release(control)
 
-    async def _work(self, context: AgentContext) -> Ending:
+    async def _work(self, facts: _Facts, engine: ports.Engine, control: RunControl, *, patient: bool) -> Ending | None:
+        """How the agent's work ended; None when somebody has ended it before it began."""
+        hands = self._hands
         try:
+            alive = await hands.db.write(
+                lambda tx: records.start_agent(tx, facts.scope, hands.clock, facts.run, facts.agent_run)
+            )
+            if not alive:
+                return None
+            context = await hands.db.read(lambda conn: load(conn, hands, engine, control, facts.agent_run))
+            await hands.controls.refresh(facts.run)
             return await AgentLoop(context).work()
-        except (DatabaseUnavailable, DatabaseLocked, DiskFull):
+        except AWAY:
             raise
-        except Exception:
-            log.exception("agent run %s failed unexpectedly (trace %s)", context.agent_run, context.trace_id)
-            message = f"Something in Swarmstead failed; the server's log tells more under trace {context.trace_id}."
+        except Exception as error:
+            if isinstance(error, _MOVED) and patient:
+                raise
+            await self._let_go_unless_mine(facts.agent_run, engine)
+            log.exception("agent run %s failed unexpectedly (trace %s)", facts.agent_run, facts.trace_id)
+            message = f"Something in Swarmstead failed; the server's log tells more under trace {facts.trace_id}."
             return Ending(
                 "failed", "", {"code": "internal", "message": message, "way_out": "Report it with the trace id."}
             )
 
-    async def _others_have_ended(self, context: AgentContext) -> None:
-        """The tree ends from its leaves: a run is not over while one of its agents still works."""
+    async def _let_go_unless_mine(self, agent_run: str, engine: ports.Engine) -> None:
+        if not await engine.carries(agent_run):
+            log.warning("agent run %s is carried by another worker now; letting go", agent_run)
+            raise asyncio.CancelledError
+
+    async def _others_have_ended(self, facts: _Facts, ending: Ending) -> None:
+        """The tree ends from its leaves: a run is not over while one of its agents still works.
+
+        Without its coordinator their work leads nowhere, so when that has failed they are told to stop.
+        """
         hands = self._hands
-        query = sa.select(agent_runs.c.id).where(
-            agent_runs.c.run == context.run, agent_runs.c.id != context.agent_run, agent_runs.c.finished_at.is_(None)
-        )
-        for child in await hands.db.read(lambda conn: conn.execute(query).scalars().all()):
+        mine = (agent_runs.c.run == facts.run) & (agent_runs.c.id != facts.agent_run)
+        query = sa.select(agent_runs.c.id).where(mine, agent_runs.c.finished_at.is_(None))
+        left = await hands.db.read(lambda conn: conn.execute(query).scalars().all())
+        if left and ending.status == "failed":
+            await hands.db.write(lambda tx: records.stop_others(tx, facts.run))
+        for child in left:
             state = sa.select(agent_runs.c.finished_at).where(agent_runs.c.id == child)
             await hands.signals.until(
                 agent_topic(child), lambda state=state: hands.db.read(lambda conn: conn.execute(state).scalar_one())
             )
 
-    def _finish(self, tx: Tx, context: AgentContext, ending: Ending) -> None:
+    def _finish(self, tx: Tx, facts: _Facts, ending: Ending) -> None:
         hands = self._hands
-        records.finish_agent(
-            tx, context.scope, hands.clock, context.agent_run, ending.status, ending.outcome, ending.error
-        )
-        if context.parent is not None:
-            return
-        result = ending.outcome if ending.status == "succeeded" else None
-        if records.finish_run(tx, context.scope, hands.clock, context.run, ending.status, result, ending.error):
-            hands.inbox.expire_of_run(
-                tx, context.scope.tenant, hands.clock, context.run, f"the run has {ending.status}"
-            )
-            data = {"status": ending.status}
-            record(
-                tx,
-                Entry(
-                    context.scope,
-                    "run.finish",
-                    f"run/{context.run}",
-                    run=context.run,
-                    trace_id=context.trace_id,
-                    data=data,
-                ),
-            )
+        records.finish_agent(tx, facts.scope, hands.clock, facts.agent_run, ending.status, ending.outcome, ending.error)
+        if facts.is_root:
+            result = ending.outcome if ending.status == "succeeded" else None
+            end_run(tx, facts.scope, hands, facts.run, ending.status, result, ending.error)
+
+
+def _facts(conn: sa.Connection, agent_run: str) -> _Facts | None:
+    """What never changes about an agent run; None when it has ended. Fails: NoResultFound when there is none."""
+    query = sa.select(agent_runs, runs.c.trace_id).join(runs, runs.c.id == agent_runs.c.run)
+    row = conn.execute(query.where(agent_runs.c.id == agent_run)).one()
+    if row.status in ENDED:
+        return None
+    scope = agent_scope(row.tenant, agent_run, row.agent)
+    return _Facts(scope, row.run, agent_run, row.parent is None, row.trace_id)

@@ -4,24 +4,33 @@ import asyncio
 import logging
 from typing import Protocol
 
+from sqlalchemy.exc import IntegrityError
+
 from swarmstead.kernel.scope import Scope
 from swarmstead.people.contract import require
-from swarmstead.runs import handlers, queries
+from swarmstead.runs import endings, handlers, queries
 from swarmstead.runs.contract import Command, Launch, Plan
 from swarmstead.runs.errors import PlanChanged
 from swarmstead.runs.plans import save_plan
 from swarmstead.runs.ports import Engine
 from swarmstead.runs.preview import Preview
 from swarmstead.runs.steps.context import Hands
+from swarmstead.storage.database import Tx
 
 log = logging.getLogger(__name__)
 _SETTLING_MS = 5_000
 
 
 class Carrier(Engine, Protocol):
-    """An engine that can also take over from others. Given by `adapters/dbos_engine.py`."""
+    """An engine that can also be asked what it left lying. Given by `adapters/dbos_engine.py`."""
 
-    async def take_over(self) -> int: ...
+    async def take_over(self) -> int:
+        """Take up loops that nobody carries any more; returns how many."""
+        ...
+
+    async def poisoned(self) -> list[str]:
+        """The loops that the engine will not start again."""
+        ...
 
 
 class Runs:
@@ -55,10 +64,15 @@ class Runs:
         require(scope, "run.launch")
         plan = await self._preview.plan(scope, wish)
         version, hands = self._engine.version, self._hands
+
+        def store(tx: Tx) -> tuple[str, str, bool]:
+            return handlers.launch(tx, scope, hands.clock, wish, plan, version)
+
         try:
-            run, root, new = await hands.db.write(
-                lambda tx: handlers.launch(tx, scope, hands.clock, wish, plan, version)
-            )
+            try:
+                run, root, new = await hands.db.write(store)
+            except IntegrityError:  # the same idempotency key, at the same moment, by way of another process
+                run, root, new = await hands.db.write(store)
         except PlanChanged as error:
             await hands.db.write(lambda tx: save_plan(tx, scope.tenant, hands.clock, plan))
             error.plan = plan
@@ -72,11 +86,20 @@ class Runs:
         return await self._hands.db.write(lambda tx: handlers.command(tx, scope, self._hands.clock, said))
 
     async def mend(self, *, all_queued: bool = False) -> int:
-        """Start loops that were stored and never begun, and take over from workers that are gone; how many.
+        """Start loops that were stored and never begun, take over from workers that are gone; how many.
+
+        What the engine will not start again is failed, so that nobody waits for it.
 
         `all_queued` is for the start of the only process, when nobody else can be about to start them.
         """
-        before = self._hands.clock.now_ms() - (0 if all_queued else _SETTLING_MS)
-        left = await self._hands.db.read(lambda conn: queries.unstarted(conn, before))
+        hands = self._hands
+        before = hands.clock.now_ms() - (0 if all_queued else _SETTLING_MS)
+        left = await hands.db.read(lambda conn: queries.unstarted(conn, before))
         await asyncio.gather(*(self._engine.start(agent_run) for agent_run in left))
-        return len(left) + await self._engine.take_over()
+        taken = await self._engine.take_over()
+        poisoned = await self._engine.poisoned()
+        if lost := await hands.db.read(lambda conn: queries.open_among(conn, poisoned)):
+            await hands.db.write(lambda tx: endings.give_up(tx, hands, lost))
+        if await hands.db.read(endings.headless):
+            await hands.db.write(lambda tx: endings.end_headless(tx, hands))
+        return len(left) + taken

@@ -1,6 +1,10 @@
 """What can go wrong with the database, said so that an operator can act."""
 
-from swarmstead.kernel.errors import Conflict, Unavailable
+from sqlalchemy.exc import DataError, DBAPIError
+
+from swarmstead.kernel.errors import BadInput, Conflict, SteadError, Unavailable
+
+OF_DRIVERS = (DBAPIError, UnicodeEncodeError)  # half a surrogate pair stops drivers before they ask the database
 
 
 class DatabaseUnavailable(Unavailable):
@@ -21,6 +25,12 @@ class DiskFull(Unavailable):
     code = "disk_full"
 
 
+class ValueRefused(BadInput):
+    """A value is longer or larger than its column, or holds a character that the database cannot keep."""
+
+    code = "value_refused"
+
+
 class SchemaTooNew(Conflict):
     """The database was written by a newer version of the product."""
 
@@ -33,8 +43,13 @@ class DataInUse(Conflict):
     code = "data_in_use"
 
 
-def explain(error: Exception) -> Unavailable:
+def explain(error: BaseException) -> SteadError:
     """Turn a driver's error into ours. The driver's own text is kept as the cause, never shown."""
+    if isinstance(error, DataError | UnicodeEncodeError):
+        return ValueRefused(
+            "A value is too long, too large, or holds a character that cannot be stored (NUL, half a surrogate pair).",
+            way_out="Shorten it or remove that character, then try again.",
+        )
     text = str(getattr(error, "orig", error)).lower()
     if "disk is full" in text or "no space left" in text or "disk full" in text:
         return DiskFull(

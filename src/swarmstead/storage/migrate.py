@@ -9,9 +9,11 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from swarmstead.storage import errors
+from swarmstead.storage.engines import is_sqlite
 
 HEAD = "0001"
 _VERSION = sa.text("SELECT version_num FROM alembic_version")
+_ONE_AT_A_TIME = sa.text("SELECT pg_advisory_xact_lock(5378147)")  # any number will do; it means "migrating"
 
 
 def current_version(engine: sa.Engine) -> str | None:
@@ -29,7 +31,7 @@ def current_version(engine: sa.Engine) -> str | None:
 
 
 def migrate(engine: sa.Engine) -> bool:
-    """Bring the schema to HEAD; True when something was changed.
+    """Bring the schema to HEAD; True when it was not there yet. Workers that start together wait for one of them.
 
     Fails: SchemaTooNew when the database knows a revision that this version does not.
     """
@@ -50,6 +52,8 @@ def migrate(engine: sa.Engine) -> bool:
         )
     try:
         with engine.begin() as conn:
+            if not is_sqlite(engine):  # SQLite's BEGIN IMMEDIATE does the same
+                conn.execute(_ONE_AT_A_TIME)
             config.attributes["connection"] = conn
             command.upgrade(config, "head")
     except DBAPIError as error:

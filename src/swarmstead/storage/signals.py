@@ -6,6 +6,7 @@ the waiter reads the database again. Cost: a waiting task holds one future; 300 
 """
 
 import asyncio
+import logging
 import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -15,9 +16,11 @@ import sqlalchemy as sa
 
 from swarmstead.storage.database import Tx
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 FLUSHER = "signals"
 CHANNEL = "stead"
+EVERYTHING = "*"  # what watchers hear when wakes may have been missed: whatever they keep in memory may be old
 _NOTIFY = sa.text("SELECT pg_notify(:channel, :topic)")
 
 
@@ -44,20 +47,30 @@ class Signals:
 
     def notify(self, topics: list[str]) -> None:
         """Wake local waiters; callable from any thread."""
+        self._wake_waiters(topics)
+        self._tell_watchers(topics)
+
+    def notify_all(self) -> None:
+        """Wake every local waiter and tell watchers `EVERYTHING`: something may have been missed."""
+        with self._lock:
+            topics = list(self._waiters)
+        self._wake_waiters(topics)
+        self._tell_watchers([EVERYTHING])
+
+    def _wake_waiters(self, topics: list[str]) -> None:
         with self._lock:
             woken = [future for topic in topics for future in self._waiters.pop(topic, ())]
         for future in woken:
             with suppress(RuntimeError):  # the loop that waited is gone
                 future.get_loop().call_soon_threadsafe(_resolve, future)
-        for watcher in self._watchers:
-            for topic in topics:
-                watcher(topic)
 
-    def notify_all(self) -> None:
-        """Wake every local waiter: something may have been missed."""
-        with self._lock:
-            topics = list(self._waiters)
-        self.notify(topics)
+    def _tell_watchers(self, topics: list[str]) -> None:
+        for watcher in tuple(self._watchers):  # one may leave while it is told
+            for topic in topics:
+                try:
+                    watcher(topic)
+                except Exception:  # the others must hear of it
+                    log.exception("a watcher failed at %s", topic)
 
     async def until(self, topic: str, ready: Callable[[], Awaitable[T | None]]) -> T:
         """Wait until `ready` answers something. It is asked first, and again after every wake of `topic`.
@@ -82,7 +95,10 @@ class Signals:
                             del self._waiters[topic]
 
     def watch(self, watcher: Callable[[str], None]) -> Callable[[], None]:
-        """Call `watcher(topic)` on every wake, from whichever thread committed; returns how to stop that."""
+        """Call `watcher(topic)` on every wake, from whichever thread committed; returns how to stop that.
+
+        A watcher also hears `EVERYTHING`, which stands for every topic.
+        """
         self._watchers.append(watcher)
         return lambda: self._watchers.remove(watcher)
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, cast
 
 from swarmstead.kernel.hashing import sha256_hex
@@ -11,6 +12,8 @@ REDACTED = "[redacted]"
 _SECRET_NAME = re.compile(
     r"(?i)(^|[_.-])(pass(word|wd|phrase)?|secret|token|api[_-]?key|authorization|cookie|credential|private[_-]?key)s?($|[_.-])"
 )
+_PLACE_NAME = re.compile(r"(?i)(page|next|continuation)[_.-]?token$")  # where a list goes on: no secret, and needed
+_INNER_CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 # High precision on purpose: each form is one that nothing but a credential has.
 _SECRET_VALUE = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)"
@@ -22,7 +25,7 @@ _SECRET_VALUE = re.compile(
     r"|\bstead_[A-Za-z0-9_-]{40,}"
     r"|\bAIza[A-Za-z0-9_-]{35}\b"
     r"|\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"
-    r"|(?<=://)[^/\s:@]{1,64}:[^/\s:@]{1,128}(?=@)"
+    r"|(?<=://)[^/\s?#@:\"<>\\]{0,64}:[^/\s?#\"<>\\]{1,512}(?=@)"
 )
 _DEEPEST = 40
 
@@ -32,24 +35,32 @@ def redact_text(text: str) -> str:
     return _SECRET_VALUE.sub(REDACTED, text)
 
 
-def redact(value: Any, depth: int = 0) -> Any:
-    """A copy of a JSON value without credentials: by the form of a text, and by the name of a field."""
+def redact(value: Any) -> Any:
+    """A copy of a JSON value without credentials: by the form of a text, and by the name of a field it lies in."""
+    return _redact(value, 0, hide=False)
+
+
+def _redact(value: Any, depth: int, *, hide: bool) -> Any:
+    """`hide`: the value lies in a field that is named like a secret, so no text in it may stay."""
     if isinstance(value, str):
-        return redact_text(value)
+        return REDACTED if hide and value else redact_text(value)
     if depth > _DEEPEST:
         return REDACTED
     if isinstance(value, Mapping):
         fields = cast("Mapping[Any, Any]", value)
         return {
-            key: REDACTED
-            if isinstance(item, str) and item and _SECRET_NAME.search(str(key))
-            else redact(item, depth + 1)
+            redact_text(str(key)): _redact(item, depth + 1, hide=hide or _names_a_secret(str(key)))
             for key, item in fields.items()
         }
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
         items = cast("Sequence[Any]", value)
-        return [redact(item, depth + 1) for item in items]
+        return [_redact(item, depth + 1, hide=hide) for item in items]
     return value
+
+
+@lru_cache(4096)
+def _names_a_secret(name: str) -> bool:
+    return bool(_SECRET_NAME.search(_INNER_CAPITAL.sub("_", name))) and not _PLACE_NAME.search(name)
 
 
 def trace_id_of(run: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -42,7 +43,7 @@ async def test_a_body_that_is_too_large_is_refused(served: Served) -> None:
         assert told.status_code == 413
         assert told.json()["code"] == "body_too_large"
 
-        async def parts() -> Any:
+        async def parts() -> AsyncIterator[bytes]:
             for _ in range(100):
                 yield large[:100_000]
 
@@ -70,7 +71,9 @@ async def test_a_wrong_address_answers_as_a_problem(served: Served, method: str,
     assert answer.json()["status"] == status
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b'"x"', b"\xff\xfe", b"{}"], ids=["cut", "list", "text", "binary", "empty"])
+@pytest.mark.parametrize(
+    "body", [b"{", b"[]", b'"x"', b"\xff\xfe", b"{}"], ids=["cut", "list", "text", "binary", "empty"]
+)
 async def test_a_body_that_is_not_understood_is_explained(served: Served, body: bytes) -> None:
     async with served.client() as client:
         answer = await client.post("/api/v1/runs", content=body, headers={"content-type": "application/json"})
@@ -161,13 +164,13 @@ spec:
         error = problem["errors"][0]
         assert (error["line"], error["field"]) == (12, "spec.max_turns")
         assert (await client.get("/api/v1/agents/good-one")).status_code == 404
-        dry = await client.post("/api/v1/apply", params={"dry_run": True}, content=manifest.split("---")[0])
+        dry = await client.post("/api/v1/apply", params={"dry_run": True}, content=manifest.split("---", maxsplit=1)[0])
         assert dry.json()["items"][0]["action"] == "created"
         assert (await client.get("/api/v1/agents/good-one")).status_code == 404
 
 
 async def test_a_slow_header_does_not_hold_the_server(served: Served) -> None:
-    host, port = served.address.removeprefix("http://").split(":")
+    host, _, port = served.address.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
     await writer.drain()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.doors.http.conftest import Served
+from tests.doors.http.conftest import NOTE, Served
 from tests.doors.http.helpers import decide, launch, until, waiting_run
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -37,11 +37,12 @@ async def test_from_preview_to_an_approved_report(served: Served) -> None:
         done = await until(client, run["id"], "succeeded", "failed")
         assert done["status"] == "succeeded", done["error"]
         assert report.read_text() == approval["payload"]["arguments"]["content"]
-        assert "TODO" in report.read_text()
+        assert NOTE in report.read_text()
         report.unlink()
         names = [(agent["agent"], agent["delegated_by"]) for agent in done["agents"]]
         assert ("reviewer", "coordinator") in names
-        actions = [row["action"] for row in (await client.get("/api/v1/audit", params={"run": run["id"]})).json()["items"]]
+        trail = (await client.get("/api/v1/audit", params={"run": run["id"]})).json()["items"]
+        actions = [row["action"] for row in trail]
         assert actions[0] == "run.finish"
         assert "approval.approve" in actions
         verified = (await client.post("/api/v1/audit:verify")).json()
@@ -113,19 +114,33 @@ async def test_an_idempotency_key_launches_once(served: Served) -> None:
         ({"swarm": "repo-review", "input": {"repo": "{room}"}}, "input.repo"),
         ({"swarm": "repo-review", "input": {"repo": 7}}, "input.repo"),
         ({"swarm": "repo-review", "input": {"rep": "x"}}, "input.rep"),
-        ({"swarm": "repo-review", "input": {"repo": "{repo}"}, "overrides": {"models": {"nobody": "x"}}}, "overrides.models.nobody"),
-        ({"swarm": "repo-review", "input": {"repo": "{repo}"}, "overrides": {"budget_usd": "lots"}}, "overrides.budget_usd"),
+        (
+            {"swarm": "repo-review", "input": {"repo": "{repo}"}, "overrides": {"models": {"nobody": "x"}}},
+            "overrides.models.nobody",
+        ),
+        (
+            {"swarm": "repo-review", "input": {"repo": "{repo}"}, "overrides": {"budget_usd": "lots"}},
+            "overrides.budget_usd",
+        ),
         ({"swarm": "repo-review", "inputs": {}}, "inputs"),
         ({"swarm": ""}, "swarm"),
     ],
-    ids=["not allowed", "not there", "not a repository", "a number", "unknown input", "unknown agent", "not money", "unknown field", "empty"],
+    ids=[
+        "not allowed",
+        "not there",
+        "not a repository",
+        "a number",
+        "unknown input",
+        "unknown agent",
+        "not money",
+        "unknown field",
+        "empty",
+    ],
 )
 async def test_bad_input_names_the_field_and_the_way_out(served: Served, body: dict[str, Any], field: str) -> None:
     room = str(served.repository.parent)
-    given = {
-        name: value.replace("{repo}", str(served.repository)).replace("{room}", room) if isinstance(value, str) else value
-        for name, value in body.get("input", {}).items()
-    }
+    places = {"{repo}": str(served.repository), "{room}": room, "{room}/nowhere": f"{room}/nowhere"}
+    given = {name: places.get(str(value), value) for name, value in body.get("input", {}).items()}
     async with served.client() as client:
         before = (await client.get("/api/v1/runs")).json()["items"]
         answer = await client.post("/api/v1/runs", json=body | ({"input": given} if given else {}))

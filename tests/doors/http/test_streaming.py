@@ -14,7 +14,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 STREAM = {"accept": "text/event-stream"}
 
 
-async def read(client: httpx.AsyncClient, path: str, count: int | None = None, last: int | None = None) -> list[tuple[str, Any]]:
+async def read(
+    client: httpx.AsyncClient, path: str, count: int | None = None, last: int | None = None
+) -> list[tuple[str, Any]]:
     """(kind, data) of a stream's events: `count` of them, or all until it ends."""
     headers = STREAM | ({"last-event-id": str(last)} if last is not None else {})
     found: list[tuple[str, Any]] = []

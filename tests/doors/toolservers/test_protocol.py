@@ -1,11 +1,16 @@
 """What every shipped server does with messages, whichever tools it has."""
 
+import asyncio
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from mcp import MCPError
 from mcp.client.client import Client
@@ -164,6 +169,35 @@ def test_the_end_of_stdin_ends_the_process_after_its_answers(repo: Path) -> None
     assert all("result" in answer for answer in answers)
 
 
+def test_a_command_that_will_not_end_goes_down_with_the_server(tmp_path: Path, repo: Path) -> None:
+    """Its client is gone: the server may not wait for a git that hangs, nor leave it behind."""
+    fifo = tmp_path / "started"
+    os.mkfifo(fifo)
+    program = tmp_path / "git"
+    program.write_text(
+        f"""#!/bin/sh
+case "$*" in *for-each-ref*) echo $$ > {fifo}; exec /bin/sleep 600;; esac
+PATH={os.environ["PATH"]} exec git "$@"
+"""
+    )
+    program.chmod(0o755)
+    server = subprocess.Popen(
+        server_argv("git", "--root", str(repo)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PATH": str(tmp_path)},
+        start_new_session=True,
+    )
+    raw = Raw(server)
+    raw.start()
+    raw.send(request("tools/call", {"name": "branches", "arguments": {}}))
+    hung = psutil.Process(int(fifo.read_text()))
+    server.communicate(timeout=30)
+    assert server.returncode == 0
+    with suppress(psutil.NoSuchProcess):
+        hung.wait(timeout=20)
+
+
 def test_without_a_folder_tools_are_listed_and_refuse_to_run(raw: Start) -> None:
     for name, tool, arguments in [
         ("git", "status", {}),
@@ -198,3 +232,26 @@ def test_a_bad_start_is_one_line_and_exit_code_2(tmp_path: Path, repo: Path) -> 
         assert done.stdout == b""
         assert words in done.stderr.decode()
         assert done.stderr.count(b"\n") == 1
+
+
+async def test_the_page_about_them_names_every_tool_and_its_example_runs(connect: Connect, repo: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "rooms" / "toolservers.md").read_text()
+    for name in ["git", "files", "report"]:
+        async with connect(name) as client:
+            named = " ".join(f"`{tool.name}`" for tool in (await client.list_tools()).tools)
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
+        assert sorted(row.split(" | ")[1].split()) == sorted(named.split())
+    example = page.partition("```sh\n")[2].partition("```")[0]
+    env = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = await asyncio.to_thread(
+        subprocess.run,
+        ["sh", "-e"],
+        input=example.encode(),
+        cwd=repo,
+        env=env,
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(answers[1]["result"]["structuredContent"]["commits"]) == 3

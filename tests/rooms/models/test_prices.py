@@ -78,7 +78,9 @@ def test_nothing_within_the_bounds_costs_more_than_the_estimate(
     assert 0 <= cost <= prices.estimate(spec, most_in, most_out)
 
 
-def request(text: str = "", *, tools: tuple[ToolSpec, ...] = (), arguments: dict[str, Any] | None = None) -> ModelRequest:
+def request(
+    text: str = "", *, tools: tuple[ToolSpec, ...] = (), arguments: dict[str, Any] | None = None
+) -> ModelRequest:
     call = ToolCall("c", "a__b", arguments or {})
     return ModelRequest("a", (Message("user", text), Message("assistant", "", (call,))), tools, 100)
 

@@ -5,6 +5,7 @@ import pytest
 from swarmstead.kernel.errors import BadInput
 from swarmstead.models.adapters.scripted import ScriptedModel
 from swarmstead.models.contract import Message, ModelReply, ModelRequest, ModelSpec, ScriptStep, Usage
+from swarmstead.models.errors import ModelFailed, ModelRefusedRequest
 from swarmstead.models.ports import OnDelta
 from swarmstead.models.routing import Models
 
@@ -53,3 +54,25 @@ async def test_reserving_and_settling_use_the_rooms_prices() -> None:
     assert models.cost(spec, reply) == 400_000
     # 2 bytes of text and 16 tokens for the message, 1,000 tokens of output at most.
     assert models.estimate(spec, ASKED) == 1_608
+
+
+def test_a_failure_costs_what_its_attempts_used() -> None:
+    models = Models({})
+    spec = ModelSpec("openai", "gpt-4.1-mini")
+    used = ModelFailed("broke off", extra={"attempts": 2, "input_tokens": 1_000_000, "output_tokens": 0})
+    assert models.cost_of_failure(spec, used) == 400_000
+    assert models.cost_of_failure(spec, ModelRefusedRequest("too long")) == 0
+
+
+def test_what_a_model_lacks_is_known_before_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FAKE_MODEL_KEY", raising=False)
+    models = Models({})
+    spec = ModelSpec("openai", "gpt-4.1-mini", api_key="env:FAKE_MODEL_KEY")
+    lack = models.missing(spec)
+    assert lack is not None
+    assert "env:FAKE_MODEL_KEY" in lack[0]
+    monkeypatch.setenv("FAKE_MODEL_KEY", "sk-1")
+    assert models.missing(spec) is None
+    unpriced = models.missing(ModelSpec("openai", "nobody-sells-this", api_key="env:FAKE_MODEL_KEY"))
+    assert unpriced is not None
+    assert "price:" in unpriced[1]

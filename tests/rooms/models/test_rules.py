@@ -24,7 +24,11 @@ def spec(values: dict[str, Any]) -> ModelSpec:
         OPENAI,
         OPENAI | {"api_key": "file:/run/secrets/openai"},
         OPENAI | {"api_key": "", "base_url": "http://127.0.0.1:8000/v1"},
-        OPENAI | {"base_url": "https://[::1]:8000/v1", "price": {"input_per_million_usd": "0", "output_per_million_usd": "1.5"}},
+        OPENAI
+        | {
+            "base_url": "https://[::1]:8000/v1",
+            "price": {"input_per_million_usd": "0", "output_per_million_usd": "1.5"},
+        },
         {"provider": "anthropic", "model": "claude-haiku-5-5", "api_key": "env:A"},
         {"provider": "ollama", "model": "qwen3"},
         {"provider": "scripted", "script": {"*": [{"say": "{{ task }}"}]}},
@@ -47,8 +51,14 @@ def test_sound_specs_pass(values: dict[str, Any]) -> None:
         (OPENAI | {"base_url": "http://[::1/v1"}, "spec.base_url"),
         (OPENAI | {"base_url": "http://host/v1?a=b"}, "spec.base_url"),
         (OPENAI | {"script": {"a": [{"say": "x"}]}}, "spec.script"),
-        (OPENAI | {"price": {"input_per_million_usd": "cheap", "output_per_million_usd": "1"}}, "spec.price.input_per_million_usd"),
-        (OPENAI | {"price": {"input_per_million_usd": "1", "output_per_million_usd": "-1"}}, "spec.price.output_per_million_usd"),
+        (
+            OPENAI | {"price": {"input_per_million_usd": "cheap", "output_per_million_usd": "1"}},
+            "spec.price.input_per_million_usd",
+        ),
+        (
+            OPENAI | {"price": {"input_per_million_usd": "1", "output_per_million_usd": "-1"}},
+            "spec.price.output_per_million_usd",
+        ),
         ({"provider": "scripted"}, "spec.script"),
         ({"provider": "scripted", "script": {"a": []}}, "spec.script.a"),
         ({"provider": "scripted", "script": {"a": [{"say": "{{ x"}]}}, "spec.script.a[0].say"),

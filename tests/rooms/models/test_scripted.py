@@ -30,7 +30,9 @@ def answer(call_id: str, value: Any, *, is_error: bool = False) -> Message:
     return Message("tool", text, tool_call_id=call_id, is_error=is_error)
 
 
-async def play(model: ModelSpec, *history: Message, agent: str = "triage", task: str = TASK, limit: int = 4_096) -> ModelReply:
+async def play(
+    model: ModelSpec, *history: Message, agent: str = "triage", task: str = TASK, limit: int = 4_096
+) -> ModelReply:
     messages = (Message("system", "You triage."), Message("user", task), *history)
     return await ScriptedModel().request(model, ModelRequest(agent, messages, (), limit))
 
@@ -144,7 +146,7 @@ async def test_each_fans_one_entry_out_over_earlier_results() -> None:
 
 
 async def test_a_fan_out_is_bounded_and_says_how_to_cut() -> None:
-    entry = {"tool": "t__t", "each": f"range({MAX_FAN_OUT + 1})", "arguments": {}}
+    entry: dict[str, Any] = {"tool": "t__t", "each": f"range({MAX_FAN_OUT + 1})", "arguments": {}}
     error = await refused(spec(triage=[{"calls": [entry]}]))
     assert "at most 32" in error.message
     assert "[:32]" in error.message
@@ -165,7 +167,9 @@ async def test_an_unanswered_call_keeps_its_place_as_an_error() -> None:
 
 
 async def test_an_agent_without_a_part_plays_the_part_of_all() -> None:
-    model = SPEC.validate_python({"provider": "scripted", "script": {"*": [{"say": "any"}], "triage": [{"say": "own"}]}})
+    model = SPEC.validate_python(
+        {"provider": "scripted", "script": {"*": [{"say": "any"}], "triage": [{"say": "own"}]}}
+    )
     assert (await play(model)).text == "own"
     assert (await play(model, agent="planner")).text == "any"
 

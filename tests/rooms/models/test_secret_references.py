@@ -21,13 +21,15 @@ def test_a_variable_and_a_file_are_read_at_the_moment_of_use(monkeypatch: pytest
     assert resolve_reference(f"file:{file}") == "third"
 
 
-@pytest.mark.parametrize("ref", ["", CANARY, f"ENV:{CANARY}", "env:", "env:a-b", "env:A B", "file:relative", "file:/a\nb"])
+@pytest.mark.parametrize(
+    "ref", ["", CANARY, f"ENV:{CANARY}", "env:", f"env:{CANARY}", "env:A B", f"file:{CANARY}", f"file:/a\n{CANARY}"]
+)
 def test_what_is_no_reference_is_refused_without_repeating_it(ref: str) -> None:
     assert not is_reference(ref)
     with pytest.raises(BadInput) as caught:
         resolve_reference(ref)
     assert caught.value.code == "secret_reference_wrong"
-    assert not ref or ref not in repr(caught.value.problem())
+    assert CANARY not in repr(caught.value.problem())
 
 
 def test_a_missing_secret_names_the_reference(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -8,7 +8,13 @@ from swarmstead.models import templates
 from swarmstead.models.templates import MAX_OUTPUT_CHARS, TemplateProblem, ToolResult
 
 RESULT = ToolResult("git__log", '{"items": [1, 2], "name": "ü", "n": {"get": 7}}', is_error=False)
-CONTEXT: dict[str, Any] = {"task": "a task", "last": [RESULT], "text": "one\ntwo", "table": {"b": 1, "a": 2}, "huge": "1e999"}
+CONTEXT: dict[str, Any] = {
+    "task": "a task",
+    "last": [RESULT],
+    "text": "one\ntwo",
+    "table": {"b": 1, "a": 2},
+    "huge": "1e999",
+}
 
 
 @pytest.mark.parametrize(

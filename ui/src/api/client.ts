@@ -1,5 +1,5 @@
 import createClient from 'openapi-fetch'
-import type { paths } from './paths'
+import type { paths } from './generated'
 import { Problem } from './problem'
 
 /** A key for one unsafe call, so that the client's own retry cannot do it twice. Works without a secure context. */

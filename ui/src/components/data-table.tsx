@@ -21,7 +21,7 @@ export interface Column<T extends RowData> {
   /** A CSS width; columns without one share what is left. */
   width?: string
   right?: boolean
-  /** Left out on screens narrower than this. */
+  /** Left out while the table (not the screen) is narrower than this: 480, 640, 880 and 1100 pixels. */
   from?: 'sm' | 'md' | 'lg' | 'xl'
 }
 
@@ -46,7 +46,12 @@ const features = tableFeatures({
 })
 
 const ROW = 32
-const FROM = { sm: 'max-sm:hidden', md: 'max-md:hidden', lg: 'max-lg:hidden', xl: 'max-xl:hidden' }
+const FROM = {
+  sm: '@max-[480px]:hidden',
+  md: '@max-[640px]:hidden',
+  lg: '@max-[880px]:hidden',
+  xl: '@max-[1100px]:hidden',
+}
 
 const hideClass = (column: Column<never> | undefined) => (column?.from ? FROM[column.from] : '')
 
@@ -88,9 +93,10 @@ export function DataTable<T extends RowData>({ label, columns, rows, rowKey, sel
 
   const byId = useMemo(() => new Map(columns.map((c) => [c.id, c])), [columns])
   return (
+    // eslint-disable-next-line jsx-a11y/no-static-element-interactions -- the links inside take the focus; this only moves it
     <div
       ref={scroller}
-      className={cx('scroll-thin relative min-w-0 overflow-auto', !fit && 'min-h-0 flex-1')}
+      className={cx('scroll-thin @container relative min-w-0 overflow-auto', !fit && 'min-h-0 flex-1')}
       onKeyDown={moveBetweenRows}
     >
       <table className="w-full table-fixed border-collapse text-xs" aria-label={label} aria-rowcount={model.length + 1}>
@@ -150,7 +156,7 @@ export function DataTable<T extends RowData>({ label, columns, rows, rowKey, sel
                   key={c.id}
                   className={cx(
                     'truncate px-2 first:pl-4 last:pr-4',
-                    c.right && 'text-right',
+                    c.right && 'text-right tabular-nums',
                     hideClass(c),
                   )}
                 >

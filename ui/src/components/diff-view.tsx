@@ -8,6 +8,8 @@ import { visible } from '@/lib/text'
 export function DiffView({ lines, label }: { lines: readonly DiffLine[]; label: string }) {
   const blocks = useMemo(() => fold(numbered(lines)), [lines])
   const { added, removed } = useMemo(() => tally(lines), [lines])
+  // A new file has one side only: the column of the other would be empty.
+  const both = lines.length !== added
   return (
     <figure className="overflow-hidden rounded-md border border-line">
       <figcaption className="flex min-h-8 items-center gap-3 border-b border-line bg-panel px-3 py-1 text-xs">
@@ -19,7 +21,7 @@ export function DiffView({ lines, label }: { lines: readonly DiffLine[]; label: 
       <div className="scroll-thin max-h-[60vh] overflow-auto" tabIndex={0} role="region" aria-label={`Changes to ${label}`}>
         <div className="min-w-full py-1 text-xs leading-5">
           {blocks.map((block, i) =>
-            block.kind === 'fold' ? <Fold key={i} lines={block.lines} /> : <Lines key={i} lines={block.lines} />,
+            block.kind === 'fold' ? <Fold key={i} lines={block.lines} /> : <Lines key={i} lines={block.lines} both={both} />,
           )}
           {lines.length === 0 && <p className="px-3 text-mute">No difference.</p>}
         </div>
@@ -30,7 +32,7 @@ export function DiffView({ lines, label }: { lines: readonly DiffLine[]; label: 
 
 function Fold({ lines }: { lines: NumberedLine[] }) {
   const [open, setOpen] = useState(false)
-  if (open) return <Lines lines={lines} />
+  if (open) return <Lines lines={lines} both />
   return (
     <button
       type="button"
@@ -46,10 +48,10 @@ const TONES = { '+': 'bg-succeeded/10', '-': 'bg-failed/10', ' ': '' }
 const SIGNS = { '+': 'text-succeeded', '-': 'text-failed', ' ': '' }
 const SPOKEN = { '+': 'added', '-': 'removed', ' ': '' }
 
-function Lines({ lines }: { lines: NumberedLine[] }) {
+function Lines({ lines, both }: { lines: NumberedLine[]; both: boolean }) {
   return lines.map((l, i) => (
     <div key={i} className={cx('flex font-mono', TONES[l.op])}>
-      <Gutter n={l.before} />
+      {both && <Gutter n={l.before} />}
       <Gutter n={l.after} />
       <span className={cx('w-4 shrink-0 select-none text-center', SIGNS[l.op])}>
         <span aria-hidden>{l.op === '-' ? '−' : l.op}</span>

@@ -8,10 +8,12 @@ interface FilterProps {
   value: string | undefined
   options: readonly string[]
   onChange: (value: string) => void
+  /** What no value is called; null when there is always a value. */
+  none?: string | null
 }
 
 /** One filter whose value the URL holds; the system's own list, which every phone and screen reader knows. */
-export function Filter({ label, value, options, onChange }: FilterProps) {
+export function Filter({ label, value, options, onChange, none = 'all' }: FilterProps) {
   return (
     <div className={cx('relative inline-flex h-7 items-center rounded-md border text-xs', value ? 'border-edge text-fg' : 'border-line text-soft hover:border-edge')}>
       <select
@@ -20,7 +22,11 @@ export function Filter({ label, value, options, onChange }: FilterProps) {
         onChange={(event) => onChange(event.target.value)}
         className="h-full max-w-44 appearance-none truncate rounded-md bg-transparent pl-2 pr-6 [&>option]:bg-float"
       >
-        <option value="">{label}: all</option>
+        {none !== null && (
+          <option value="">
+            {label}: {none}
+          </option>
+        )}
         {options.map((option) => (
           <option key={option} value={option}>
             {label}: {words(option)}

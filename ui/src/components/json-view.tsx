@@ -15,7 +15,9 @@ export function JsonView({ value, label }: { value: Json; label: string }) {
   const shown = whole ? text : text.slice(0, FIRST_CHARS)
   return (
     <div className="relative rounded-md border border-line bg-panel">
-      <CopyButton text={text} label={`Copy ${label}`} className="absolute right-1 top-1 bg-panel" />
+      <div className="absolute right-1 top-1 bg-panel">
+        <CopyButton text={text} label={`Copy ${label}`} />
+      </div>
       <pre className="whitespace-pre-wrap px-3 py-2 pr-8 text-xs leading-5">{visible(shown)}</pre>
       {shown.length < text.length && (
         <div className="border-t border-line p-2">
@@ -33,9 +35,12 @@ export function Arguments({ values, label }: { values: Record<string, Json>; lab
   const entries = Object.entries(values)
   if (entries.length === 0) return <p className="text-xs text-mute">No arguments.</p>
   return (
-    <dl className="divide-y divide-line overflow-hidden rounded-md border border-line text-xs" aria-label={label}>
+    <dl
+      className="grid grid-cols-[fit-content(40%)_minmax(0,1fr)] divide-y divide-line overflow-hidden rounded-md border border-line text-xs"
+      aria-label={label}
+    >
       {entries.map(([name, value]) => (
-        <div key={name} className="grid grid-cols-[minmax(72px,auto)_minmax(0,1fr)] gap-3 px-3 py-1.5 sm:grid-cols-[minmax(104px,auto)_minmax(0,1fr)]">
+        <div key={name} className="col-span-2 grid grid-cols-subgrid gap-x-4 px-3 py-1.5">
           <dt className="mono pt-px text-mute">{name}</dt>
           <dd className="min-w-0">
             <LongText text={typeof value === 'string' ? value : JSON.stringify(value, null, 2)} />

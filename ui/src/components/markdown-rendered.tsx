@@ -1,4 +1,5 @@
 import ReactMarkdown, { type Components } from 'react-markdown'
+import remarkGfm from 'remark-gfm'
 import { visible } from '@/lib/text'
 
 // Headings start below the page's own; pictures are named, not fetched: an agent's text must not call out.
@@ -22,13 +23,22 @@ const PARTS: Components = {
     </a>
   ),
   img: ({ alt, src }) => <span className="text-mute">[picture: {alt || (typeof src === 'string' ? src : '')}]</span>,
+  table: ({ children }) => (
+    <div className="scroll-thin my-2 overflow-x-auto">
+      <table className="border-collapse text-xs">{children}</table>
+    </div>
+  ),
+  th: ({ children }) => <th className="border border-line bg-panel px-2 py-1 text-left font-medium">{children}</th>,
+  td: ({ children }) => <td className="border border-line px-2 py-1 align-top">{children}</td>,
   hr: () => <hr className="my-4 border-line" />,
 }
+
+const PLUGINS = [remarkGfm]
 
 export default function Rendered({ text }: { text: string }) {
   return (
     <div className="max-w-[76ch]">
-      <ReactMarkdown components={PARTS}>{visible(text)}</ReactMarkdown>
+      <ReactMarkdown remarkPlugins={PLUGINS} components={PARTS}>{visible(text)}</ReactMarkdown>
     </div>
   )
 }

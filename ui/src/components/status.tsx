@@ -75,7 +75,7 @@ interface StatusProps {
 export function Status({ status, short, className }: StatusProps) {
   const { word, tone, icon: Icon } = lookOf(status)
   return (
-    <span className={cx('inline-flex min-w-0 items-center gap-1.5 whitespace-nowrap', TEXT[tone], className)}>
+    <span className={cx('inline-flex max-w-full min-w-0 items-center gap-1.5 whitespace-nowrap align-middle', TEXT[tone], className)}>
       <Icon className={cx('size-3.5 shrink-0', status === 'running' && 'pulse')} strokeWidth={2.25} aria-hidden />
       <span className="truncate">{short && tone === 'waiting' && status !== 'unknown' ? 'waiting' : word}</span>
     </span>

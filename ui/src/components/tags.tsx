@@ -3,7 +3,7 @@ import type { ReactNode } from 'react'
 import type { ModelKind, Risk, Verdict } from '@/api/types'
 import { cx } from '@/lib/cx'
 
-const TAG = 'inline-flex h-5 shrink-0 items-center gap-1 whitespace-nowrap rounded-sm border px-1.5 text-2xs font-medium'
+const TAG = 'align-middle inline-flex h-5 shrink-0 items-center gap-1 whitespace-nowrap rounded-sm border px-1.5 text-2xs font-medium'
 
 /** A small framed word without a colour. */
 export function Tag({ children, title, className }: { children: ReactNode; title?: string; className?: string }) {
@@ -21,13 +21,13 @@ const RISKS: Record<Risk, { icon: LucideIcon; word: string; title: string; tone:
     icon: TriangleAlert,
     word: 'danger',
     title: 'Changes something that is hard to undo',
-    tone: 'border-failed/50 text-failed',
+    tone: 'border-fg bg-fg text-bg',
   },
   unknown: {
     icon: ShieldQuestionMark,
     word: 'unknown risk',
     title: 'Nobody said what it may do, so it may not be called',
-    tone: 'border-failed/50 text-failed',
+    tone: 'border-dashed border-fg text-fg',
   },
 }
 
@@ -61,7 +61,7 @@ export function ModelKindTag({ kind }: { kind: ModelKind | null }) {
 
 /** PROD, where what is shown happens in production. */
 export function ProductionTag() {
-  return <span className={cx(TAG, 'border-transparent bg-failed text-bg')}>PROD</span>
+  return <span className={cx(TAG, 'border-transparent bg-production text-bg')}>PROD</span>
 }
 
 const VERDICTS: Record<Verdict, { word: string; tone: string }> = {

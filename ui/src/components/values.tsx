@@ -4,46 +4,48 @@ import { copyText } from '@/lib/clipboard'
 import { announce } from '@/lib/announce'
 import { cx } from '@/lib/cx'
 import { absolute, cap, coarse, duration, millis, money, relative, shortDigest, shortId, ticking } from '@/lib/format'
-import { useNow } from '@/lib/now'
+import { useClock } from '@/lib/now'
 
 /** Relative, with the absolute time on hover. Moves on by itself. */
 export function Time({ at, className }: { at: string | null | undefined; className?: string }) {
   const ms = millis(at)
-  const age = ms === null ? 0 : Math.abs(Date.now() - ms)
-  const now = useNow(ms === null ? null : age < 90_000 ? 1_000 : 15_000)
+  const text = useClock((now) => (ms === null ? '' : relative(ms, now)))
   if (ms === null) return <None />
   return (
-    <time dateTime={at ?? undefined} title={absolute(ms)} className={cx('whitespace-nowrap', className)}>
-      {relative(ms, now)}
+    <time dateTime={at ?? undefined} title={absolute(ms)} className={cx('whitespace-nowrap tabular-nums', className)}>
+      {text}
     </time>
   )
 }
 
 /** How long is left until `at`; past it, that it has passed. */
-export function Countdown({ at, passed = 'passed' }: { at: string | null; passed?: string }) {
+export function Countdown({ at, before = '', passed = 'passed' }: { at: string | null; before?: string; passed?: string }) {
   const ms = millis(at)
-  const now = useNow(ms === null ? null : 1_000)
+  const text = useClock((now) => (ms === null ? '' : ms <= now ? passed : before + left(ms - now)))
   if (ms === null) return <None />
-  const left = ms - now
   return (
-    <time dateTime={at ?? undefined} title={absolute(ms)} className="whitespace-nowrap">
-      {left <= 0 ? passed : left < 120_000 ? ticking(left) : coarse(left)}
+    <time dateTime={at ?? undefined} title={absolute(ms)} className="whitespace-nowrap tabular-nums">
+      {text}
     </time>
   )
+}
+
+function left(ms: number): string {
+  return ms < 120_000 ? ticking(ms) : coarse(ms)
 }
 
 /** From start to end, or to now while it goes on. */
 export function Duration({ from, to }: { from: string | null; to: string | null }) {
   const start = millis(from)
   const end = millis(to)
-  const now = useNow(start !== null && end === null ? 1_000 : null)
+  const text = useClock((now) => (start === null ? '' : end === null ? ticking(now - start) : duration(end - start)))
   if (start === null) return <None />
-  return <span className="whitespace-nowrap">{end === null ? ticking(now - start) : duration(end - start)}</span>
+  return <span className="whitespace-nowrap tabular-nums">{text}</span>
 }
 
 export function Money({ micros }: { micros: number }) {
   return (
-    <span className="whitespace-nowrap" title={`${micros.toLocaleString('en-US')} micro-dollars`}>
+    <span className="whitespace-nowrap tabular-nums" title={`${micros.toLocaleString('en-US')} micro-dollars`}>
       {money(micros)}
     </span>
   )
@@ -53,7 +55,7 @@ export function Money({ micros }: { micros: number }) {
 export function Budget({ spent, budget, bar }: { spent: number; budget: number | null; bar?: boolean }) {
   const part = budget === null || budget === 0 ? 0 : Math.min(1, spent / budget)
   return (
-    <span className="inline-flex items-center gap-2 whitespace-nowrap">
+    <span className="inline-flex items-center gap-2 whitespace-nowrap align-middle">
       <span>
         <Money micros={spent} />
         {budget !== null && <span className="text-mute"> of {cap(budget)}</span>}
@@ -104,7 +106,7 @@ export function CopyButton({ text, label, className }: { text: string; label: st
 /** A shortened id with the whole one on copy and hover. */
 export function Id({ id, what = 'id' }: { id: string; what?: string }) {
   return (
-    <span className="inline-flex items-center gap-0.5 whitespace-nowrap">
+    <span className="inline-flex items-center gap-0.5 whitespace-nowrap align-middle">
       <span className="mono text-soft" title={id}>
         {shortId(id)}
       </span>
@@ -116,7 +118,7 @@ export function Id({ id, what = 'id' }: { id: string; what?: string }) {
 /** A digest in eight digits. */
 export function Digest({ digest, copy = true }: { digest: string; copy?: boolean }) {
   return (
-    <span className="inline-flex items-center gap-0.5 whitespace-nowrap">
+    <span className="inline-flex items-center gap-0.5 whitespace-nowrap align-middle">
       <span className="mono text-soft" title={digest}>
         {shortDigest(digest)}
       </span>

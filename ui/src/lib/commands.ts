@@ -8,7 +8,7 @@ export function quote(value: string): string {
 }
 
 function origin(): string {
-  return globalThis.location?.origin ?? ''
+  return typeof location === 'undefined' ? '' : location.origin
 }
 
 /** curl for a call of the API; the key stays in the environment. */

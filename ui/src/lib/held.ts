@@ -24,6 +24,10 @@ export function onlyGrew<T>(shown: readonly T[], latest: readonly T[], keyOf: (i
   return shown.length <= latest.length && shown.every((item, i) => keyOf(item) === keyOf(latest[i] as T))
 }
 
+function same<T>(a: readonly T[], b: readonly T[]): boolean {
+  return a.length === b.length && a.every((item, i) => item === b[i])
+}
+
 interface HeldList<T> extends Held<T> {
   /** Let the new ones in. */
   release: () => void
@@ -33,7 +37,8 @@ interface HeldList<T> extends Held<T> {
 export function useHeld<T>(latest: readonly T[], keyOf: (item: T) => string, holding: boolean): HeldList<T> {
   const [base, setBase] = useState(latest)
   const settled = !holding || onlyGrew(base, latest, keyOf)
-  if (settled && base !== latest) setBase(latest)
+  // By items, not by array: a caller may make a new array at each drawing.
+  if (settled && !same(base, latest)) setBase(latest)
   const held = settled ? { shown: latest, fresh: 0 } : hold(base, latest, keyOf)
   return { ...held, release: () => setBase(latest) }
 }

@@ -4,7 +4,7 @@ import { singleKeys } from './settings'
 /** Key -> what it does. Keys read `j`, `ArrowDown`, `mod+k` (⌘ on a Mac, Ctrl elsewhere) or `g i` (one after the other). */
 export type Hotkeys = Record<string, (event: KeyboardEvent) => void>
 
-export const isMac = /Mac|iPhone|iPad/.test(globalThis.navigator?.platform ?? '')
+export const isMac = typeof navigator !== 'undefined' && /Mac|iPhone|iPad/.test(navigator.userAgent)
 
 const SEQUENCE_MS = 1_200
 let pending = ''

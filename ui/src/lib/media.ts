@@ -2,12 +2,13 @@ import { useSyncExternalStore } from 'react'
 
 /** True from the width at which a page has room for a column beside its content; the same as the `lg:` classes. */
 export function useWide(): boolean {
-  return useSyncExternalStore(subscribe, () => WIDE.matches)
+  return useSyncExternalStore(subscribe, () => wide().matches)
 }
 
-const WIDE = globalThis.matchMedia?.('(min-width: 64rem)')
+const wide = () => window.matchMedia('(min-width: 64rem)')
 
 function subscribe(listener: () => void): () => void {
-  WIDE.addEventListener('change', listener)
-  return () => WIDE.removeEventListener('change', listener)
+  const query = wide()
+  query.addEventListener('change', listener)
+  return () => query.removeEventListener('change', listener)
 }

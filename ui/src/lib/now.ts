@@ -1,38 +1,42 @@
-import { useEffect, useState } from 'react'
-import { createStore, type Store } from './store'
+import { useSyncExternalStore } from 'react'
 
-interface Ticker {
-  store: Store<number>
-  users: number
-  timer: ReturnType<typeof setInterval> | null
+const PACE_MS = 1_000
+
+const listeners = new Set<() => void>()
+let timer: ReturnType<typeof setInterval> | null = null
+let now = Date.now()
+
+function tick(): void {
+  now = Date.now()
+  for (const listener of listeners) listener()
 }
 
-const tickers = new Map<number, Ticker>()
-
-function tickerOf(every: number): Ticker {
-  let ticker = tickers.get(every)
-  if (!ticker) {
-    ticker = { store: createStore(Date.now()), users: 0, timer: null }
-    tickers.set(every, ticker)
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener)
+  timer ??= setInterval(tick, PACE_MS)
+  return () => {
+    listeners.delete(listener)
+    if (listeners.size > 0 || timer === null) return
+    clearInterval(timer)
+    timer = null
   }
-  return ticker
 }
 
-/** The time, moving on every `every` ms; one timer serves all who ask for the same pace. `null` holds it still. */
-export function useNow(every: number | null): number {
-  const [ticker] = useState(() => tickerOf(every ?? 60_000))
-  useEffect(() => {
-    if (every === null) return undefined
-    ticker.users++
-    ticker.store.set(Date.now())
-    ticker.timer ??= setInterval(() => ticker.store.set(Date.now()), every)
-    return () => {
-      ticker.users--
-      if (ticker.users === 0 && ticker.timer !== null) {
-        clearInterval(ticker.timer)
-        ticker.timer = null
-      }
-    }
-  }, [every, ticker])
-  return ticker.store.use()
+/** The time of the last tick; while nobody listened it may be old, and is read anew. */
+function read(): number {
+  if (timer === null && Date.now() - now > PACE_MS) now = Date.now()
+  return now
+}
+
+/**
+ * Something that follows from the time, such as the text `3 m ago`. One timer serves the whole page, and a component is
+ * drawn again only when what it shows changes.
+ */
+export function useClock<T extends string | number | boolean>(select: (now: number) => T): T {
+  return useSyncExternalStore(subscribe, () => select(read()))
+}
+
+/** The time, moving on each second; `still` holds it at 0 for those who no longer need it. */
+export function useNow(still = false): number {
+  return useClock((time) => (still ? 0 : time))
 }

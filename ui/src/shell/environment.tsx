@@ -28,11 +28,10 @@ export function EnvironmentMenu() {
   return (
     <Menu modal={false}>
       <MenuTrigger asChild>
-        <Button look="quiet" className="min-w-0 shrink gap-1 px-1.5" aria-label={`Tenant ${tenant}, environment ${current}`}>
+        <Button look="quiet" className="min-w-0 shrink gap-1 px-1.5" title={`Tenant ${tenant}, environment ${current}`}>
+          <span className="sr-only">Tenant and environment: </span>
           <span className="truncate text-mute max-sm:hidden">{tenant}</span>
-          <span className="text-mute max-sm:hidden" aria-hidden>
-            /
-          </span>
+          <span className="text-mute max-sm:hidden">/</span>
           <span className="truncate text-fg">{current}</span>
           {production && <ProductionTag />}
           <ChevronDown className="size-3" aria-hidden />

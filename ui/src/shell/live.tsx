@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react'
+import { useEffect, useRef } from 'react'
 import { useLink } from '@/api/events'
 import { view, type LinkView } from '@/api/events/link'
 import { announce } from '@/lib/announce'
@@ -16,7 +16,7 @@ const LOOKS: Record<LinkView['word'], { dot: string; text: string; hint: string 
 /** Live, reconnecting or stale; claims "live" only while bytes arrive. */
 export function LiveIndicator() {
   const link = useLink()
-  const now = useNow(1_000)
+  const now = useNow()
   const { word, silentMs } = view(link, Math.max(now, link.heardAt ?? 0))
   const { dot, text, hint } = LOOKS[word]
   useSpeakChanges(word)
@@ -31,12 +31,12 @@ export function LiveIndicator() {
 
 /** Says when the screen stops and starts being current; says nothing at the first connection. */
 function useSpeakChanges(word: LinkView['word']): void {
-  const [spoken, setSpoken] = useState<LinkView['word']>('connecting')
+  const spoken = useRef<LinkView['word']>('connecting')
   useEffect(() => {
-    if (word === spoken || word === 'connecting' || word === 'reconnecting') return
-    if (!(spoken === 'connecting' && word === 'live')) {
-      announce(word === 'live' ? 'The screen is live again' : 'The screen is stale: the server is not heard')
-    }
-    setSpoken(word)
-  }, [word, spoken])
+    const before = spoken.current
+    if (word === before || word === 'connecting' || word === 'reconnecting') return
+    spoken.current = word
+    if (word === 'stale') announce('The screen is stale: the server is not heard')
+    else if (before === 'stale') announce('The screen is live again')
+  }, [word])
 }

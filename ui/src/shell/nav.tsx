@@ -73,7 +73,7 @@ export function NavLinks({ onGo }: { onGo?: () => void }) {
                   <Icon className="size-4 shrink-0 text-mute group-data-[status=active]:text-fg" strokeWidth={1.75} aria-hidden />
                   <span className="flex-1 truncate">{label}</span>
                   {to === '/inbox' && waiting !== undefined && waiting > 0 && (
-                    <span className="text-2xs font-semibold text-waiting">
+                    <span className="text-2xs font-semibold tabular-nums text-waiting">
                       {count(waiting)}
                       <span className="sr-only"> waiting</span>
                     </span>

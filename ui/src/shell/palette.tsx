@@ -10,6 +10,7 @@ import { overviewQuery } from '@/api/queries/runs'
 import { shortId } from '@/lib/format'
 import { theme } from '@/lib/settings'
 import { statusWord } from '@/components/status'
+import { fit } from './match'
 import { PLACES } from './nav'
 
 /** Search or do: places, what waits, runs, agents, launches, settings. */
@@ -35,9 +36,8 @@ export default function Palette({ onClose }: { onClose: () => void }) {
           className="float-in fixed left-1/2 top-[12vh] z-50 w-152 max-w-[calc(100vw-24px)] -translate-x-1/2 overflow-hidden rounded-md bg-float shadow-float"
         >
           <Dialog.Title className="sr-only">Search or do</Dialog.Title>
-          <Command loop label="Search or do">
+          <Command loop label="Search or do" filter={fit}>
             <Command.Input
-              autoFocus
               value={text}
               onValueChange={setText}
               placeholder="A page, a run, an agent, an action"

@@ -1,7 +1,7 @@
 import * as Dialog from '@radix-ui/react-dialog'
 import { useQuery } from '@tanstack/react-query'
 import { Outlet, useNavigate, useRouterState, useSearch } from '@tanstack/react-router'
-import { lazy, Suspense, useEffect, useRef, useState } from 'react'
+import { lazy, Suspense, useEffect, useRef, useState, type ReactNode } from 'react'
 import { stream } from '@/api/events'
 import { sessionQuery } from '@/api/queries/people'
 import { announce, announcement } from '@/lib/announce'
@@ -15,7 +15,7 @@ const Palette = lazy(() => import('./palette'))
 const Launch = lazy(() => import('@/rooms/runs/launch-panel'))
 
 /** The frame of every page for somebody who is signed in. */
-export function Shell() {
+export function Shell(): ReactNode {
   const [searching, setSearching] = useState(false)
   const [navigating, setNavigating] = useState(false)
   const { launch } = useSearch({ from: '/shell' })
@@ -31,7 +31,7 @@ export function Shell() {
       >
         Skip to the content
       </a>
-      {framed && <div className="h-0.75 shrink-0 bg-failed" aria-hidden />}
+      {framed && <div className="h-0.75 shrink-0 bg-production" aria-hidden />}
       <TopBar onSearch={() => setSearching(true)} onNav={() => setNavigating(true)} />
       <div className="flex min-h-0 flex-1">
         <div className="scroll-thin w-42 shrink-0 overflow-y-auto border-r border-line bg-panel max-md:hidden xl:w-48">

@@ -18,20 +18,20 @@ export function TopBar({ onSearch, onNav }: { onSearch: () => void; onNav: () =>
       <IconButton label="Open navigation" className="-ml-1.5 md:hidden" onClick={onNav}>
         <MenuIcon className="size-4" aria-hidden />
       </IconButton>
-      <Link to="/overview" className="flex items-center gap-2 rounded-sm font-semibold" aria-label="Swarmstead, to the overview">
+      <Link to="/overview" className="flex items-center gap-2 rounded-sm font-semibold" title="To the overview">
         <Mark />
-        <span className="max-lg:hidden">Swarmstead</span>
+        <span className="max-lg:sr-only">Swarmstead</span>
       </Link>
       <EnvironmentMenu />
       <button
         type="button"
         onClick={onSearch}
         className="mx-auto flex h-7 w-64 min-w-7 shrink items-center gap-2 rounded-md border border-line bg-bg px-2 text-xs text-mute hover:border-edge max-sm:w-7 max-sm:justify-center max-sm:border-transparent max-sm:bg-transparent max-sm:px-0 lg:w-80"
-        aria-label="Search or do"
       >
+        <span className="sr-only sm:hidden">Search or do</span>
         <Search className="size-3.5 shrink-0 max-sm:size-4" aria-hidden />
         <span className="flex-1 truncate text-left max-sm:hidden">Search or do</span>
-        <kbd className="text-2xs max-sm:hidden">{isMac ? '⌘K' : 'Ctrl K'}</kbd>
+        <kbd className="text-2xs max-sm:hidden" aria-hidden>{isMac ? '⌘K' : 'Ctrl K'}</kbd>
       </button>
       <div className="flex items-center gap-3">
         <LiveIndicator />
@@ -53,10 +53,9 @@ function InboxLink() {
         'flex items-center gap-1.5 whitespace-nowrap rounded-sm text-xs hover:text-fg',
         waiting > 0 ? 'font-medium text-waiting' : 'text-mute',
       )}
-      aria-label={`Inbox, ${waiting} waiting`}
     >
       <Inbox className="size-3.5" aria-hidden />
-      <span className="max-lg:hidden">Inbox</span> {count(waiting)}
+      <span className="max-lg:sr-only">Inbox</span> {count(waiting)}
     </Link>
   )
 }

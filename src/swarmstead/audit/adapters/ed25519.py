@@ -2,15 +2,30 @@
 
 import base64
 import os
+from contextlib import suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from swarmstead.audit.errors import KeyUnusable
 from swarmstead.kernel.hashing import sha256_hex
 
 _RAW = serialization.Encoding.Raw
+
+
+def _make(path: Path) -> None:
+    """Write a new key to `path`, unless somebody else was faster."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private = Ed25519PrivateKey.generate()
+    with NamedTemporaryFile(dir=path.parent, prefix=f"{path.name}.") as file:  # mode 0600
+        file.write(private.private_bytes(_RAW, serialization.PrivateFormat.Raw, serialization.NoEncryption()))
+        file.flush()
+        os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(file.name, path)
 
 
 class Ed25519Checker:
@@ -49,17 +64,22 @@ class Ed25519Signer(Ed25519Checker):
 
     @classmethod
     def load_or_make(cls, path: Path) -> "Ed25519Signer":
-        """The key at `path`; made there, mode 0600, when there is none. A crash leaves no half-written key."""
-        if not path.exists():
-            private = Ed25519PrivateKey.generate()
-            raw = private.private_bytes(_RAW, serialization.PrivateFormat.Raw, serialization.NoEncryption())
-            temporary = path.with_suffix(f".{os.getpid()}.tmp")
-            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(raw)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        return cls(Ed25519PrivateKey.from_private_bytes(path.read_bytes()))
+        """The key at `path`; made there, mode 0600, when there is none.
+
+        A crash leaves no half-written key, and of several workers that start together all get the same one.
+        Fails: KeyUnusable.
+        """
+        try:
+            if not path.exists():
+                _make(path)
+            return cls(Ed25519PrivateKey.from_private_bytes(path.read_bytes()))
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it does not hold a key"
+            raise KeyUnusable(
+                f"The key that signs audit checkpoints, {path}, cannot be used: {why}.",
+                way_out="Bring it back from a backup. Or move it away: a new one is made, and checkpoints signed so "
+                "far are then checked with the public key that came with them.",
+            ) from error
 
     def sign(self, message: bytes) -> str:
         """The signature in base64."""

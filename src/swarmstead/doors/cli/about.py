@@ -5,11 +5,11 @@ import platform
 import click
 
 from swarmstead import __version__
-from swarmstead.doors.cli.output import dump, facts, output_option
+from swarmstead.doors.cli.output import document_option, dump, facts, output_option
 
 
 @click.command()
-@click.option("-o", "--output", "form", type=click.Choice(["json", "yaml"]), default="json", show_default=True)
+@document_option
 def openapi(form: str) -> None:
     """Print the API's description (OpenAPI 3.1). Needs no server."""
     from swarmstead.doors.http.app import make_api

@@ -8,7 +8,7 @@ import click
 from swarmstead.doors.cli import resources, words
 from swarmstead.doors.cli.client import Client, part
 from swarmstead.doors.cli.options import limit_option, with_client
-from swarmstead.doors.cli.output import digest_cell, dump, facts, heading, listed, output_option, visible
+from swarmstead.doors.cli.output import digest_cell, document, dump, facts, heading, listed, output_option
 
 
 def _tools(one: dict[str, Any]) -> str:
@@ -62,7 +62,7 @@ def show(client: Client, name: str, form: str) -> None:
         }
     )
     heading("Manifest")
-    click.echo(visible(found["manifest"]), nl=False)
+    document(found["manifest"])
 
 
 @agent.command()

@@ -24,6 +24,7 @@ _COLUMNS: dict[str, Callable[[dict[str, Any]], str | int | None]] = {
     "PHASE": lambda row: row["phase"],
     "RUN": lambda row: row["run"],
 }
+CHECKPOINT_WAY_OUT = "Give the file that `stead audit checkpoint --to FILE` wrote."
 _to_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
     "--to", type=click.Path(path_type=Path, dir_okay=False), help="A file to write, instead of standard output."
 )
@@ -104,7 +105,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         found: Any = json.loads(path.read_bytes())
     except OSError as error:
-        raise BadInput(f"The checkpoint {path} cannot be read: {error.strerror}.", field="--checkpoint") from error
+        raise BadInput(
+            f"The checkpoint {path} cannot be read: {error.strerror}.",
+            field="--checkpoint",
+            way_out=CHECKPOINT_WAY_OUT,
+        ) from error
     except ValueError:
         found = None
     fields = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
@@ -112,7 +117,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise BadInput(
             f"{path} is not a checkpoint.",
             field="--checkpoint",
-            way_out="Give the file that `stead audit checkpoint --to FILE` wrote.",
+            way_out=CHECKPOINT_WAY_OUT,
         )
     return fields
 

@@ -82,8 +82,7 @@ def part(text: str) -> str:
 
 def checked_address(text: str) -> str:
     """`127.0.0.1:8700` -> `http://127.0.0.1:8700`. Fails: BadInput."""
-    address = text.strip().rstrip("/")
-    address = address if "://" in address else f"http://{address}"
+    address = text.strip() if "://" in text else f"http://{text.strip()}"
     try:
         url = urlsplit(address)
         fits = url.scheme in ("http", "https") and bool(url.hostname) and (url.port is None or url.port > 0)
@@ -95,14 +94,16 @@ def checked_address(text: str) -> str:
             field="--server",
             way_out="Write it like http://127.0.0.1:8700.",
         )
-    return address.lower() if not url.path else address
+    address = address.rstrip("/")
+    return address if url.path.strip("/") else address.lower()
 
 
 class Client:
     """Speaks for one key with one server."""
 
-    def __init__(self, address: str, key: str) -> None:
+    def __init__(self, address: str, key: str, timeout_s: float = _TIMEOUT_S) -> None:
         self.address = address
+        self._timeout_s = timeout_s
         self._url = urlsplit(address)
         self._key = key
 
@@ -138,7 +139,7 @@ class Client:
 
     def chunks(self, path: str) -> Iterator[bytes]:
         """The body of a long answer, piece by piece."""
-        with self._open("GET", path, b"", {}, _TIMEOUT_S) as answer, _cut_off(self.address):
+        with self._open("GET", path, b"", {}, self._timeout_s) as answer, _cut_off(self.address):
             self._expect(answer)
             while piece := answer.read1(65_536):
                 yield piece
@@ -151,7 +152,7 @@ class Client:
             yield from parse_events(iter(lambda: answer.readline(_MOST_LINE_BYTES), b""))
 
     def _json(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Any:
-        with self._open(method, path, body, headers or {}, _TIMEOUT_S) as answer, _cut_off(self.address):
+        with self._open(method, path, body, headers or {}, self._timeout_s) as answer, _cut_off(self.address):
             self._expect(answer)
             raw = answer.read()
         return _parsed(raw, self.address) if raw else None

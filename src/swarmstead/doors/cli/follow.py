@@ -8,7 +8,7 @@ from swarmstead.doors.cli.client import Client, Refused, part
 from swarmstead.kernel.errors import SteadError, Unavailable
 
 _GIVE_UP_S = 120.0
-_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.2, 5.0
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.2, 2.0
 
 
 class Follower:

@@ -85,10 +85,15 @@ def approve(client: Client, approval: str, reason: str, hash_: str, form: str, *
             way_out=f"Read `stead inbox show {approval}` and give the hash that it shows.",
         )
     found = _pending(client, approval, hash_)
+    if not yes and (form != "table" or not sys.stdin.isatty()):
+        raise BadInput(
+            "There is nobody to show the payload to and to ask. Nothing was decided.",
+            way_out=f"Read `stead inbox show {approval}`, then give --yes with the --hash that it shows.",
+        )
     if form == "table":
         _show(found)
     if not yes:
-        _ask(approval)
+        click.confirm("\nApprove exactly this?", abort=True, err=True)
     _decide(client, found, "approve", reason, form)
 
 
@@ -123,15 +128,6 @@ def _pending(client: Client, approval: str, hash_: str) -> dict[str, Any]:
             code="hash_changed",
         )
     return found
-
-
-def _ask(approval: str) -> None:
-    if not sys.stdin.isatty():
-        raise BadInput(
-            "There is no terminal to ask on. Nothing was decided.",
-            way_out=f"Read `stead inbox show {approval}`, then give --yes with the --hash that it shows.",
-        )
-    click.confirm("\nApprove exactly this?", abort=True, err=True)
 
 
 def _decide(client: Client, found: dict[str, Any], decision: str, reason: str, form: str) -> None:

@@ -19,7 +19,11 @@ def wish(
     declared = client.get(f"/api/v1/resources/Swarm/{part(swarm)}")["spec"].get("inputs", {})
     given = pairs(inputs, "--input", "NAME=VALUE")
     types = {name: str(field["type"]) for name, field in declared.items()}
-    values = {name: _value(client, name, text, types.get(name, "text")) for name, text in given.items()}
+    for name in given.keys() - types.keys():
+        known = ", ".join(types) or "none"
+        way_out = f"`stead get swarm {swarm}` shows them."
+        raise BadInput(f"{swarm} has no input {name!r}; it has {known}.", field=f"input.{name}", way_out=way_out)
+    values = {name: _value(client, name, text, types[name]) for name, text in given.items()}
     overrides: dict[str, Any] = {"models": pairs(models, "--override-model", "AGENT=MODEL")}
     if budget:
         overrides["budget_usd"] = _checked_budget(budget)

@@ -68,8 +68,11 @@ def run(arguments: Sequence[str]) -> int:
     try:
         answer = cli.main(list(arguments), prog_name="stead", standalone_mode=False)
     except click.Abort:
-        click.echo("Interrupted.", err=True)
+        click.echo("\nStopped; nothing more was done.", err=True)
         return _INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else "stead"
         say(error.format_message(), f"`{path} --help` shows how.")

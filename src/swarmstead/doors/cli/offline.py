@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from swarmstead.audit.contract import Checkpoint, Row, Verification
 from swarmstead.audit.queries import check
 from swarmstead.audit.queries import verify as walk
-from swarmstead.doors.cli.audit import read_checkpoint
+from swarmstead.doors.cli.audit import CHECKPOINT_WAY_OUT, read_checkpoint
 from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.hashing import sha256_hex
 
@@ -81,7 +81,9 @@ def _answer(found: Verification) -> dict[str, Any]:
 def _checkpoint(signed: dict[str, Any], path: Path) -> Checkpoint:
     fields = {name: signed[name] for name in Checkpoint.__slots__}
     if not all(isinstance(value, int if name in ("seq", "at") else str) for name, value in fields.items()):
-        raise BadInput(f"{path} is not a checkpoint: a field has the wrong type.", field="--checkpoint")
+        raise BadInput(
+            f"{path} is not a checkpoint: a field has the wrong type.", field="--checkpoint", way_out=CHECKPOINT_WAY_OUT
+        )
     return Checkpoint(**fields)
 
 
@@ -91,7 +93,11 @@ def _rows(export: Path) -> Iterator[Row]:
             for number, line in enumerate(file, 1):
                 yield _row(line, f"{export}:{number}")
     except OSError as error:
-        raise BadInput(f"The export {export} cannot be read: {error.strerror}.", field="--file") from error
+        raise BadInput(
+            f"The export {export} cannot be read: {error.strerror}.",
+            field="--file",
+            way_out="Give the file that `stead audit export --to FILE` wrote.",
+        ) from error
 
 
 def _row(line: bytes, where: str) -> Row:

@@ -34,7 +34,7 @@ def with_client(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def connect(server: str | None = None, key_file: Path | None = None) -> "Client":
+def connect(server: str | None = None, key_file: Path | None = None, timeout_s: float = 30.0) -> "Client":
     """The client for the server and key that were named, or that are saved. Sends nothing. Fails: BadInput."""
     from swarmstead.doors.cli import context
     from swarmstead.doors.cli.client import Client, checked_address
@@ -49,7 +49,7 @@ def connect(server: str | None = None, key_file: Path | None = None) -> "Client"
             "The API key holds something that no key holds.",
             way_out="Give the key alone: one line, as the server printed it.",
         )
-    return Client(address, key)
+    return Client(address, key, timeout_s)
 
 
 def _key_in(path: Path) -> str:

@@ -48,6 +48,17 @@ output_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option
 )
 
 
+document_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
+    "-o",
+    "--output",
+    "form",
+    type=click.Choice(["json", "yaml"]),
+    default="json",
+    show_default=True,
+    help="How to print.",
+)
+
+
 def visible(text: str) -> str:
     """`text` with what a terminal would obey, or a reader could not see, written out as an escape of JSON."""
     return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
@@ -67,7 +78,12 @@ def dump(value: object, form: str) -> None:
         return
     import yaml
 
-    click.echo(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=110), nl=False)
+    document(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=110))
+
+
+def document(text: str) -> None:
+    """Print a whole YAML text: to a terminal as it can be read, elsewhere as it is, so that it can be taken back."""
+    click.echo(visible(text) if sys.stdout.isatty() else text, nl=False)
 
 
 def listed(

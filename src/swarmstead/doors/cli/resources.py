@@ -8,7 +8,17 @@ import click
 from swarmstead.doors.cli import manifests, words
 from swarmstead.doors.cli.client import Client, part
 from swarmstead.doors.cli.options import limit_option, with_client
-from swarmstead.doors.cli.output import coloured_diff, digest_cell, dump, facts, heading, listed, output_option, visible
+from swarmstead.doors.cli.output import (
+    coloured_diff,
+    digest_cell,
+    document,
+    document_option,
+    dump,
+    facts,
+    heading,
+    listed,
+    output_option,
+)
 from swarmstead.kernel.errors import BadInput
 
 KINDS = ("Agent", "Binding", "Model", "Swarm", "ToolServer")
@@ -71,7 +81,7 @@ def get(client: Client, kind: str, name: str | None, digest: str, limit: int, fo
             raise BadInput("--digest needs a name.", field="NAME", way_out=f"Write `stead get {kind.lower()} NAME`.")
         page = client.page("/api/v1/resources", limit, kind=kind)
         if form == "yaml":
-            click.echo("---\n".join(visible(one["manifest"]) for one in page["items"]), nl=False)
+            document("---\n".join(one["manifest"] for one in page["items"]))
         else:
             listed(page, form, _COLUMNS, empty=f"No {kind} is declared.")
         return
@@ -89,7 +99,7 @@ def show(found: dict[str, Any], form: str) -> None:
         names = ("kind", "name", "version", "digest", "owner", "created_by")
         facts({name.replace("_", " "): found[name] for name in names} | {"since": words.age(found["created_at"])})
         heading("Manifest")
-    click.echo(visible(found["manifest"]), nl=False)
+    document(found["manifest"])
 
 
 def version(client: Client, kind: str, name: str, wanted: str) -> dict[str, Any]:
@@ -152,7 +162,7 @@ def compare(client: Client, kind: str, name: str, from_: str, to: str, form: str
 
 @click.command()
 @click.argument("kind")
-@click.option("-o", "--output", "form", type=click.Choice(["json", "yaml"]), default="json", show_default=True)
+@document_option
 def schema(kind: str, form: str) -> None:
     """Print what a KIND's documents may hold, as JSON Schema. Needs no server."""
     name = kind_of(kind)

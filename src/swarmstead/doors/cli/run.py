@@ -92,14 +92,14 @@ def start(
 ) -> int:
     """Preview a swarm, then launch exactly what was previewed.
 
-    On a terminal it shows the plan and asks; elsewhere it launches at once.
+    On a terminal it shows the plan and asks; in a script, or with -o json, it launches at once.
     """
     wish = launches.wish(client, swarm, inputs, models, budget, environment)
     plan = client.post("/api/v1/runs:preview", wish)
     if form == "table":
         plans.show(plan)
     plans.require_whole(plan)
-    if not yes and sys.stdin.isatty() and sys.stderr.isatty():
+    if form == "table" and not yes and sys.stdin.isatty() and sys.stderr.isatty():
         click.confirm("\nLaunch this?", abort=True, err=True)
     launched = _launch(client, wish | {"plan_hash": plan["hash"]}, idempotency_key, form)
     if form != "table":

@@ -43,10 +43,11 @@ def _paths(command: Any) -> Any:
 def up(host: str | None, port: int | None, data: Path | None, allow: tuple[Path, ...]) -> None:
     """Start the server, and stop it with Ctrl-C. Unfinished runs go on where they were at the next start."""
     with _refused_at_start():
-        from swarmstead.doors.worker.serve import serve
         from swarmstead.settings import load
 
         settings = load(host=host, port=port, data=data, allowed_paths=allow or None)
+        from swarmstead.doors.worker.serve import serve  # after the settings: it takes most of the time of a start
+
         serve(settings, _announce)
 
 
@@ -58,7 +59,7 @@ def worker(data: Path | None, allow: tuple[Path, ...]) -> None:
         from swarmstead.doors.worker.serve import work
         from swarmstead.settings import load
 
-        work(load(data=data, allowed_paths=allow or None), lambda _app: click.echo(f"Worker {__version__} is ready."))
+        work(load(data=data, allowed_paths=allow or None), _announce_worker)
 
 
 @contextmanager
@@ -82,12 +83,18 @@ def _announce(app: "App", address: str, link: str) -> None:
         secret = app.first_key.secret if app.first_key else ""
         if secret:
             lines.append(f"  admin key (shown this once): {secret}")
-        lines.append(f"  {_remembered(settings, address, secret)}")
+        lines.append(f"  {remembered(settings, address, secret)}")
     lines.append(f"  data: {settings.data.resolve()}")
     click.echo("\n".join(lines))
 
 
-def _remembered(settings: "Settings", address: str, secret: str) -> str:
+def _announce_worker(app: "App") -> None:
+    click.echo(f"Worker {__version__} is ready")
+    if app.first_key and not app.settings.bootstrap_key.get_secret_value():  # it came before any server
+        click.echo(f"  admin key (shown this once): {app.first_key.secret}")
+
+
+def remembered(settings: "Settings", address: str, secret: str) -> str:
     """Note the server for this user's command line; says how that went. Failing to do so stops nothing."""
     try:
         contexts = context.load()

@@ -94,7 +94,8 @@ class _Watched:
         if self._complete:  # what is waited for now is the client's leaving, which may take hours
             return await self._receive()
         try:
-            message = await asyncio.wait_for(self._receive(), self._timeout_s)
+            async with asyncio.timeout(self._timeout_s):
+                message = await self._receive()
         except TimeoutError:
             detail = f"The body did not arrive within {self._timeout_s:.0f} seconds of silence."
             raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, detail) from None

@@ -65,7 +65,9 @@ class EventStream(Response):
         topic = events_topic(self._scope.tenant)
         while True:
             try:
-                batch = await asyncio.wait_for(self._app.signals.until(topic, self._more), _BEAT_S)
+                # Not wait_for: before Python 3.12 it swallows a cancellation that meets a result.
+                async with asyncio.timeout(_BEAT_S):
+                    batch = await self._app.signals.until(topic, self._more)
             except TimeoutError:
                 await self._still_welcome()
                 await _write(send, ": beat\n\n")

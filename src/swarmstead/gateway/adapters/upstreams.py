@@ -158,7 +158,7 @@ class Upstreams:
         return self._lines.setdefault(_key(server), _Line())
 
     async def _session(self, line: _Line, server: ServerRef) -> Session:
-        """The line's session, started if need be. Fails: SessionLost, RpcRefused."""
+        """The line's session, started if need be. Fails: SessionLost."""
         while line.session is None or not line.session.usable:
             if self._closed:
                 raise SessionLost("we are shutting down")
@@ -171,6 +171,7 @@ class Upstreams:
                 if await self._made_room(line):
                     continue
                 line.starting = asyncio.create_task(self._start(line, server))
+                line.starting.add_done_callback(_seen)
             starting = line.starting
             await asyncio.wait([starting])  # unlike `await starting`, this leaves it running when we are cancelled
             if starting.cancelled():
@@ -190,8 +191,12 @@ class Upstreams:
             why = f"it was not ready within {self._limits.start_timeout_s:g} s. {trouble}"
             self._failed(line, why)
             raise SessionLost(why) from error
-        except (SessionLost, RpcRefused) as error:
-            self._failed(line, mcp.clean(str(error), line.secrets))
+        except RpcRefused as error:
+            why = f"it refused the handshake: {mcp.clean(str(error), line.secrets)} (code {error.code})"
+            self._failed(line, why)
+            raise SessionLost(why) from error
+        except SessionLost as error:
+            self._failed(line, str(error))
             raise
         finally:
             line.starting = None
@@ -244,6 +249,12 @@ class Upstreams:
         while True:
             await asyncio.sleep(max(1.0, self._limits.idle_s / 4))
             await self.reap_idle()
+
+
+def _seen(task: asyncio.Task[None]) -> None:
+    """Take note of how a start ended: the call that caused it may be gone, and asyncio complains if nobody looks."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _failure(server: ServerRef, ticket: Ticket, why: str) -> SteadError:

@@ -2,7 +2,8 @@
 
     kind          what happened                                             tried again
     rate_limited  429                                                       yes, not before Retry-After
-    unavailable   500, 502, 503, 504, 529, or the same said in the stream   yes, not before Retry-After
+    unavailable   5xx (529 is Anthropic's overload), 408, or the same said   yes, not before Retry-After
+                  in the middle of a stream
     unreachable   no connection                                             yes
     cut           the connection or the answer broke off                    yes
     garbled       an answer that cannot be read                             yes

@@ -15,7 +15,7 @@ Invariants:
 import re
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -35,11 +35,10 @@ from pydantic_ai.settings import ModelSettings
 
 from swarmstead.models.adapters import mapping
 from swarmstead.models.adapters.retries import Failure
-from swarmstead.models.contract import ModelReply, ModelRequest
+from swarmstead.models.contract import ModelReply, ModelRequest, Usage
 from swarmstead.models.ports import OnDelta
 
 _NO_KEY = "not-set"  # SDKs insist on a key; servers that want none ignore it
-_UNAVAILABLE = frozenset({408, 500, 502, 503, 504, 529})
 _NAMED_BY_OPENAI = re.compile(r"gpt-|o\d")
 _MOST_DETAIL = 300
 _Make = Callable[[str], Model[Any]]
@@ -50,6 +49,15 @@ class Progress:
     """How far an attempt came, for whoever cuts it."""
 
     started: bool = False
+    stream: StreamedResponse | None = None
+
+    def usage(self, request: ModelRequest) -> Usage:
+        """What a broken attempt may be charged for: what the provider told, else our upper bound once text had come."""
+        if self.stream is None:
+            return Usage()
+        response = self.stream.get()
+        told = response.usage.input_tokens or response.usage.output_tokens
+        return mapping.usage_of(response, request) if told or response.parts else Usage()
 
 
 class Client:
@@ -153,9 +161,10 @@ async def ask(
             )
         except Exception as error:  # noqa: BLE001 - whatever the SDK made of what the provider sent
             return _failure(error, client.key)
+        progress.stream = stream
         failure = await _read(stream, client.key, progress, on_delta)
         if failure is not None:
-            return _with_usage(failure, stream, request)
+            return replace(failure, usage=progress.usage(request))
         return mapping.to_reply(stream.get(), request, names)
 
 
@@ -180,14 +189,6 @@ def _text_of(event: ModelResponseStreamEvent) -> str:
     if isinstance(event, PartDeltaEvent) and isinstance(event.delta, TextPartDelta):
         return event.delta.content_delta
     return ""
-
-
-def _with_usage(failure: Failure, stream: StreamedResponse, request: ModelRequest) -> Failure:
-    """What a broken answer had cost by then, as far as the provider had said."""
-    if not stream.usage.input_tokens and not stream.usage.output_tokens:
-        return failure
-    usage = mapping.usage_of(stream.get(), request)
-    return Failure(failure.kind, failure.detail, failure.status, failure.retry_after_s, usage)
 
 
 # Failures ------------------------------------------------------------------------------------------------------------
@@ -218,11 +219,11 @@ def _http_failure(error: ModelHTTPError, key: str) -> Failure:
         return Failure("quota", detail, status)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return Failure("rate_limited", detail, status, error.retry_after)
-    if status in _UNAVAILABLE:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
         return Failure("unavailable", detail, status, error.retry_after)
     if status in {401, 403} or "API_KEY_INVALID" in str(error.body):  # Google says 400 to a wrong key
         return Failure("key", detail, status)
-    return Failure("request" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "garbled", detail, status)
+    return Failure("request", detail, status)
 
 
 def _answer_failure(error: ModelAPIError, key: str) -> Failure:

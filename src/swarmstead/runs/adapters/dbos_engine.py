@@ -6,19 +6,27 @@ with their events, spend and audit (ADR 0001). So a workflow here has one argume
 
 One process and SQLite: a loop starts in this process at once. Postgres: it goes through the queue `agents`, from which
 every worker takes; each worker holds a lease, and the loops of one whose lease has run out are taken over.
+
+Invariants:
+- A loop that is cut (shutdown, lost lease) leaves its workflow pending, never ended; somebody takes it up again.
+- In one process an agent run has one carrier: a newer one cuts the older.
+- A worker whose lease may be thought of as run out carries nothing until it has renewed it.
 """
 
 import asyncio
 import contextvars
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
+from sqlalchemy.exc import DBAPIError
 
-from swarmstead.runs.adapters.leases import Leases
+from swarmstead.runs.adapters.leases import RENEW_EVERY_S, Leases
 from swarmstead.storage.engines import is_sqlite
+from swarmstead.storage.errors import explain
 
 # Raise it when the loop's keys change so that an older journal cannot be carried on; see docs/runbooks/upgrade.md.
 LOOP_VERSION = "1"
@@ -26,7 +34,11 @@ _QUEUE = "agents"
 _QUEUE_POLL_S = 0.1
 _MAX_RECOVERIES = 50
 _THREADS = 8
+_HAND_BACK_S = 5.0
+_GIVEN_UP = ["MAX_RECOVERY_ATTEMPTS_EXCEEDED", "ERROR", "CANCELLED"]
+_MOST_GIVEN_UP = 500
 Carry = Callable[[str], Awaitable[None]]
+log = logging.getLogger(__name__)
 
 _carry: Carry | None = None
 
@@ -47,7 +59,10 @@ class DbosEngine:
         self._single = is_sqlite(engine)
         self._leases = leases
         self._carry_one = carry
-        self._carrying: set[asyncio.Task[Any]] = set()
+        self._carrying: dict[str, asyncio.Task[Any]] = {}
+        self._resting = False
+        self._closing = False
+        self._suspects: set[str] = set()
         url = engine.url.render_as_string(hide_password=False)
         self._config: DBOSConfig = {
             "name": "swarmstead",
@@ -78,13 +93,16 @@ class DbosEngine:
             await DBOS.register_queue_async(_QUEUE, polling_interval_sec=_QUEUE_POLL_S)
 
     async def start(self, agent_run: str) -> None:
-        """Start the loop of an agent run; starting twice starts once.
+        """Start the loop of an agent run; starting twice starts once. Fails: storage errors.
 
         It is started outside of any other workflow's context: DBOS numbers a parent's children by the order in which
         they start, and a replay starts only those that are not done.
         """
         context = contextvars.Context()
-        await asyncio.get_running_loop().create_task(self._start(agent_run), context=context)
+        try:
+            await asyncio.get_running_loop().create_task(self._start(agent_run), context=context)
+        except DBAPIError as error:
+            raise explain(error) from error
 
     async def _start(self, agent_run: str) -> None:
         with SetWorkflowID(agent_run):
@@ -95,40 +113,115 @@ class DbosEngine:
 
     async def _carry(self, agent_run: str) -> None:
         task = asyncio.current_task()
-        if task is not None:
-            self._carrying.add(task)
-            task.add_done_callback(self._carrying.discard)
-        await self._carry_one(agent_run, self)
+        if self._resting or task is None:
+            raise asyncio.CancelledError  # it stays pending, and is taken up when we may carry again
+        earlier = self._carrying.get(agent_run)
+        self._carrying[agent_run] = task
+        try:
+            if earlier is not None:
+                await _cut([earlier])
+            await self._carry_one(agent_run, self)
+        finally:
+            if self._carrying.get(agent_run) is task:
+                del self._carrying[agent_run]
+
+    async def carries(self, agent_run: str) -> bool:
+        """Whether this process is still the one that carries a loop; another may have taken it over."""
+        if self._single:
+            return True
+        found = await self._pending(workflow_ids=[agent_run])
+        return bool(found) and not self._leases.lost
 
     async def take_over(self) -> int:
-        """Take up the loops of workers whose lease has run out; returns how many."""
-        taken = 0
-        for executor in await self._leases.expired():
-            left = await DBOS.list_workflows_async(
-                status="PENDING", executor_id=[executor], load_input=False, load_output=False
-            )
-            ids = [workflow.workflow_id for workflow in left]
-            if ids:
-                await DBOS.resume_workflows_async(ids, queue_name=_QUEUE)
-            await self._leases.forget(executor)
-            taken += len(ids)
-        return taken
+        """Take up the loops of workers whose lease has run out, and those of ours that got lost; returns how many."""
+        if self._resting:
+            return 0
+        return await self._leases.take(self._take_from) + await self._take_up_lost()
 
-    async def poisoned(self, agent_runs: list[str]) -> list[str]:
-        """Which of these loops DBOS has given up on, after too many crashes."""
+    def _take_from(self, executor: str) -> int:
+        left = DBOS.list_workflows(status="PENDING", executor_id=executor, load_input=False, load_output=False)
+        ids = [workflow.workflow_id for workflow in left]
+        if ids:
+            log.warning("worker %s is gone; its %d loops go to others", executor, len(ids))
+            DBOS.resume_workflows(ids, queue_name=_QUEUE)
+        return len(ids)
+
+    async def _take_up_lost(self) -> int:
+        """Loops that are ours by DBOS's books and that nobody here carries: seen so twice, they are queued again."""
+        idle = {one for one in await self._pending() if one not in self._carrying}
+        lost = sorted(idle & self._suspects)
+        self._suspects = idle
+        if lost:
+            log.warning("%d loops were found that nobody carries; taking them up again", len(lost))
+            await self._queue_again(lost)
+        return len(lost)
+
+    async def _pending(self, workflow_ids: list[str] | None = None) -> list[str]:
         found: list[Any] = await DBOS.list_workflows_async(
-            workflow_ids=agent_runs,
-            status=["MAX_RECOVERY_ATTEMPTS_EXCEEDED", "ERROR"],
+            workflow_ids=workflow_ids,
+            status="PENDING",
+            executor_id=self._leases.executor,
             load_input=False,
             load_output=False,
         )
         return [workflow.workflow_id for workflow in found]
 
+    async def _queue_again(self, ids: list[str]) -> None:
+        await DBOS.resume_workflows_async(ids, queue_name=None if self._single else _QUEUE)
+
+    async def poisoned(self) -> list[str]:
+        """The latest loops that DBOS will not start again: after too many crashes, or a fault in starting them."""
+        found: list[Any] = await DBOS.list_workflows_async(
+            status=_GIVEN_UP, sort_desc=True, limit=_MOST_GIVEN_UP, load_input=False, load_output=False
+        )
+        return [workflow.workflow_id for workflow in found]
+
+    async def keep_lease(self) -> None:
+        """Renew the lease for ever. While that fails for so long that others may take over, nothing is carried here."""
+        while True:
+            await asyncio.sleep(RENEW_EVERY_S)
+            await self.renew()
+
+    async def renew(self) -> None:
+        """Renew the lease once, within bounds; stop carrying when it may be lost, begin again when it is not."""
+        if self._leases.lost:
+            await self._suspend()
+        try:
+            async with asyncio.timeout(RENEW_EVERY_S):
+                await self._leases.renew()
+        except Exception:
+            log.exception("the worker's lease could not be renewed; it tries again")
+            if self._leases.lost:
+                await self._suspend()
+        else:
+            self._resting = self._closing
+
+    async def _suspend(self) -> None:
+        if not self._resting:
+            log.error("the worker's lease may be lost: stopping its %d loops", len(self._carrying))
+        self._resting = True
+        await _cut(self._carrying.values())
+
     async def close(self) -> None:
-        """Let go: loops are cut where they stand and taken up again by the next start."""
-        tasks = list(self._carrying)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self._leases.forget(self._leases.executor)
+        """Let go: loops are cut where they stand and handed back, for others now or for the next start of this one."""
+        self._resting = self._closing = True
+        logging.getLogger("dbos").setLevel(logging.ERROR)  # it warns of every loop that is cut
+        await _cut(self._carrying.values())
+        try:
+            async with asyncio.timeout(_HAND_BACK_S):
+                # An orderly stop is no crash: queueing a loop again sets its count of crashes back.
+                if ids := await self._pending():
+                    await self._queue_again(ids)
+                await self._leases.give_back()
+        except Exception:
+            log.exception("loops could not be handed back; they are found by their lease or by the next start")
         await asyncio.to_thread(DBOS.destroy)
+        # DBOS had the loop's threads exchanged for its own, and has ended those.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
+
+
+async def _cut(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    cut = [task for task in tasks if task is not asyncio.current_task()]
+    for task in cut:
+        task.cancel()
+    await asyncio.gather(*cut, return_exceptions=True)

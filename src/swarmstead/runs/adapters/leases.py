@@ -7,6 +7,7 @@ loop has two carriers even when the network between a worker and the database fa
 import os
 import secrets
 import socket
+from collections.abc import Callable
 
 import sqlalchemy as sa
 
@@ -56,14 +57,28 @@ class Leases:
         """Whether others may soon think that this process is gone."""
         return not self._single and self._until != 0 and self._clock.now_ms() > self._until - _MARGIN_MS
 
-    async def expired(self) -> list[str]:
-        """Workers whose lease has run out."""
-        if self._single:
-            return []
-        query = sa.select(workers.c.executor).where(workers.c.lease_until < self._clock.now_ms())
-        return list(await self._db.read(lambda conn: conn.execute(query).scalars().all()))
+    async def take(self, take_loops: Callable[[str], int]) -> int:
+        """Strike off the workers whose lease has run out; `take_loops` is called for each of them. Returns its sum.
 
-    async def forget(self, executor: str) -> None:
-        """Remove a worker's lease."""
+        Invariants: while it runs, the worker's row is locked, so that nobody else takes the same loops and the worker
+        itself cannot renew in between. When it fails the row stays, and the next one tries.
+        """
+        if self._single:
+            return 0
+        late = sa.select(workers.c.executor).where(workers.c.lease_until < self._clock.now_ms())
+
+        def write(tx: Tx) -> int:
+            taken = 0
+            for executor in tx.conn.execute(late.with_for_update(skip_locked=True)).scalars().all():
+                taken += take_loops(executor)
+                tx.conn.execute(workers.delete().where(workers.c.executor == executor))
+            return taken
+
+        return await self._db.write(write)
+
+    async def give_back(self) -> None:
+        """Remove this worker's own lease: it carries nothing any more."""
         if not self._single:
-            await self._db.write(lambda tx: tx.conn.execute(workers.delete().where(workers.c.executor == executor)))
+            await self._db.write(
+                lambda tx: tx.conn.execute(workers.delete().where(workers.c.executor == self.executor))
+            )

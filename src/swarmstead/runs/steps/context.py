@@ -1,8 +1,10 @@
 """What a loop knows when it starts: facts that never change during the run, its journal, and its hands."""
 
-from collections.abc import Mapping
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -14,8 +16,15 @@ from swarmstead.runs.contract import PlannedAgent
 from swarmstead.runs.control import Controls, RunControl
 from swarmstead.runs.plans import load_plan
 from swarmstead.runs.tables import agent_runs, runs, steps
-from swarmstead.storage.database import Database
+from swarmstead.storage.database import Database, Tx
+from swarmstead.storage.errors import DatabaseLocked, DatabaseUnavailable, DiskFull
 from swarmstead.storage.signals import Signals
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+AWAY = (DatabaseUnavailable, DatabaseLocked, DiskFull)
+_FIRST_PAUSE_S = 0.5
+_LONGEST_PAUSE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,7 @@ class Recorded:
 
     status: str
     output: Any
+    error: Mapping[str, Any] | None
     attempts: int
     attempted_at: int | None
     approval: str | None
@@ -82,13 +92,28 @@ class AgentContext:
         """The key of a step: unique for ever, the same on every replay."""
         return f"{self.agent_run}/{turn}/{part}"
 
-    async def safe_point(self) -> None:
-        """Where pausing and cancelling take hold. Fails: RunCancelled, DeadlinePassed."""
+    async def safe_point(self, step: str) -> None:
+        """Before `step`: where pausing and cancelling take hold. Fails: RunCancelled, DeadlinePassed."""
+        hands = self.hands
 
-        async def note() -> None:
-            await self.hands.db.write(lambda tx: records.settle_status(tx, self.scope, self.hands.clock, self.run))
+        async def resting() -> None:
+            await hands.db.write(lambda tx: records.settle_status(tx, self.scope, hands.clock, self.run, step))
 
-        await self.control.safe_point(note, note)
+        async def woken() -> None:
+            await hands.db.write(lambda tx: records.settle_status(tx, self.scope, hands.clock, self.run))
+
+        await self.control.safe_point(resting, woken)
+
+    async def write_patiently(self, handler: Callable[[Tx], T]) -> T:
+        """Write what cannot be had again, such as a reply that was paid for: while the database is away, try again."""
+        pause = _FIRST_PAUSE_S
+        while True:
+            try:
+                return await self.hands.db.write(handler)
+            except AWAY as error:
+                log.warning("agent run %s has a result that the database cannot take yet: %s", self.agent_run, error)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE_S)
 
     def step_row(self, key: str, turn: int, kind: str, name: str, **more: Any) -> dict[str, Any]:
         """A new row of the journal for this agent run."""
@@ -114,7 +139,12 @@ def load(conn: sa.Connection, hands: Hands, engine: ports.Engine, control: RunCo
     model = hands.declared.get(conn, scope, "Model", planned.model, planned.model_digest).spec
     journal = {
         row.key: Recorded(
-            row.status, records.loaded(conn, mine.tenant, row.output), row.attempts, row.attempted_at, row.approval
+            row.status,
+            records.loaded(conn, mine.tenant, row.output),
+            row.error,
+            row.attempts,
+            row.attempted_at,
+            row.approval,
         )
         for row in conn.execute(sa.select(steps).where(steps.c.agent_run == agent_run))
     }

@@ -14,7 +14,6 @@ from swarmstead.runs.events import emit
 from swarmstead.runs.steps.context import AgentContext
 from swarmstead.runs.tables import agent_runs
 from swarmstead.storage.database import Tx
-from swarmstead.storage.sql import insert_or_ignore
 
 DELEGATE = "delegate"
 _MOST_TASK = 200_000
@@ -62,12 +61,14 @@ class Delegation:
         fault = self._fault(call.arguments)
         if fault:
             return await self._refuse(key, call, fault)
-        await context.safe_point()
+        await context.safe_point(key)
         child = child_id(key)
-        if not await context.hands.db.write(lambda tx: self._open(tx, key, child, call.arguments)):
+        status = await context.hands.db.write(lambda tx: self._open(tx, key, child, call.arguments))
+        if status is None:
             most = context.max_agents
             return await self._refuse(key, call, f"This run has started {most} agents, which is as many as it may.")
-        await context.engine.start(child)
+        if status == "queued":
+            await context.engine.start(child)
         return child
 
     async def result(self, turn: int, index: int, call: ToolCall, child: str) -> Message:
@@ -89,6 +90,8 @@ class Delegation:
 
     def _fault(self, arguments: Mapping[str, Any]) -> str:
         names = [member.name for member in self._context.members]
+        if not names:
+            return "This swarm has no members to delegate to."
         if arguments.get("agent") not in names:
             return f"There is no agent {arguments.get('agent')!r} to delegate to; there are {', '.join(names)}."
         task = arguments.get("task")
@@ -96,12 +99,16 @@ class Delegation:
             return f"A delegation needs a task: a text of 1 to {_MOST_TASK} characters."
         return ""
 
-    def _open(self, tx: Tx, key: str, child: str, arguments: Mapping[str, Any]) -> bool:
+    def _open(self, tx: Tx, key: str, child: str, arguments: Mapping[str, Any]) -> str | None:
+        """The child's status, stored if it was not; None when the run has as many agents as it may."""
         context, hands = self._context, self._context.hands
         agent = next(member for member in context.members if member.name == arguments["agent"])
-        count = sa.select(sa.func.count()).where(agent_runs.c.run == context.run, agent_runs.c.id != child)
-        if tx.conn.execute(count).scalar_one() >= context.max_agents:
-            return False
+        agents = sa.select(agent_runs.c.id, agent_runs.c.status).where(agent_runs.c.run == context.run)
+        in_run = {row.id: str(row.status) for row in tx.conn.execute(agents)}
+        if child in in_run:
+            return in_run[child]
+        if len(in_run) >= context.max_agents:
+            return None
         row: dict[str, Any] = {
             "id": child,
             "tenant": context.scope.tenant,
@@ -112,11 +119,11 @@ class Delegation:
             "task": arguments["task"],
             "why": str(arguments.get("why", ""))[:1000],
         }
-        if insert_or_ignore(tx.conn, agent_runs, row | new_agent_run(agent, hands.clock.now_ms())):
-            records.change_step(tx, key, {"status": "running", "summary": f"Gave a task to {agent.name}"})
-            data = {"from": context.agent_run, "to": child, "agent": agent.name, "why": row["why"]}
-            emit(tx, "agent.delegated", context.scope, run=context.run, step=key, trace_id=context.trace_id, data=data)
-        return True
+        tx.conn.execute(agent_runs.insert().values(row | new_agent_run(agent, hands.clock.now_ms())))
+        records.change_step(tx, key, {"status": "running", "summary": f"Gave a task to {agent.name}"})
+        data = {"from": context.agent_run, "to": child, "agent": agent.name, "why": row["why"]}
+        emit(tx, "agent.delegated", context.scope, run=context.run, step=key, trace_id=context.trace_id, data=data)
+        return "queued"
 
     def _close(self, tx: Tx, key: str, status: str, output: Mapping[str, Any]) -> None:
         hands = self._context.hands

@@ -5,23 +5,36 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+import sqlalchemy as sa
+
 from swarmstead.budgets.contract import Account
 from swarmstead.budgets.errors import BudgetReached
 from swarmstead.kernel.clock import utc_day
 from swarmstead.kernel.errors import SteadError
-from swarmstead.kernel.ids import new_id
 from swarmstead.models.contract import Message, ModelReply, ModelRequest, ToolCall, ToolSpec, Usage
 from swarmstead.runs import records
-from swarmstead.runs.errors import RunCancelled, as_data
+from swarmstead.runs.errors import JournalMoved, RunCancelled, StepFailed, as_data
 from swarmstead.runs.events import emit
 from swarmstead.runs.steps.context import AgentContext
 from swarmstead.runs.tables import agent_runs
 from swarmstead.storage.database import Tx
+from swarmstead.storage.prepared import Prepared
 from swarmstead.telemetry.contract import model_called
 
 _WAITS_FOR_ROOM = 120
 _WAIT_S = 0.25
 _LEASE_MARGIN_MS = 60_000
+_TURN = sa.bindparam("turn", type_=agent_runs.c.turns.type)
+_ADD_USAGE = Prepared(
+    agent_runs.update()
+    .where(agent_runs.c.id == sa.bindparam("of"))
+    .values(
+        spent_micros=agent_runs.c.spent_micros + sa.bindparam("spent"),
+        input_tokens=agent_runs.c.input_tokens + sa.bindparam("read"),
+        output_tokens=agent_runs.c.output_tokens + sa.bindparam("written"),
+        turns=sa.case((agent_runs.c.turns < _TURN, _TURN), else_=agent_runs.c.turns),
+    )
+)
 
 
 class Thinking:
@@ -40,7 +53,9 @@ class Thinking:
         recorded = context.journal.get(key)
         if recorded is not None and recorded.output is not None:
             return decode_reply(recorded.output)
-        await context.safe_point()
+        if recorded is not None and recorded.error is not None:
+            raise StepFailed(**recorded.error)  # it had failed; only the end of the agent was not written yet
+        await context.safe_point(key)
         request = ModelRequest(context.planned.name, tuple(messages), tools, context.model.max_output_tokens)
         estimate = context.hands.thinker.estimate(context.model, request)
         attempt = recorded.attempts + 1 if recorded else 1
@@ -49,14 +64,14 @@ class Thinking:
             reply = await context.control.unless_cancelled(context.hands.thinker.request(context.model, request))
         except RunCancelled:
             # The provider may bill what it had begun, so the whole estimate is charged.
-            await context.hands.db.write(lambda tx: self._fail(tx, key, lease, estimate, "cancelled", None))
+            await context.write_patiently(lambda tx: self._fail(tx, key, lease, estimate, "cancelled", None))
             raise
-        except SteadError as error:
-            failure = error
-            await context.hands.db.write(lambda tx: self._fail(tx, key, lease, 0, "failed", failure))
+        except SteadError as fault:
+            error = fault
+            await context.write_patiently(lambda tx: self._fail(tx, key, lease, 0, "failed", error))
             raise
         spent = context.hands.thinker.cost(context.model, reply)
-        await context.hands.db.write(lambda tx: self._settle(tx, key, turn, lease, reply, spent, attempt))
+        await context.write_patiently(lambda tx: self._settle(tx, key, turn, lease, reply, spent, attempt))
         return reply
 
     async def _reserve(self, key: str, turn: int, attempt: int, estimate: int) -> str:
@@ -65,7 +80,9 @@ class Thinking:
         Waits, bounded, when only others' reservations are in the way.
         """
         hands = self._context.hands
-        lease = new_id("ls", hands.clock.now_ms())
+        if attempt > 1:
+            await hands.db.write(lambda tx: self._charge_lost(tx, key, attempt - 1, estimate))
+        lease = _lease(key, attempt)
         for left in range(_WAITS_FOR_ROOM, -1, -1):
             try:
                 await hands.db.write(lambda tx: self._open(tx, key, turn, attempt, lease, estimate))
@@ -73,10 +90,15 @@ class Thinking:
                 if not error.only_reserved or left == 0:
                     raise
                 await asyncio.sleep(_WAIT_S)
-                await self._context.safe_point()
+                await self._context.safe_point(key)
             else:
                 break
         return lease
+
+    def _charge_lost(self, tx: Tx, key: str, attempt: int, estimate: int) -> None:
+        """An earlier attempt was in flight when its process ended: the provider may have answered, and bills then."""
+        if self._context.hands.ledger.settle(tx, _lease(key, attempt), estimate):
+            _add_usage(tx, self._context.agent_run, estimate, Usage(), 0)
 
     def _open(self, tx: Tx, key: str, turn: int, attempt: int, lease: str, estimate: int) -> None:
         context, hands = self._context, self._context.hands
@@ -85,8 +107,8 @@ class Thinking:
         if attempt == 1:
             row = context.step_row(key, turn, "model", context.planned.model, status="running", attempts=1)
             records.open_steps(tx, [row])
-        else:
-            records.change_step(tx, key, {"status": "running", "attempts": attempt})
+        elif not records.change_step(tx, key, {"status": "running", "attempts": attempt}):
+            raise JournalMoved(key)
         data = {
             "agent_run": context.agent_run,
             "agent": context.planned.name,
@@ -135,7 +157,8 @@ class Thinking:
             "output_tokens": reply.usage.output_tokens,
             "finished_at": hands.clock.now_ms(),
         }
-        records.change_step(tx, key, values)
+        if not records.change_step(tx, key, values):
+            raise JournalMoved(key)
         self._announce(tx, turn, reply.tool_calls)
         _add_usage(tx, context.agent_run, spent, reply.usage, turn)
         tokens = reply.usage.input_tokens, reply.usage.output_tokens
@@ -155,28 +178,29 @@ class Thinking:
         emit(tx, "model.called", context.scope, run=context.run, step=key, trace_id=context.trace_id, data=data)
 
     def _announce(self, tx: Tx, turn: int, calls: Sequence[ToolCall]) -> None:
-        """Open the steps that the reply asks for, in the same commit: they show as queued before they start."""
+        """Open the steps that the reply asks for, in the same commit: they show before they start."""
         context = self._context
         risk = {f"{tool.server}__{tool.name}": tool.risk for tool in context.planned.tools}
         rows: list[dict[str, Any]] = []
         for index, call in enumerate(calls):
             kind = "delegate" if call.name == "delegate" and context.is_coordinator else "tool"
-            row = context.step_row(context.key(turn, str(index)), turn, kind, call.name[:263], status="queued")
+            # Reads begin at once and leave no mark of their own; whatever else has to wait for its turn.
+            status = "running" if risk.get(call.name) == "read" else "queued"
+            row = context.step_row(context.key(turn, str(index)), turn, kind, call.name[:263], status=status)
             arguments = records.stored(tx, context.scope.tenant, context.hands.clock, dict(call.arguments))
             rows.append(row | {"risk": risk.get(call.name, ""), "input": arguments})
         if rows:
             records.open_steps(tx, rows)
 
 
+def _lease(key: str, attempt: int) -> str:
+    """The name of an attempt's reservation: whoever goes on after a crash knows it."""
+    return f"{key}#{attempt}"
+
+
 def _add_usage(tx: Tx, agent_run: str, spent: int, usage: Usage, turn: int) -> None:
-    values: dict[str, Any] = {
-        "spent_micros": agent_runs.c.spent_micros + spent,
-        "input_tokens": agent_runs.c.input_tokens + usage.input_tokens,
-        "output_tokens": agent_runs.c.output_tokens + usage.output_tokens,
-    }
-    if turn:
-        values["turns"] = turn
-    tx.conn.execute(agent_runs.update().where(agent_runs.c.id == agent_run).values(values))
+    used = {"spent": spent, "read": usage.input_tokens, "written": usage.output_tokens, "turn": turn}
+    _ADD_USAGE.run(tx.conn, {"of": agent_run} | used)
 
 
 def summary_of(reply: ModelReply) -> str:

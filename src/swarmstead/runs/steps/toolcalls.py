@@ -10,12 +10,16 @@ from swarmstead.models.contract import Message, ToolCall
 from swarmstead.permits.contract import Approval, Ask, topic_of
 from swarmstead.runs import records
 from swarmstead.runs.contract import PlannedTool
+from swarmstead.runs.control import let_finish
+from swarmstead.runs.errors import JournalMoved
 from swarmstead.runs.events import emit
-from swarmstead.runs.steps.context import AgentContext
+from swarmstead.runs.steps.context import AgentContext, Recorded
 from swarmstead.storage.database import Tx
 
 _MOST_TEXT = 60_000
-_IDEMPOTENT_RETRIES = 2
+_RETRIES = 2
+# Less than a worker's margin before others take its loops over (`adapters/leases.py`).
+LET_FINISH_S = 8.0
 _STATUS = {"ok": "succeeded", "tool_error": "failed", "denied": "denied", "failed": "failed", "unknown": "unknown"}
 
 
@@ -41,111 +45,120 @@ class ToolCalls:
         recorded = context.journal.get(key)
         if recorded is not None and recorded.output is not None:
             return _message(call, recorded.output)
-        await context.safe_point()
-        request = self._request(key, call)
-        plan = recorded.approval if recorded and recorded.approval else ""
-        in_flight = recorded is not None and recorded.attempted_at is not None
-        output = await self._resolve(request, plan, in_flight=in_flight)
-        return _message(call, output)
+        await context.safe_point(key)
+        return _message(call, await self._resolve(self._request(key, call), recorded))
 
-    async def _resolve(self, request: CallRequest, plan: str, *, in_flight: bool) -> Mapping[str, Any]:
-        tool = self._tool_of(request)
-        if in_flight:
-            if not _repeatable(tool):
-                return await self._ask_what_happened(request, plan)
-            request = replace(request, repeat=True, plan_id=plan)
-        elif plan:
+    async def _resolve(self, request: CallRequest, recorded: Recorded | None) -> Mapping[str, Any]:
+        plan = await self._plan_of(recorded)
+        if recorded is not None and recorded.attempted_at is not None:  # it was in flight when its process ended
+            again = self._again(replace(request, plan_id=plan))
+            if not _repeatable(self._tool_of(request), effect=True):
+                return await self._ask_what_happened(again)
+            return await self._concluded(again)
+        if plan:
             return await self._after_decision(request, plan)
-        outcome = await self._send(request)
-        if isinstance(outcome, PlanNeeded):
-            return await self._after_decision(request, outcome.plan_id)
-        return await self._conclude(request, outcome)
+        return await self._concluded(request)
+
+    async def _plan_of(self, recorded: Recorded | None) -> str:
+        """The plan that this step asked a person about, '' when it has not asked yet."""
+        if recorded is None or recorded.approval is None:
+            return ""
+        asked = await self._read_approval(recorded.approval)
+        return asked.id if asked.kind == "plan" else str(asked.payload["plan"])
 
     async def _after_decision(self, request: CallRequest, plan_id: str) -> Mapping[str, Any]:
         approval = await self._decision(plan_id)
         if approval.status != "approved":
             return await self._write_refusal(request, approval)
-        await self._context.safe_point()
-        outcome = await self._send(replace(request, plan_id=plan_id))
+        await self._context.safe_point(request.key)
+        return await self._concluded(replace(request, plan_id=plan_id))
+
+    async def _concluded(self, request: CallRequest) -> Mapping[str, Any]:
+        """Call, and make what is unknown certain: by calling again where that is safe, by asking a person elsewhere."""
+        outcome = await self._send(request)
+        repeatable = _repeatable(self._tool_of(request), effect=bool(request.plan_id))
+        tries = 0
+        while isinstance(outcome, CallOutcome) and outcome.verdict == "unknown" and tries < _RETRIES:
+            if not repeatable:
+                return await self._ask_what_happened(self._again(request))
+            tries += 1
+            await self._context.safe_point(request.key)
+            outcome = await self._send(self._again(request))
         if isinstance(outcome, PlanNeeded):
             return await self._after_decision(request, outcome.plan_id)
-        return await self._conclude(request, outcome)
-
-    async def _conclude(self, request: CallRequest, outcome: CallOutcome) -> Mapping[str, Any]:
-        """What the settled call left in the journal; an unknown outcome is first made certain."""
-        tool = self._tool_of(request)
-        tries = 0
-        while outcome.verdict == "unknown" and _repeatable(tool) and tries < _IDEMPOTENT_RETRIES:
-            tries += 1
-            again = await self._send(replace(request, repeat=True))
-            if isinstance(again, PlanNeeded):
-                break
-            outcome = again
-        if outcome.verdict == "unknown" and not _repeatable(tool):
-            return await self._ask_what_happened(request, request.plan_id)
         output = _output(outcome)
         if outcome.verdict == "unknown":
             await self._write(request.key, "unknown", output)
         return output
 
     async def _send(self, request: CallRequest) -> CallOutcome | PlanNeeded:
-        work = self._context.hands.tools.call(request)
-        tool = self._tool_of(request)
-        if tool is not None and tool.risk == "read":
-            return await self._context.control.unless_cancelled(work)
-        return await work  # a side effect that has begun is let finish, so that its outcome is known
+        context, tool = self._context, self._tool_of(request)
+        work = context.hands.tools.call(request)
+        if tool is not None and tool.risk == "read" and not request.plan_id:
+            return await context.control.unless_cancelled(work)
+        return await let_finish(work, LET_FINISH_S)  # nobody cuts a side effect, so that its outcome is known
 
-    async def _ask_what_happened(self, request: CallRequest, plan: str) -> Mapping[str, Any]:
-        """The call was in flight and nobody knows whether it happened: a person says whether to run it again."""
-        context, hands = self._context, self._context.hands
-        question = self._question(request)
+    async def _ask_what_happened(self, request: CallRequest) -> Mapping[str, Any]:
+        """The call was in flight and nobody knows whether it happened: a person says whether to run it again.
 
-        def write(tx: Tx) -> Approval:
-            approval = hands.inbox.ask(tx, context.scope, hands.clock, question)
-            records.change_step(tx, request.key, {"status": "unknown"})
-            records.park(tx, context.scope, hands.clock, context.run, request.key, approval.id)
-            return approval
-
-        approval = await hands.db.write(write)
-        if approval.status == "pending":
-            approval = await self._decision(approval.id)
-        else:
-            await self._unpark(approval)
-        if approval.status == "approved":
-            outcome = await self._send(replace(request, repeat=True, plan_id=plan))
-            if isinstance(outcome, CallOutcome) and outcome.verdict != "unknown":
+        Their word is good for one attempt; when that one is lost too, they are asked again.
+        """
+        while True:
+            approval = await self._decision(await self._ask(request))
+            if approval.status != "approved":
+                return await self._write_unknown(request, approval)
+            await self._context.safe_point(request.key)
+            outcome = await self._send(request)
+            if isinstance(outcome, PlanNeeded):
+                return await self._after_decision(request, outcome.plan_id)
+            if outcome.verdict != "unknown":
                 return _output(outcome)
-        text = "It is not known whether this call happened; a person has decided not to repeat it."
-        if approval.reason:
-            text += f" They said: {approval.reason}"
-        output = {"text": text, "is_error": True, "verdict": "unknown"}
-        await self._write(request.key, "unknown", output)
-        return output
+
+    async def _ask(self, request: CallRequest) -> str:
+        """The question about this step's last attempt; asked once, whatever happens to us."""
+        context, hands = self._context, self._context.hands
+
+        def write(tx: Tx) -> str:
+            attempt = records.attempts_of(tx, request.key)
+            approval = hands.inbox.ask(tx, context.scope, hands.clock, self._question(request, attempt))
+            if approval.status == "pending":
+                records.park(tx, context.scope, hands.clock, context.run, request.key, approval.id)
+            return approval.id
+
+        return await hands.db.write(write)
 
     async def _decision(self, approval_id: str) -> Approval:
         """Wait until a person has decided. Costs nothing while it waits. Fails: RunCancelled."""
         context, hands = self._context, self._context.hands
 
         async def decided() -> Approval | None:
-            approval = await hands.db.read(lambda conn: hands.inbox_reads.get(conn, context.scope, approval_id))
+            approval = await self._read_approval(approval_id)
             return None if approval.status == "pending" else approval
 
         approval = await context.control.unless_cancelled(hands.signals.until(topic_of(approval_id), decided))
-        await self._unpark(approval)
+        await hands.db.write(lambda tx: records.unpark(tx, context.scope, hands.clock, approval))
         await hands.controls.refresh(context.run)  # the deadline has moved by the time that was lost
         return approval
 
-    async def _unpark(self, approval: Approval) -> None:
+    async def _read_approval(self, approval_id: str) -> Approval:
         context, hands = self._context, self._context.hands
-        await hands.db.write(lambda tx: records.unpark(tx, context.scope, hands.clock, approval))
+        return await hands.db.read(lambda conn: hands.inbox_reads.get(conn, context.scope, approval_id))
 
     async def _write_refusal(self, request: CallRequest, approval: Approval) -> Mapping[str, Any]:
-        said = f": {approval.reason}" if approval.reason else "."
-        text = (
-            "A person has denied this call" if approval.status == "denied" else "Nobody decided about this call in time"
-        )
-        output = {"text": text + said, "is_error": True, "verdict": "denied"}
+        text = "Nobody decided about this call in time."
+        if approval.status == "denied":
+            text = f"A person has denied this call: {approval.reason}"
+        output = {"text": text, "is_error": True, "verdict": "denied"}
         await self._write(request.key, "denied", output)
+        return output
+
+    async def _write_unknown(self, request: CallRequest, approval: Approval) -> Mapping[str, Any]:
+        text = "It is not known whether this call happened, and nobody said in time whether to repeat it."
+        if approval.status == "denied":
+            text = "It is not known whether this call happened; a person has decided not to repeat it."
+            text += f" They said: {approval.reason}"
+        output = {"text": text, "is_error": True, "verdict": "unknown"}
+        await self._write(request.key, "unknown", output)
         return output
 
     async def _write(self, key: str, status: str, output: Mapping[str, Any]) -> None:
@@ -165,7 +178,7 @@ class ToolCalls:
         emit(tx, "tool.called", context.scope, run=context.run, step=key, trace_id=context.trace_id, data=data)
 
     def _request(self, key: str, call: ToolCall) -> CallRequest:
-        context, hands = self._context, self._context.hands
+        context = self._context
         server, _, tool = call.name.partition("__")
         pinned = self._planned.get(call.name)
         caller = Caller(
@@ -178,18 +191,6 @@ class ToolCalls:
             trace_id=context.trace_id,
         )
 
-        def asked(tx: Tx, plan: PlanNeeded) -> None:
-            records.park(tx, context.scope, hands.clock, context.run, key, plan.plan_id)
-
-        def begin(tx: Tx) -> None:
-            records.change_step(tx, key, {"status": "running", "attempted_at": hands.clock.now_ms()})
-
-        def settle(tx: Tx, outcome: CallOutcome) -> None:
-            if outcome.verdict == "unknown":
-                records.change_step(tx, key, {"status": "unknown"})
-            else:
-                self._close(tx, key, _STATUS[outcome.verdict], _output(outcome), outcome.duration_ms)
-
         return CallRequest(
             caller=caller,
             server=server,
@@ -198,20 +199,42 @@ class ToolCalls:
             key=key,
             root=context.root,
             schema_hash=pinned.schema_hash if pinned else "",
-            hooks=CallHooks(asked, begin, settle),
+            planned=pinned is not None,
+            hooks=self._hooks(key, again=False),
         )
+
+    def _again(self, request: CallRequest) -> CallRequest:
+        return replace(request, repeat=True, hooks=self._hooks(request.key, again=True))
+
+    def _hooks(self, key: str, *, again: bool) -> CallHooks:
+        context, clock = self._context, self._context.hands.clock
+
+        def asked(tx: Tx, plan: PlanNeeded) -> None:
+            records.park(tx, context.scope, clock, context.run, key, plan.plan_id)
+
+        def begin(tx: Tx) -> None:
+            if not records.begin_step(tx, clock, key, again=again):
+                raise JournalMoved(key)
+
+        def settle(tx: Tx, outcome: CallOutcome) -> None:
+            if outcome.verdict == "unknown":
+                records.change_step(tx, key, {"status": "unknown"})
+            else:
+                self._close(tx, key, _STATUS[outcome.verdict], _output(outcome), outcome.duration_ms)
+
+        return CallHooks(asked, begin, settle)
 
     def _tool_of(self, request: CallRequest) -> PlannedTool | None:
         return self._planned.get(f"{request.server}__{request.tool}")
 
-    def _question(self, request: CallRequest) -> Ask:
+    def _question(self, request: CallRequest, attempt: int) -> Ask:
         context, tool = self._context, self._tool_of(request)
         return Ask(
             kind="outcome",
             run=context.run,
             agent_run=context.agent_run,
             agent=context.planned.name,
-            step=request.key,
+            step=request.key if attempt <= 1 else f"{request.key}#{attempt}",
             swarm=context.swarm,
             environment=context.environment,
             server=request.server,
@@ -226,15 +249,19 @@ class ToolCalls:
                 "arguments": dict(request.arguments),
                 "run": context.run,
                 "step": request.key,
+                "attempt": attempt,
+                "plan": request.plan_id,
             },
             effect={"kind": "none"},
             expires_in_ms=context.hands.plan_life_ms,
         )
 
 
-def _repeatable(tool: PlannedTool | None) -> bool:
-    """Whether calling twice is calling once."""
-    return tool is None or tool.risk == "read" or tool.idempotent
+def _repeatable(tool: PlannedTool | None, *, effect: bool) -> bool:
+    """Whether calling twice is calling once. What has an effect now is no read, whatever it was when it was planned."""
+    if tool is None or tool.risk == "read":
+        return tool is not None and not effect
+    return tool.idempotent
 
 
 def _output(outcome: CallOutcome) -> dict[str, Any]:

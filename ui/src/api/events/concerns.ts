@@ -9,7 +9,8 @@ export function concerns(event: Pick<Event, 'kind' | 'run'>): QueryKey[] {
   return rule ? rule(event.run) : []
 }
 
-const ofRun = (run: string | null): QueryKey[] => (run ? [keys.run(run)] : [])
+// Steps and events of a run are kept current by the pages that show them: they may be thousands.
+const ofRun = (run: string | null): QueryKey[] => (run ? [keys.runDetail(run)] : [])
 
 const FAMILIES: Record<string, (run: string | null) => QueryKey[]> = {
   run: (run) => [keys.runLists, keys.overview, ...ofRun(run)],

@@ -52,9 +52,9 @@ export class EventStream {
   }
 
   private async follow(stopped: AbortSignal): Promise<void> {
-    while (!stopped.aborted) {
+    while (!isAborted(stopped)) {
       const signedOut = await this.connect(stopped).catch(() => false)
-      if (stopped.aborted) return
+      if (isAborted(stopped)) return
       if (signedOut) return this.hooks.onSignedOut()
       this.signal({ type: 'broke' })
       await pause(backoff(this.link.attempt, Math.random()), stopped)
@@ -114,6 +114,9 @@ export class EventStream {
     this.hooks.onEvent(event)
   }
 }
+
+/** Asked anew after each wait, which the compiler cannot know. */
+const isAborted = (signal: AbortSignal): boolean => signal.aborted
 
 function pause(ms: number, stopped: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -2,7 +2,7 @@ import { LoaderCircle } from 'lucide-react'
 import type { ComponentProps, ReactNode } from 'react'
 import { cx } from '@/lib/cx'
 
-type Look = 'primary' | 'plain' | 'quiet' | 'danger'
+type Look = 'primary' | 'plain' | 'quiet'
 
 const BASE =
   'inline-flex shrink-0 select-none items-center justify-center gap-1.5 whitespace-nowrap rounded-md font-medium transition-colors duration-100 aria-disabled:cursor-not-allowed aria-disabled:opacity-55'
@@ -11,10 +11,15 @@ const LOOKS: Record<Look, string> = {
   primary: 'bg-accent text-on-accent not-aria-disabled:hover:bg-accent-hover',
   plain: 'border border-edge/60 bg-bg text-fg not-aria-disabled:hover:bg-hover',
   quiet: 'text-soft not-aria-disabled:hover:bg-hover not-aria-disabled:hover:text-fg',
-  danger: 'border border-failed/50 bg-bg text-failed not-aria-disabled:hover:bg-failed/8',
 }
 
-const SIZES = { sm: 'h-6 px-2 text-xs', md: 'h-7 px-2.5 text-xs', lg: 'h-8 px-3.5 text-sm' }
+const SIZES = {
+  sm: 'h-6 px-2 text-xs',
+  md: 'h-7 px-2.5 text-xs',
+  lg: 'h-8 px-3.5 text-sm',
+  square: 'size-7',
+  smallSquare: 'size-6',
+}
 
 /** The class of a button, for links that look like one. */
 export function buttonClass(look: Look = 'plain', size: keyof typeof SIZES = 'md', more?: string): string {
@@ -52,16 +57,9 @@ export function Button({ look, size, busy, off, icon, className, onClick, childr
 }
 
 /** A square button with an icon only; `label` is its name and its hint. */
-export function IconButton({
-  label,
-  size = 'md',
-  className,
-  children,
-  ...rest
-}: Omit<ButtonProps, 'icon'> & { label: string }) {
-  const square = size === 'sm' ? 'size-6 px-0' : size === 'lg' ? 'size-8 px-0' : 'size-7 px-0'
+export function IconButton({ label, size = 'square', children, ...rest }: Omit<ButtonProps, 'icon'> & { label: string }) {
   return (
-    <Button look="quiet" aria-label={label} title={label} className={cx(square, className)} {...rest}>
+    <Button look="quiet" size={size} aria-label={label} title={label} {...rest}>
       {children}
     </Button>
   )

@@ -20,22 +20,28 @@ export function SidePanel({ open, onClose, title, children, footer, wide }: Side
       <Dialog.Portal>
         <Dialog.Content
           aria-describedby={undefined}
+          tabIndex={-1}
+          onOpenAutoFocus={(event) => {
+            // The panel itself, not its close button: what is read first is the title.
+            event.preventDefault()
+            if (event.currentTarget instanceof HTMLElement) event.currentTarget.focus()
+          }}
           onInteractOutside={(event) => event.preventDefault()}
           className={cx(
             'panel-in fixed inset-y-0 right-0 z-40 flex w-full flex-col bg-bg shadow-float',
             wide ? 'sm:w-170' : 'sm:w-110',
           )}
         >
-          <header className="flex h-12 shrink-0 items-center justify-between gap-2 border-b border-line pl-4 pr-2">
+          <div className="flex h-12 shrink-0 items-center justify-between gap-2 border-b border-line pl-4 pr-2">
             <Dialog.Title className="truncate text-base font-semibold">{title}</Dialog.Title>
             <Dialog.Close asChild>
               <IconButton label="Close panel">
                 <X className="size-4" aria-hidden />
               </IconButton>
             </Dialog.Close>
-          </header>
+          </div>
           <div className="scroll-thin min-h-0 flex-1 overflow-y-auto">{children}</div>
-          {footer && <footer className="shrink-0 border-t border-line px-4 py-3">{footer}</footer>}
+          {footer && <div className="shrink-0 border-t border-line px-4 py-3">{footer}</div>}
         </Dialog.Content>
       </Dialog.Portal>
     </Dialog.Root>

@@ -75,7 +75,7 @@ function Entry({ entry, onClose }: { entry: AuditEntry; onClose: () => void }) {
     <aside aria-label={`Entry ${entry.seq}`} className="scroll-thin shrink-0 overflow-y-auto border-line max-md:max-h-1/2 max-md:border-b md:w-88 md:border-l xl:w-104">
       <div className="flex h-8 items-center justify-between gap-2 border-b border-line pl-4 pr-1.5">
         <h2 className="text-xs font-semibold">Entry {count(entry.seq)}</h2>
-        <IconButton size="sm" label="Close entry" onClick={onClose}>
+        <IconButton size="smallSquare" label="Close entry" onClick={onClose}>
           <X className="size-3.5" aria-hidden />
         </IconButton>
       </div>

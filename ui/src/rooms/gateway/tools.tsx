@@ -8,7 +8,8 @@ import { DataTable, rowLink, type Column } from '@/components/data-table'
 import { FindBox } from '@/components/filter'
 import { JsonView } from '@/components/json-view'
 import { Fact, Facts, Page } from '@/components/page'
-import { Empty, FilteredOut, ProblemView, SkeletonRows } from '@/components/states'
+import { Loaded } from '@/components/loaded'
+import { Empty, FilteredOut } from '@/components/states'
 import { RiskTag, Tag } from '@/components/tags'
 import { IconButton } from '@/components/ui/button'
 import { Digest } from '@/components/values'
@@ -19,37 +20,56 @@ const toolId = (tool: Tool) => `${tool.server}.${tool.name}`
 
 /** Every tool that agents could be given, with what it may do. */
 export default function Tools() {
-  const { find, tool } = useSearch({ from: '/shell/tools' })
+  const { find } = useSearch({ from: '/shell/tools' })
   const navigate = useNavigate({ from: '/tools' })
-  const { data, error, isPending, refetch } = useQuery(toolServersQuery)
-  const set = useCallback(
-    (name: 'find' | 'tool', value: string | undefined) =>
-      void navigate({ search: (was) => ({ ...was, [name]: value || undefined }), replace: true }),
+  const query = useQuery(toolServersQuery)
+  const setFind = useCallback(
+    (value: string) => void navigate({ search: (was) => ({ ...was, find: value || undefined }), replace: true }),
     [navigate],
   )
-  const setFind = useCallback((value: string) => set('find', value), [set])
-  const columns = useMemo(() => toolColumns((id) => set('tool', id)), [set])
-  const all = useMemo(() => (data ?? []).flatMap((server) => server.tools), [data])
-  const shown = useMemo(() => matching(all, find), [all, find])
-  const open = all.find((t) => toolId(t) === tool)
   return (
     <Page title="Tools" fixed filters={<FindBox label="Find a tool" value={find} onChange={setFind} />}>
-      {isPending && <SkeletonRows label="tools" />}
-      {error && !data && <ProblemView error={error} onRetry={() => void refetch()} />}
-      {data?.length === 0 && (
-        <Empty title="No tool server yet" cli="stead apply -f toolserver.yaml">
-          Declare an MCP server, and its tools are listed here with their risk.
-        </Empty>
-      )}
-      {data && data.length > 0 && <Servers servers={data} />}
-      {data && data.length > 0 && shown.length === 0 && <FilteredOut what="tools" onClear={() => set('find', undefined)} />}
-      {shown.length > 0 && (
-        <div className="flex min-h-0 flex-1 max-md:flex-col-reverse">
-          <DataTable label="Tools" columns={columns} rows={shown} rowKey={toolId} selected={tool} />
-          {open && <ToolDetail tool={open} onClose={() => set('tool', undefined)} />}
-        </div>
-      )}
+      <Loaded query={query} what="tools">
+        {(servers) =>
+          servers.length === 0 ? (
+            <Empty title="No tool server yet" cli="stead apply -f toolserver.yaml">
+              Declare an MCP server, and its tools are listed here with their risk.
+            </Empty>
+          ) : (
+            <>
+              <Servers servers={servers} />
+              <List servers={servers} find={find} onClear={() => setFind('')} />
+            </>
+          )
+        }
+      </Loaded>
     </Page>
+  )
+}
+
+interface ListProps {
+  servers: readonly ToolServer[]
+  find: string | undefined
+  onClear: () => void
+}
+
+function List({ servers, find, onClear }: ListProps) {
+  const { tool } = useSearch({ from: '/shell/tools' })
+  const navigate = useNavigate({ from: '/tools' })
+  const open = useCallback(
+    (id: string | undefined) => void navigate({ search: (was) => ({ ...was, tool: id }), replace: true }),
+    [navigate],
+  )
+  const columns = useMemo(() => toolColumns(open), [open])
+  const all = useMemo(() => servers.flatMap((server) => server.tools), [servers])
+  const shown = useMemo(() => matching(all, find), [all, find])
+  const chosen = all.find((t) => toolId(t) === tool)
+  if (shown.length === 0) return <FilteredOut what="tools" onClear={onClear} />
+  return (
+    <div className="flex min-h-0 flex-1 max-md:flex-col-reverse">
+      <DataTable label="Tools" columns={columns} rows={shown} rowKey={toolId} selected={tool} />
+      {chosen && <ToolDetail tool={chosen} onClose={() => open(undefined)} />}
+    </div>
   )
 }
 
@@ -106,7 +126,7 @@ function ToolDetail({ tool, onClose }: { tool: Tool; onClose: () => void }) {
     <aside aria-label={toolId(tool)} className="scroll-thin shrink-0 overflow-y-auto border-line max-md:max-h-1/2 max-md:border-b md:w-88 md:border-l xl:w-104">
       <div className="flex h-8 items-center justify-between gap-2 border-b border-line pl-4 pr-1.5">
         <h2 className="mono truncate text-xs font-semibold">{toolId(tool)}</h2>
-        <IconButton size="sm" label="Close tool" onClick={onClose}>
+        <IconButton size="smallSquare" label="Close tool" onClick={onClose}>
           <X className="size-3.5" aria-hidden />
         </IconButton>
       </div>

@@ -4,7 +4,8 @@ import { modelsQuery } from '@/api/queries/resources'
 import type { Model } from '@/api/types'
 import { DataTable, rowLink, type Column } from '@/components/data-table'
 import { Page } from '@/components/page'
-import { Empty, ProblemView, SkeletonRows } from '@/components/states'
+import { Loaded } from '@/components/loaded'
+import { Empty } from '@/components/states'
 import { ModelKindTag } from '@/components/tags'
 import { buttonClass } from '@/components/ui/button'
 import { Digest, None } from '@/components/values'
@@ -42,7 +43,7 @@ const COLUMNS: Column<Model>[] = [
 
 /** What may think for an agent. */
 export default function Models() {
-  const { data, error, isPending, refetch } = useQuery(modelsQuery)
+  const query = useQuery(modelsQuery)
   return (
     <Page
       title="Models"
@@ -53,14 +54,17 @@ export default function Models() {
         </Link>
       }
     >
-      {isPending && <SkeletonRows label="models" />}
-      {error && !data && <ProblemView error={error} onRetry={() => void refetch()} />}
-      {data?.length === 0 && (
-        <Empty title="No model yet" cli="stead apply -f model.yaml">
-          A model is declared like everything else: a name, a provider and where its key is found.
-        </Empty>
-      )}
-      {data && data.length > 0 && <DataTable label="Models" columns={COLUMNS} rows={data} rowKey={modelName} />}
+      <Loaded query={query} what="models">
+        {(models) =>
+          models.length === 0 ? (
+            <Empty title="No model yet" cli="stead apply -f model.yaml">
+              A model is declared like everything else: a name, a provider and where its key is found.
+            </Empty>
+          ) : (
+            <DataTable label="Models" columns={COLUMNS} rows={models} rowKey={modelName} />
+          )
+        }
+      </Loaded>
     </Page>
   )
 }

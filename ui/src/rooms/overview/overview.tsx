@@ -8,7 +8,8 @@ import type { Overview as OverviewData, Run } from '@/api/types'
 import { DataTable } from '@/components/data-table'
 import { FreshPill, useAttention } from '@/components/hold-list'
 import { Page, Section } from '@/components/page'
-import { Empty, ProblemView, SkeletonRows } from '@/components/states'
+import { Loaded } from '@/components/loaded'
+import { Empty } from '@/components/states'
 import { statusWord, StatusIcon } from '@/components/status'
 import { buttonClass } from '@/components/ui/button'
 import { count } from '@/lib/format'
@@ -20,13 +21,13 @@ import { Waiting } from './waiting'
 
 /** What waits for me, what is happening, what did it cost. */
 export default function Overview() {
-  const { data, error, isPending, refetch } = useQuery(overviewQuery)
-  const started = data && hasRuns(data)
+  const query = useQuery(overviewQuery)
+  const { data } = query
   return (
-    <Page title="Overview" action={data && started && <LaunchLink sample={data.sample_available} />}>
-      {isPending && <SkeletonRows label="the overview" rows={12} />}
-      {error && !data && <ProblemView error={error} onRetry={() => void refetch()} />}
-      {data && (started ? <Content data={data} /> : <FirstRun sample={data.sample_available} />)}
+    <Page title="Overview" action={data && hasRuns(data) && <LaunchLink sample={data.sample_available} />}>
+      <Loaded query={query} what="the overview" rows={12}>
+        {(overview) => (hasRuns(overview) ? <Content data={overview} /> : <FirstRun sample={overview.sample_available} />)}
+      </Loaded>
     </Page>
   )
 }

@@ -5,11 +5,14 @@ import { keysQuery, useCan, useRevokeKey } from '@/api/queries/people'
 import type { Key } from '@/api/types'
 import { DataTable, type Column } from '@/components/data-table'
 import { Page } from '@/components/page'
-import { Empty, ProblemNote, ProblemView, SkeletonRows } from '@/components/states'
+import { Loaded } from '@/components/loaded'
+import { Empty, ProblemNote } from '@/components/states'
 import { Tag } from '@/components/tags'
 import { Button } from '@/components/ui/button'
 import { Popover, PopoverContent, PopoverTrigger } from '@/components/ui/popover'
 import { Time } from '@/components/values'
+import { millis } from '@/lib/format'
+import { useClock } from '@/lib/now'
 import { neededRoles } from '@/lib/permissions'
 import { NewKeyPanel } from './new-key-panel'
 
@@ -18,9 +21,9 @@ const keyId = (key: Key) => key.id
 /** Who may come in by key, with which roles, until when. */
 export default function Keys() {
   const can = useCan('key.manage')
-  const { data, error, isPending, refetch } = useQuery({ ...keysQuery, enabled: can })
+  const query = useQuery({ ...keysQuery, enabled: can })
   const [making, setMaking] = useState(false)
-  const columns = useMemo(keyColumns, [])
+  const columns = useMemo(() => keyColumns(), [])
   if (!can) {
     return (
       <Page title="Keys">
@@ -38,14 +41,17 @@ export default function Keys() {
         </Button>
       }
     >
-      {isPending && <SkeletonRows label="keys" />}
-      {error && !data && <ProblemView error={error} onRetry={() => void refetch()} />}
-      {data?.length === 0 && (
-        <Empty title="No key yet" cli="stead keys create --name ci --role operator">
-          Keys let scripts and other machines in.
-        </Empty>
-      )}
-      {data && data.length > 0 && <DataTable label="Keys" columns={columns} rows={data} rowKey={keyId} />}
+      <Loaded query={query} what="keys">
+        {(keys) =>
+          keys.length === 0 ? (
+            <Empty title="No key yet" cli="stead keys create --name ci --role operator">
+              Keys let scripts and other machines in.
+            </Empty>
+          ) : (
+            <DataTable label="Keys" columns={columns} rows={keys} rowKey={keyId} />
+          )
+        }
+      </Loaded>
       {making && <NewKeyPanel onClose={() => setMaking(false)} />}
     </Page>
   )
@@ -84,6 +90,7 @@ function keyColumns(): Column<Key>[] {
 }
 
 function State({ apiKey }: { apiKey: Key }) {
+  const expired = useClock((now) => (millis(apiKey.expires_at) ?? Infinity) < now)
   if (apiKey.revoked_at) {
     return (
       <span className="text-mute">
@@ -91,7 +98,7 @@ function State({ apiKey }: { apiKey: Key }) {
       </span>
     )
   }
-  if (apiKey.expires_at !== null && Date.parse(apiKey.expires_at) < Date.now()) return <span className="text-mute">expired</span>
+  if (expired) return <span className="text-mute">expired</span>
   return <Revoke apiKey={apiKey} />
 }
 
@@ -110,7 +117,7 @@ function Revoke({ apiKey }: { apiKey: Key }) {
           Everything that signs in with <strong>{apiKey.name}</strong> is refused from now on. This cannot be taken back.
         </p>
         <ProblemNote error={revoke.error} />
-        <Button look="danger" busy={revoke.isPending} onClick={() => revoke.mutate(apiKey.id, { onSuccess: () => setOpen(false) })}>
+        <Button busy={revoke.isPending} onClick={() => revoke.mutate(apiKey.id, { onSuccess: () => setOpen(false) })}>
           Revoke this key
         </Button>
       </PopoverContent>

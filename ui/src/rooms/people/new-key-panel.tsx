@@ -1,4 +1,4 @@
-import { useState, type FormEvent } from 'react'
+import { useState, type SyntheticEvent } from 'react'
 import { useCreateKey } from '@/api/queries/people'
 import type { NewKey } from '@/api/types'
 import { CommandLine } from '@/components/commands'
@@ -29,7 +29,7 @@ function Form({ create }: { create: ReturnType<typeof useCreateKey> }) {
   const [name, setName] = useState('')
   const [roles, setRoles] = useState<string[]>(['viewer'])
   const [days, setDays] = useState('90')
-  const submit = (event: FormEvent) => {
+  const submit = (event: SyntheticEvent) => {
     event.preventDefault()
     if (create.isPending || name.trim() === '' || roles.length === 0) return
     create.mutate({ name: name.trim(), roles, ...(days === '' ? {} : { expires_in_s: Number(days) * DAY_S }) })

@@ -1,5 +1,5 @@
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { useEffect, useRef, useState, type FormEvent } from 'react'
+import { useEffect, useRef, useState, type SyntheticEvent } from 'react'
 import { redeem, signIn } from '@/api/queries/people'
 import { CommandLine } from '@/components/commands'
 import { ProblemNote } from '@/components/states'
@@ -47,7 +47,7 @@ export default function SignIn() {
     begun.current = true
     void enter(() => redeem(token))
   })
-  const submit = (event: FormEvent) => {
+  const submit = (event: SyntheticEvent) => {
     event.preventDefault()
     if (!busy && key.trim() !== '') void enter(() => signIn(key.trim()))
   }

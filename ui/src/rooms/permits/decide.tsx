@@ -55,7 +55,6 @@ export function Decide({ approval, onDecided }: DecideProps) {
 
   if (!open) return null
   if (!can) return <p className="text-xs text-mute">You may read this and not decide it. {neededRoles('approval.decide')}.</p>
-  const inert = !armed || decide.isPending
   return (
     <div className="flex flex-col gap-2">
       <ProblemNote error={explained(decide.error)} />
@@ -74,7 +73,7 @@ export function Decide({ approval, onDecided }: DecideProps) {
           <Button
             look="primary"
             size="lg"
-            off={inert && !decide.isPending}
+            off={!armed}
             busy={decide.isPending}
             icon={<Check className="size-3.5" aria-hidden />}
             onClick={() => send('approve')}
@@ -82,8 +81,8 @@ export function Decide({ approval, onDecided }: DecideProps) {
             {words.approve} <Key letter="a" />
           </Button>
         )}
-        <Button look="danger" size="lg" off={inert} icon={<Ban className="size-3.5" aria-hidden />} onClick={deny}>
-          {words.deny} {denying ? '' : <Key letter="d" />}
+        <Button size="lg" off={!armed || decide.isPending} icon={<Ban className="size-3.5" aria-hidden />} onClick={deny}>
+          {words.deny} {!denying && <Key letter="d" />}
         </Button>
         {denying && (
           <Button look="quiet" size="lg" onClick={() => setDenying(false)}>
@@ -91,21 +90,23 @@ export function Decide({ approval, onDecided }: DecideProps) {
           </Button>
         )}
       </div>
-      <SameByCommand
-        cli={denying ? cli.deny(approval.id, reason) : cli.approve(approval.id)}
-        curl={curl('POST', `/api/v1/approvals/${approval.id}:decide`, {
-          decision: denying ? 'deny' : 'approve',
-          reason,
-          hash: approval.hash,
-        })}
-      />
+      <AsCommand approval={approval} decision={denying ? 'deny' : 'approve'} reason={reason} />
     </div>
+  )
+}
+
+function AsCommand({ approval, decision, reason }: Decision & { approval: Approval }) {
+  return (
+    <SameByCommand
+      cli={decision === 'deny' ? cli.deny(approval.id, reason) : cli.approve(approval.id)}
+      curl={curl('POST', `/api/v1/approvals/${approval.id}:decide`, { decision, reason, hash: approval.hash })}
+    />
   )
 }
 
 function Key({ letter }: { letter: string }) {
   return (
-    <kbd className="ml-0.5 text-2xs opacity-70" aria-hidden>
+    <kbd className="ml-0.5 text-2xs opacity-70 max-md:hidden" aria-hidden>
       {letter}
     </kbd>
   )

@@ -1,10 +1,11 @@
 import { useQuery } from '@tanstack/react-query'
 import { useMatch, useNavigate, useSearch } from '@tanstack/react-router'
-import { useEffect, useRef } from 'react'
+import { useEffect, useMemo, useRef } from 'react'
 import { approvalQuery, approvalsQuery } from '@/api/queries/permits'
 import type { Approval } from '@/api/types'
 import { FreshPill, useAttention } from '@/components/hold-list'
 import { Page } from '@/components/page'
+import { Loaded } from '@/components/loaded'
 import { Empty, ProblemView, SkeletonRows } from '@/components/states'
 import { TabLinks } from '@/components/tabs'
 import { useHeld } from '@/lib/held'
@@ -22,15 +23,6 @@ export default function Inbox() {
   const { show } = useSearch({ from: '/shell/inbox' })
   const decided = show === 'decided'
   const query = useQuery(approvalsQuery(decided ? DECIDED : 'pending'))
-  const latest = decided ? (query.data ?? []).toSorted(newestFirst) : (query.data ?? [])
-  const { attended, props } = useAttention()
-  const { shown: held, fresh, release } = useHeld(latest, approvalId, attended)
-  const pending = new Set(latest.map(approvalId))
-  // What was decided leaves at once, even while the list is held still: it waits for nobody any more.
-  const shown = held.filter((a) => pending.has(a.id))
-  const current = useCurrent(shown)
-  const afterDecision = useMoves(shown, current)
-
   return (
     <Page
       title="Inbox"
@@ -40,30 +32,38 @@ export default function Inbox() {
           label="Approvals by state"
           current={decided ? 'decided' : 'pending'}
           tabs={[
-            { id: 'pending', label: 'Waiting', count: decided ? undefined : latest.length, link: { to: '/inbox', search: {} } },
+            { id: 'pending', label: 'Waiting', count: decided ? undefined : query.data?.length, link: { to: '/inbox', search: {} } },
             { id: 'decided', label: 'Decided', link: { to: '/inbox', search: { show: 'decided' } } },
           ]}
           bare
         />
       }
     >
-      {query.isPending && <SkeletonRows label="the inbox" rows={10} />}
-      {query.error && !query.data && <ProblemView error={query.error} onRetry={() => void query.refetch()} />}
-      {query.data && shown.length === 0 && !current && <Nothing decided={decided} />}
-      {query.data && (shown.length > 0 || current) && (
-        <div className="flex min-h-0 flex-1 max-md:flex-col max-md:overflow-y-auto">
-          <div className="relative flex shrink-0 flex-col border-line max-md:border-b md:w-80 md:border-r xl:w-96" {...props}>
-            <FreshPill fresh={fresh} onShow={release} />
-            <InboxList items={shown} current={current} search={show ? { show } : {}} />
-          </div>
-          {current ? (
-            <Detail key={current} id={current} listed={shown.find((a) => a.id === current)} onDecided={afterDecision} />
-          ) : (
-            <p className="p-6 text-mute">Choose one on the left.</p>
-          )}
-        </div>
-      )}
+      <Loaded query={query} what="the inbox" rows={10}>
+        {(approvals) => <Both key={show} approvals={approvals} decided={decided} />}
+      </Loaded>
     </Page>
+  )
+}
+
+function Both({ approvals, decided }: { approvals: readonly Approval[]; decided: boolean }) {
+  const latest = useMemo(() => (decided ? approvals.toSorted(newestFirst) : approvals), [approvals, decided])
+  const { attended, props } = useAttention()
+  const { shown: held, fresh, release } = useHeld(latest, approvalId, attended)
+  const still = new Set(latest.map(approvalId))
+  // What was decided leaves at once, even while the list is held still: it waits for nobody any more.
+  const shown = held.filter((a) => still.has(a.id))
+  const current = useCurrent(shown)
+  const afterDecision = useMoves(shown, current)
+  if (current === undefined) return <Nothing decided={decided} />
+  return (
+    <div className="flex min-h-0 flex-1 max-md:flex-col max-md:overflow-y-auto">
+      <div className="relative flex shrink-0 flex-col border-line max-md:border-b md:w-80 md:border-r xl:w-96" {...props}>
+        <FreshPill fresh={fresh} onShow={release} />
+        <InboxList items={shown} current={current} search={decided ? { show: 'decided' } : {}} />
+      </div>
+      <Detail key={current} id={current} listed={shown.find((a) => a.id === current)} onDecided={afterDecision} />
+    </div>
   )
 }
 

@@ -76,8 +76,8 @@ function Summary({ approval, inRun }: { approval: Approval; inRun: boolean | und
         <span className="text-mute">your decision binds to it</span>
       </Fact>
       {approval.status === 'pending' ? (
-        <Fact name="Expires in">
-          <Countdown at={approval.expires_at} passed="expired" />
+        <Fact name="Expires">
+          <Countdown at={approval.expires_at} before="in " passed="it has expired" />
         </Fact>
       ) : (
         <Decided approval={approval} />

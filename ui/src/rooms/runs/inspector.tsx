@@ -22,17 +22,19 @@ import { RunSummary } from './run-summary'
 interface InspectorProps {
   run: RunDetail
   step: Step | undefined
+  /** False where the result stands beside it already. */
+  withResult: boolean
   onClose: () => void
 }
 
 /** Beside the run: the chosen step, else what the run itself has to say. */
-export function Inspector({ run, step, onClose }: InspectorProps) {
-  if (!step) return <RunSummary run={run} />
+export function Inspector({ run, step, withResult, onClose }: InspectorProps) {
+  if (!step) return <RunSummary run={run} withResult={withResult} />
   return (
     <>
       <div className="flex h-9 items-center justify-between gap-2 border-b border-line pl-4 pr-1.5">
         <h2 className="mono min-w-0 truncate text-xs font-semibold">{visible(step.name)}</h2>
-        <IconButton size="sm" label="Back to the run (Escape)" onClick={onClose}>
+        <IconButton size="smallSquare" label="Back to the run (Escape)" onClick={onClose}>
           <X className="size-3.5" aria-hidden />
         </IconButton>
       </div>
@@ -43,31 +45,41 @@ export function Inspector({ run, step, onClose }: InspectorProps) {
 
 /** One step in full: who, what, how long, at what price, what went in and what came out. */
 export function StepInspector({ run, step }: { run: RunDetail; step: Step }) {
-  const detail = useQuery(runStepQuery(run.id, step.key))
   const listed = run.approvals.find((a) => a.id === step.approval)
   const asked = useQuery({ ...approvalQuery(step.approval ?? ''), enabled: step.approval !== null && !listed })
   const approval = listed ?? asked.data
   return (
     <div className="flex flex-col gap-4 p-4">
-      {step.summary && !approval && <p className="font-medium">{visible(step.summary)}</p>}
       {step.error && (
         <p role="alert" className="rounded-md border border-failed/50 px-3 py-2 text-xs text-failed">
           {visible(step.error)}
         </p>
       )}
-      {approval && <Payload approval={approval} inRun heading="h3" />}
-      {approval && <Decide key={`${approval.id} ${approval.hash}`} approval={approval} />}
-      <StepFacts run={run} step={step} />
-      {detail.isPending && <SkeletonRows label="input and output" rows={4} />}
-      <ProblemNote error={detail.error} />
-      {detail.data && (
+      {approval ? (
         <>
-          {!approval && <Part title="Input" value={detail.data.input} />}
-          {detail.data.output !== null && <Part title="Output" value={detail.data.output} />}
+          <Payload approval={approval} inRun heading="h3" />
+          <Decide key={`${approval.id} ${approval.hash}`} approval={approval} />
         </>
+      ) : (
+        step.summary && <p className="font-medium">{visible(step.summary)}</p>
       )}
+      <StepFacts run={run} step={step} />
+      <InputOutput run={run} step={step} withInput={!approval} />
       <SameByCommand cli={cli.run(run.id)} curl={curl('GET', `/api/v1/runs/${run.id}/steps/${encodeURIComponent(step.key)}`)} />
     </div>
+  )
+}
+
+/** What went in and what came out, asked for when a step is opened. An approval shows the input already. */
+function InputOutput({ run, step, withInput }: { run: RunDetail; step: Step; withInput: boolean }) {
+  const query = useQuery(runStepQuery(run.id, step.key))
+  if (query.error) return <ProblemNote error={query.error} />
+  if (!query.data) return <SkeletonRows label="input and output" rows={4} />
+  return (
+    <>
+      {withInput && <Part title="Input" value={query.data.input} />}
+      {query.data.output !== null && <Part title="Output" value={query.data.output} />}
+    </>
   )
 }
 

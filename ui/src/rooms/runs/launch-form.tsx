@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { Play } from 'lucide-react'
-import { useEffect, useState, type FormEvent } from 'react'
+import { useEffect, useState, type SyntheticEvent } from 'react'
 import { keys } from '@/api/keys'
 import { Problem } from '@/api/problem'
 import { planQuery, useLaunch, type LaunchRequest } from '@/api/queries/runs'
@@ -35,27 +35,19 @@ export function LaunchForm({ swarm, spec, inputs, given, environment, production
   const [overrides, setOverrides] = useState<Overrides>({})
   const launch = useLaunch()
   const lacking = unfilled(inputs, draft)
-  const wanted: LaunchRequest = {
-    swarm,
-    input: inputOf(inputs, draft),
-    environment,
-    ...(Object.keys(overrides).length > 0 ? { overrides } : {}),
-  }
-  const asked = useSettled(wanted)
-  const current = JSON.stringify(asked) === JSON.stringify(wanted)
-  const plan = useQuery({ ...planQuery(asked), enabled: lacking.length === 0 })
-  const shown = lacking.length === 0 && current && !plan.isFetching ? plan.data : undefined
-  const changed = launch.error instanceof Problem && launch.error.code === 'plan_changed'
+  const wanted = requestOf(swarm, inputOf(inputs, draft), environment, overrides)
+  const preview = usePreview(wanted, lacking.length === 0)
+  const plan = preview.current
 
-  const start = (event: FormEvent) => {
+  const start = (event: SyntheticEvent) => {
     event.preventDefault()
-    if (!shown || shown.missing.length > 0 || launch.isPending) return
+    if (!plan || plan.missing.length > 0 || launch.isPending) return
     launch.mutate(
-      { ...asked, plan_hash: shown.hash },
+      { ...wanted, plan_hash: plan.hash },
       {
         onSuccess: (run) => onLaunched(run.id),
         onError: (error) => {
-          if (error instanceof Problem && error.code === 'plan_changed') showNewPlan(asked, error.body.plan)
+          if (isChanged(error)) showNewPlan(wanted, error.body.plan)
         },
       },
     )
@@ -70,11 +62,11 @@ export function LaunchForm({ swarm, spec, inputs, given, environment, production
             name={name}
             input={input}
             value={draft[name] ?? ''}
-            error={fieldError(plan.error ?? launch.error, `input.${name}`)}
+            error={fieldError(preview.error ?? launch.error, `input.${name}`)}
             onChange={(value) => setDraft((was) => ({ ...was, [name]: value }))}
           />
         ))}
-        <LaunchOverrides agents={plan.data?.agents ?? []} overrides={overrides} onChange={setOverrides} />
+        <LaunchOverrides agents={preview.latest?.agents ?? []} overrides={overrides} onChange={setOverrides} />
       </div>
       <div className="sticky top-0 z-10 flex flex-wrap items-center gap-3 border-y border-line bg-panel px-4 py-2.5">
         <Button
@@ -82,7 +74,7 @@ export function LaunchForm({ swarm, spec, inputs, given, environment, production
           look="primary"
           size="lg"
           busy={launch.isPending}
-          off={!shown || shown.missing.length > 0}
+          off={!plan || plan.missing.length > 0}
           icon={<Play className="size-3.5" aria-hidden />}
         >
           Launch
@@ -90,23 +82,60 @@ export function LaunchForm({ swarm, spec, inputs, given, environment, production
         <span className="flex items-center gap-1.5 text-xs text-soft">
           in {production ? <ProductionTag /> : <span className="font-medium text-fg">{environment}</span>}
         </span>
-        <Verdict plan={shown} lacking={lacking} pending={plan.isFetching || !current} failed={plan.error !== null} />
+        <Verdict plan={plan} lacking={lacking} pending={preview.pending} />
       </div>
-      <div className="flex flex-col gap-4 p-4" aria-live="polite" aria-busy={!shown}>
-        {changed && (
-          <p role="alert" className="rounded-md border border-waiting/60 px-3 py-2 text-xs text-waiting">
-            The plan changed while you read it, so nothing was launched. Below is what would run now.
-          </p>
-        )}
-        {!changed && <ProblemNote error={launch.error} />}
-        {current && <ProblemNote error={general(plan.error, inputs)} />}
-        {plan.data && lacking.length === 0 && <PlanView plan={plan.data} faded={!shown} />}
+      <div className="flex flex-col gap-4 p-4" aria-live="polite" aria-busy={preview.pending}>
+        <Refused error={launch.error} />
+        <ProblemNote error={general(preview.error, inputs)} />
+        {preview.latest && lacking.length === 0 && <PlanView plan={preview.latest} faded={!plan} />}
         <SameByCommand
           cli={cli.launch(swarm, wanted.input)}
-          curl={curl('POST', '/api/v1/runs', { ...wanted, ...(shown ? { plan_hash: shown.hash } : {}) })}
+          curl={curl('POST', '/api/v1/runs', { ...wanted, ...(plan ? { plan_hash: plan.hash } : {}) })}
         />
       </div>
     </form>
+  )
+}
+
+/** Without overrides the request has none at all, so that its plan is that of a plain launch. */
+function requestOf(swarm: string, input: JsonObject, environment: string, overrides: Overrides): LaunchRequest {
+  const request = { swarm, input, environment }
+  return Object.keys(overrides).length === 0 ? request : { ...request, overrides }
+}
+
+interface Preview {
+  /** The plan of exactly what stands in the form; undefined while it is being made or cannot be. */
+  current: Plan | undefined
+  /** The last plan, which may be that of an earlier request. */
+  latest: Plan | undefined
+  pending: boolean
+  error: unknown
+}
+
+/** Plans what stands in the form, once it has stopped changing. */
+function usePreview(wanted: LaunchRequest, complete: boolean): Preview {
+  const asked = useSettled(wanted)
+  const query = useQuery({ ...planQuery(asked), enabled: complete })
+  const settled = JSON.stringify(asked) === JSON.stringify(wanted)
+  const pending = complete && (!settled || query.isFetching)
+  return {
+    current: complete && !pending ? query.data : undefined,
+    latest: query.data,
+    pending,
+    error: settled && !query.isFetching ? query.error : null,
+  }
+}
+
+function isChanged(error: unknown): error is Problem {
+  return error instanceof Problem && error.code === 'plan_changed'
+}
+
+function Refused({ error }: { error: unknown }) {
+  if (!isChanged(error)) return <ProblemNote error={error} />
+  return (
+    <p role="alert" className="rounded-md border border-waiting/60 px-3 py-2 text-xs text-waiting">
+      The plan changed while you read it, so nothing was launched. Below is what would run now.
+    </p>
   )
 }
 
@@ -115,11 +144,11 @@ function Description({ spec }: { spec: JsonObject }) {
   return typeof text === 'string' && text !== '' ? <p className="text-soft">{text}</p> : null
 }
 
-function Verdict({ plan, lacking, pending, failed }: { plan: Plan | undefined; lacking: string[]; pending: boolean; failed: boolean }) {
+function Verdict({ plan, lacking, pending }: { plan: Plan | undefined; lacking: string[]; pending: boolean }) {
   const text = () => {
     if (lacking.length > 0) return `Give ${lacking.join(', ')} to see the plan`
     if (pending) return 'Making the plan'
-    if (failed || !plan) return 'There is no plan for these inputs'
+    if (!plan) return 'There is no plan for these inputs'
     if (plan.missing.length > 0) return 'Something is missing; see below'
     return plan.cost.cap_micros === null ? 'Ready' : `Never more than ${cap(plan.cost.cap_micros)}`
   }

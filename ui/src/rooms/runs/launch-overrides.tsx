@@ -15,8 +15,8 @@ export function LaunchOverrides({ agents, overrides, onChange }: LaunchOverrides
   const models = useQuery(modelsQuery).data ?? []
   const changes = Object.keys(overrides.models ?? {}).length + (overrides.budget_usd ? 1 : 0)
   const setModel = (agent: string, model: string) => {
-    const { [agent]: _, ...rest } = overrides.models ?? {}
-    onChange(compact({ ...overrides, models: model === '' ? rest : { ...rest, [agent]: model } }))
+    const models = { ...overrides.models, [agent]: model }
+    onChange(compact({ ...overrides, models: Object.fromEntries(Object.entries(models).filter(([, name]) => name !== '')) }))
   }
   return (
     <details className="text-xs">

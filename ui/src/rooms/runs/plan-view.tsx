@@ -4,7 +4,7 @@ import { Fact, Facts } from '@/components/page'
 import { ModelKindTag, RiskTag, Tag, VerdictWord } from '@/components/tags'
 import { Digest } from '@/components/values'
 import { cx } from '@/lib/cx'
-import { cap, duration, money, plural, range } from '@/lib/format'
+import { cap, money, plural, range, ticking } from '@/lib/format'
 
 /** A plan before it runs: who, with which tools, at what risk and price, and what it will ask. */
 export function PlanView({ plan, faded }: { plan: Plan; faded?: boolean }) {
@@ -21,9 +21,9 @@ export function PlanView({ plan, faded }: { plan: Plan; faded?: boolean }) {
           {plan.cost.cap_micros !== null && <span className="text-mute">never more than {cap(plan.cost.cap_micros)}</span>}
         </Fact>
         <Fact name="Time">
-          {range(duration(plan.time.low_s * 1000), duration(plan.time.high_s * 1000))}
+          {range(ticking(plan.time.low_s * 1000), ticking(plan.time.high_s * 1000))}
           {plan.time.cap_s !== null && (
-            <span className="text-mute">stopped after {duration(plan.time.cap_s * 1000)} of work</span>
+            <span className="text-mute">stopped after {ticking(plan.time.cap_s * 1000)} of work</span>
           )}
         </Fact>
         <Fact name="Will ask">
@@ -74,7 +74,7 @@ function AgentOfPlan({ agent }: { agent: PlanAgent }) {
     <li className="px-3 py-2 text-xs">
       <div className="flex flex-wrap items-center gap-x-2 gap-y-1">
         <span className="font-medium">{agent.name}</span>
-        {agent.role === 'coordinator' && <Tag>coordinator</Tag>}
+        {agent.role === 'coordinator' && agent.name !== 'coordinator' && <Tag>coordinator</Tag>}
         <Digest digest={agent.digest} copy={false} />
         <span className="ml-auto flex items-center gap-1.5 text-soft">
           {agent.model}

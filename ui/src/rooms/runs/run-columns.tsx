@@ -20,7 +20,7 @@ export function runColumns(isProduction: (environment: string) => boolean): Colu
       header: 'Swarm',
       cell: (run) => (
         <span className="flex min-w-0 items-center gap-2">
-          <Link to="/runs/$id" params={{ id: run.id }} className={`${rowLink} truncate`}>
+          <Link to="/runs/$id" params={{ id: run.id }} className={`${rowLink} max-w-3/5 shrink-0 truncate`}>
             {run.swarm}
           </Link>
           {run.model_kinds.map((kind) => (

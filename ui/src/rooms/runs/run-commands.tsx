@@ -1,5 +1,5 @@
 import { CircleStop, Pause, Play, type LucideIcon } from 'lucide-react'
-import { useState, type FormEvent } from 'react'
+import { useState, type SyntheticEvent } from 'react'
 import { useCan } from '@/api/queries/people'
 import { useCommand } from '@/api/queries/runs'
 import type { RunDetail } from '@/api/types'
@@ -55,7 +55,7 @@ function CommandButton({ run, kind }: { run: RunDetail; kind: Kind }) {
   return (
     <Popover open={open} onOpenChange={setOpen}>
       <PopoverTrigger asChild>
-        <Button look={kind === 'cancel' ? 'danger' : 'plain'} icon={<Icon className="size-3.5" aria-hidden />}>
+        <Button icon={<Icon className="size-3.5" aria-hidden />}>
           {label}
         </Button>
       </PopoverTrigger>
@@ -71,7 +71,7 @@ function CommandForm({ run, kind, onDone }: { run: RunDetail; kind: Kind; onDone
   const [reason, setReason] = useState('')
   const [lacking, setLacking] = useState(false)
   const command = useCommand(run.id)
-  const send = (event: FormEvent) => {
+  const send = (event: SyntheticEvent) => {
     event.preventDefault()
     if (command.isPending) return
     if (needsReason && reason.trim() === '') return setLacking(true)
@@ -97,7 +97,7 @@ function CommandForm({ run, kind, onDone }: { run: RunDetail; kind: Kind; onDone
         {(wiring) => <Textarea {...wiring} rows={2} value={reason} onChange={(event) => setReason(event.target.value)} />}
       </Field>
       <ProblemNote error={command.error} />
-      <Button type="submit" look={kind === 'cancel' ? 'danger' : 'primary'} busy={command.isPending} className="self-start">
+      <Button type="submit" look="primary" busy={command.isPending} className="self-start">
         {label} this run
       </Button>
       <SameByCommand

@@ -13,7 +13,7 @@ import { Decide } from '@/rooms/permits/decide'
 import { Payload } from '@/rooms/permits/payload'
 
 /** What a run has to say when no step is chosen: what it waits for first, then its result, then its facts. */
-export function RunSummary({ run }: { run: RunDetail }) {
+export function RunSummary({ run, withResult }: { run: RunDetail; withResult: boolean }) {
   const waiting = run.approvals.find((a) => a.status === 'pending')
   return (
     <div className="flex flex-col gap-5 p-4">
@@ -25,8 +25,8 @@ export function RunSummary({ run }: { run: RunDetail }) {
           </div>
         </section>
       )}
-      {run.error && <Failure error={run.error} />}
-      {run.result !== null && <Result run={run} />}
+      {withResult && run.error && <Failure error={run.error} />}
+      {withResult && run.result !== null && <Result run={run} />}
       <section aria-label="Input" className="flex flex-col gap-1.5">
         <h2 className="text-xs font-semibold text-soft">Input</h2>
         <Arguments values={run.input} label="Input" />

@@ -4,6 +4,7 @@ import { lazy, Suspense, useEffect } from 'react'
 import { runQuery } from '@/api/queries/runs'
 import type { RunDetail } from '@/api/types'
 import { Page } from '@/components/page'
+import { Loaded } from '@/components/loaded'
 import { ProblemView, SkeletonRows } from '@/components/states'
 import { TabLinks, type TabItem } from '@/components/tabs'
 import { SidePanel } from '@/components/ui/side-panel'
@@ -30,12 +31,13 @@ export type RunTab = (typeof TABS)[number]
 /** One run: what it does, what it asks, what it costs, and how to stop it. */
 export default function RunPage() {
   const { id } = useParams({ from: '/shell/runs/$id' })
-  const { data, error, isPending, refetch } = useQuery(runQuery(id))
+  const query = useQuery(runQuery(id))
+  const { data } = query
   return (
     <Page title={data ? `${data.swarm} ${shortId(id)}` : 'Run'} heading={data ? <RunHeader run={data} /> : undefined} fixed>
-      {isPending && <SkeletonRows label="the run" rows={12} />}
-      {error && !data && <ProblemView error={error} onRetry={() => void refetch()} />}
-      {data && <Content key={id} run={data} />}
+      <Loaded query={query} what="the run" rows={12}>
+        {(run) => <Content key={id} run={run} />}
+      </Loaded>
     </Page>
   )
 }
@@ -97,7 +99,7 @@ function Content({ run }: { run: RunDetail }) {
         aria-label="Inspector"
         className="scroll-thin shrink-0 border-line max-lg:order-first max-lg:border-b lg:w-88 lg:overflow-y-auto lg:border-l xl:w-104 2xl:w-128"
       >
-        <Inspector run={run} step={wide ? selected : undefined} onClose={() => select(undefined)} />
+        <Inspector run={run} step={wide ? selected : undefined} withResult={tab !== 'result'} onClose={() => select(undefined)} />
       </aside>
       {!wide && selected && (
         <SidePanel open title={selected.name} onClose={() => select(undefined)}>
@@ -156,10 +158,15 @@ function Steps({ run, steps, asTable, selected, folded, onSelect, onFold }: Step
   if (run.agents.length === 0) {
     return <p className="p-4 text-xs text-mute">{run.finished_at === null ? 'The run is queued; its first step shows here.' : 'The run ended before its first step.'}</p>
   }
-  return asTable ? (
-    <StepsTable run={run} steps={steps.steps} selected={selected} onSelect={onSelect} />
-  ) : (
-    <Timeline run={run} steps={steps.steps} selected={selected} onSelect={onSelect} folded={folded} onFold={onFold} />
+  return (
+    <>
+      {!asTable && (
+        <div className="flex max-h-3/5 min-h-0 flex-col border-b border-line">
+          <Timeline run={run} steps={steps.steps} selected={selected} onSelect={onSelect} folded={folded} onFold={onFold} />
+        </div>
+      )}
+      <StepsTable run={run} steps={steps.steps} selected={selected} onSelect={onSelect} />
+    </>
   )
 }
 

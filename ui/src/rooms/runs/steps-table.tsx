@@ -32,11 +32,11 @@ function stepColumns(start: number, onSelect: (key: string) => void): Column<Ste
       sort: (s) => millis(s.started_at) ?? 0,
       cell: (s) => <span className="text-mute">{duration((millis(s.started_at) ?? start) - start)}</span>,
     },
-    { id: 'agent', header: 'Agent', width: '112px', sort: (s) => s.agent, cell: (s) => s.agent },
+    { id: 'agent', header: 'Agent', width: '112px', from: 'md', sort: (s) => s.agent, cell: (s) => s.agent },
     {
       id: 'name',
       header: 'Step',
-      width: '176px',
+      width: '156px',
       sort: (s) => s.name,
       cell: (s) => (
         <button type="button" className={`${rowLink} mono block w-full truncate text-left`} onClick={() => onSelect(s.key)}>
@@ -47,17 +47,17 @@ function stepColumns(start: number, onSelect: (key: string) => void): Column<Ste
     {
       id: 'summary',
       header: 'What',
-      from: 'md',
+      from: 'lg',
       cell: (s) => <span className={s.error ? 'text-failed' : 'text-soft'}>{visible(s.error ?? s.summary)}</span>,
     },
-    { id: 'risk', header: 'Risk', width: '84px', from: 'xl', cell: (s) => (s.risk ? <RiskTag risk={s.risk} /> : null) },
+    { id: 'risk', header: 'Risk', width: '84px', from: 'lg', cell: (s) => (s.risk ? <RiskTag risk={s.risk} /> : null) },
     { id: 'status', header: 'Status', width: '112px', cell: (s) => <Status status={s.status} short /> },
     {
       id: 'tokens',
       header: 'Tokens',
       width: '80px',
       right: true,
-      from: 'xl',
+      from: 'lg',
       sort: (s) => s.input_tokens + s.output_tokens,
       cell: (s) => (s.kind === 'model' ? tokens(s.input_tokens + s.output_tokens) : null),
     },
@@ -66,7 +66,7 @@ function stepColumns(start: number, onSelect: (key: string) => void): Column<Ste
       header: 'Cost',
       width: '84px',
       right: true,
-      from: 'sm',
+      from: 'md',
       sort: (s) => s.spent_micros,
       cell: (s) => (s.kind === 'model' ? <Money micros={s.spent_micros} /> : null),
     },

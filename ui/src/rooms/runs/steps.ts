@@ -55,7 +55,7 @@ async function bringIn(run: string, changed: readonly string[]): Promise<void> {
   const { queryKey } = runStepsQuery(run)
   const pages = queryClient.getQueryData<StepPages>(queryKey)?.pages.length ?? 0
   if (pages <= SMALL_PAGES) return queryClient.invalidateQueries({ queryKey })
-  const fresh = await Promise.all(changed.map((key) => queryClient.fetchQuery({ ...runStepQuery(run, key), staleTime: 0 })))
+  const fresh = await Promise.all(changed.map((key) => queryClient.query({ ...runStepQuery(run, key), staleTime: 0 })))
   queryClient.setQueryData<StepPages>(queryKey, (data) => (data ? merge(data, fresh) : data))
 }
 

@@ -7,7 +7,8 @@ import { resourcesQuery } from '@/api/queries/resources'
 import type { Resource } from '@/api/types'
 import { DataTable, rowLink, type Column } from '@/components/data-table'
 import { Page } from '@/components/page'
-import { Empty, ProblemView, SkeletonRows } from '@/components/states'
+import { Loaded } from '@/components/loaded'
+import { Empty } from '@/components/states'
 import { buttonClass } from '@/components/ui/button'
 import { Digest, Time } from '@/components/values'
 import { plural } from '@/lib/format'
@@ -16,7 +17,7 @@ const swarmName = (swarm: Resource) => swarm.name
 
 /** Every declared swarm; each launches from here. */
 export default function Swarms() {
-  const { data, error, isPending, refetch } = useQuery(resourcesQuery('Swarm'))
+  const query = useQuery(resourcesQuery('Swarm'))
   const can = useCan('run.launch')
   const columns = useMemo(() => swarmColumns(can), [can])
   return (
@@ -29,14 +30,17 @@ export default function Swarms() {
         </Link>
       }
     >
-      {isPending && <SkeletonRows label="swarms" />}
-      {error && !data && <ProblemView error={error} onRetry={() => void refetch()} />}
-      {data?.length === 0 && (
-        <Empty title="No swarm yet" cli="stead apply -f swarm.yaml">
-          A swarm is a pattern over agents with inputs; declare one and launch it here.
-        </Empty>
-      )}
-      {data && data.length > 0 && <DataTable label="Swarms" columns={columns} rows={data} rowKey={swarmName} />}
+      <Loaded query={query} what="swarms">
+        {(swarms) =>
+          swarms.length === 0 ? (
+            <Empty title="No swarm yet" cli="stead apply -f swarm.yaml">
+              A swarm is a pattern over agents with inputs; declare one and launch it here.
+            </Empty>
+          ) : (
+            <DataTable label="Swarms" columns={columns} rows={swarms} rowKey={swarmName} />
+          )
+        }
+      </Loaded>
     </Page>
   )
 }
@@ -83,7 +87,7 @@ function swarmColumns(can: boolean): Column<Resource>[] {
           <Link
             to="/resources/apply"
             search={{ kind: 'Swarm', name: s.name }}
-            className={buttonClass('quiet', 'sm', 'size-6 px-0')}
+            className={buttonClass('quiet', 'smallSquare')}
             aria-label={`Edit ${s.name}`}
             title={`Edit ${s.name}`}
           >

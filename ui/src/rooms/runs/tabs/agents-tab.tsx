@@ -4,6 +4,7 @@ import { DataTable, type Column } from '@/components/data-table'
 import { Status, StatusIcon } from '@/components/status'
 import { ModelKindTag } from '@/components/tags'
 import { Digest, Duration, Money } from '@/components/values'
+import { cx } from '@/lib/cx'
 import { tokens } from '@/lib/format'
 import { visible } from '@/lib/text'
 import { inTreeOrder } from '../timeline/layout'
@@ -33,10 +34,10 @@ function childrenOf(all: readonly AgentRun[], parent: string | null): AgentRun[]
 }
 
 /** An agent and, hanging from it, those it handed work to. */
-function Node({ agent, all }: { agent: AgentRun; all: readonly AgentRun[] }) {
+function Node({ agent, all, hung }: { agent: AgentRun; all: readonly AgentRun[]; hung?: boolean }) {
   const handed = childrenOf(all, agent.id)
   return (
-    <li>
+    <li className={cx(hung && 'relative pl-5 before:absolute before:left-0 before:top-4 before:h-px before:w-5 before:bg-edge/50')}>
       <div className="max-w-160 rounded-md border border-line px-3 py-2 text-xs">
         <div className="flex flex-wrap items-center gap-x-2 gap-y-1">
           <StatusIcon status={agent.status} />
@@ -54,9 +55,7 @@ function Node({ agent, all }: { agent: AgentRun; all: readonly AgentRun[] }) {
       {handed.length > 0 && (
         <ul className="ml-4 flex flex-col gap-2 border-l border-edge/50 pt-2">
           {handed.map((child) => (
-            <div key={child.id} className="relative pl-5 before:absolute before:left-0 before:top-4 before:h-px before:w-5 before:bg-edge/50">
-              <Node agent={child} all={all} />
-            </div>
+            <Node key={child.id} agent={child} all={all} hung />
           ))}
         </ul>
       )}

@@ -1,7 +1,6 @@
 import { Diamond, X } from 'lucide-react'
-import { memo, useMemo } from 'react'
+import { memo, useMemo, type CSSProperties } from 'react'
 import { StatusIcon, statusWord, toneVar } from '@/components/status'
-import { ModelKindTag } from '@/components/tags'
 import { cx } from '@/lib/cx'
 import { duration, millis, plural } from '@/lib/format'
 import { visible } from '@/lib/text'
@@ -20,9 +19,6 @@ export function LaneLabel({ lane: { agent, depth } }: { lane: Lane }) {
     >
       <StatusIcon status={agent.status} />
       <span className="min-w-0 flex-1 truncate">{agent.agent}</span>
-      <span className="max-sm:hidden">
-        <ModelKindTag kind={depth === 0 ? agent.model_kind : null} />
-      </span>
     </div>
   )
 }
@@ -59,35 +55,46 @@ const HEIGHTS: Record<Bar['kind'], string> = {
 // A finished step needs no colour of its own: grey carries the page, and what stands out is what needs a look.
 const QUIET = new Set<Bar['status']>(['succeeded', 'cancelled', 'queued'])
 
-function BarView({ bar, pad, selected, onSelect }: { bar: Bar; pad: number; selected: boolean; onSelect: (key: string) => void }) {
-  const { kind, status, step } = bar
-  const tone = kind === 'wait' ? 'var(--waiting)' : QUIET.has(status) ? 'var(--soft)' : toneVar(status)
-  const solid = kind !== 'wait' && kind !== 'delegate'
+interface BarViewProps {
+  bar: Bar
+  pad: number
+  selected: boolean
+  onSelect: (key: string) => void
+}
+
+function BarView({ bar, pad, selected, onSelect }: BarViewProps) {
   return (
     // eslint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/no-static-element-interactions -- the timeline around it takes the keys
     <div
-      className="group absolute inset-y-0 cursor-pointer"
+      className="absolute inset-y-0 cursor-pointer"
       style={{ left: bar.x + pad, width: Math.max(bar.width, 6) }}
       title={describe(bar)}
-      onClick={() => onSelect(step.key)}
+      onClick={() => onSelect(bar.step.key)}
     >
       <div
-        className={cx('absolute left-0', HEIGHTS[kind], selected && 'outline-2 outline-offset-2 outline-fg')}
-        style={{
-          width: bar.width,
-          ['--tone' as string]: tone,
-          ...(solid ? { background: tone, opacity: QUIET.has(status) && !selected ? (kind === 'model' ? 0.62 : 0.5) : 1 } : {}),
-          ...(kind === 'delegate' ? { background: 'var(--edge)' } : {}),
-        }}
+        className={cx('absolute left-0', HEIGHTS[bar.kind], selected && 'outline-2 outline-offset-2 outline-fg')}
+        style={{ width: bar.width, ...paint(bar, selected) }}
       />
-      {kind === 'wait' && (
-        <Diamond className="absolute top-2 size-4 fill-bg text-waiting" style={{ left: bar.width - 8 }} strokeWidth={2.5} />
-      )}
-      {(status === 'failed' || status === 'denied') && solid && bar.width < 12 && (
-        <X className="absolute top-0 size-2.5 text-failed" style={{ left: bar.width / 2 - 5 }} strokeWidth={3} />
-      )}
+      <Sign bar={bar} />
     </div>
   )
+}
+
+function paint({ kind, status }: Bar, selected: boolean): CSSProperties {
+  if (kind === 'wait') return { ['--tone' as string]: 'var(--waiting)' }
+  if (kind === 'delegate') return { background: 'var(--edge)' }
+  if (!QUIET.has(status)) return { background: toneVar(status) }
+  return { background: 'var(--soft)', opacity: selected ? 1 : kind === 'model' ? 0.62 : 0.5 }
+}
+
+/** The mark of a person on a wait, and of a failure too narrow to be seen by its colour. */
+function Sign({ bar: { kind, status, width } }: { bar: Bar }) {
+  if (kind === 'wait') {
+    return <Diamond className="absolute top-2 size-4 fill-bg text-waiting" style={{ left: width - 8 }} strokeWidth={2.5} />
+  }
+  const failed = status === 'failed' || status === 'denied'
+  if (!failed || kind === 'delegate' || width >= 12) return null
+  return <X className="absolute top-0 size-2.5 text-failed" style={{ left: width / 2 - 5 }} strokeWidth={3} />
 }
 
 function describe({ kind, status, step, count }: Bar): string {

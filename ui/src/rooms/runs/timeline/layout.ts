@@ -14,7 +14,6 @@ export type BarKind = 'model' | 'tool' | 'delegate' | 'wait'
 /** Something to draw in a lane: one step, or several too close to tell apart. */
 export interface Bar {
   kind: BarKind
-  /** The status that is drawn; of several steps the one that most needs a look. */
   status: Step['status']
   x: number
   width: number
@@ -81,26 +80,32 @@ export interface Window {
 
 const LEAST_PX = 2
 const TOUCH_PX = 1
-const WORST: Step['status'][] = ['unknown', 'failed', 'denied', 'waiting', 'running', 'cancelled', 'queued', 'succeeded']
+/** What somebody may want to look at: never lost among steps that went well. */
+const BAD = new Set<Step['status']>(['failed', 'denied', 'unknown'])
 
-/** The bars of a lane. Bars of one kind that would touch are drawn as one, so a lane never has more bars than pixels. */
+/**
+ * The bars of a lane. Bars of one kind that would touch are drawn as one, so a lane never has more bars than pixels;
+ * bad ones only join bad ones and lie on top.
+ */
 export function layoutLane(steps: readonly Step[], scale: Scale, window: Window, now: number): Bar[] {
   const bars: Bar[] = []
-  const open: Partial<Record<BarKind, Bar>> = {}
+  const bad: Bar[] = []
+  const open = new Map<string, Bar>()
   const add = (kind: BarKind, step: Step, from: number, to: number) => {
     const x = scale.x(from)
     const width = Math.max(LEAST_PX, scale.x(to) - x)
     if (x + width < window.from || x > window.to) return
-    const last = open[kind]
+    const isBad = BAD.has(step.status) && kind !== 'wait'
+    const family = `${kind} ${isBad ? 'bad' : step.status}`
+    const last = open.get(family)
     if (last && kind !== 'wait' && width <= LEAST_PX * 2 && x - (last.x + last.width) < TOUCH_PX) {
       last.width = Math.max(last.width, x + width - last.x)
       last.count++
-      if (WORST.indexOf(step.status) < WORST.indexOf(last.status)) Object.assign(last, { status: step.status, step })
       return
     }
     const bar: Bar = { kind, status: step.status, x, width, step, count: 1 }
-    open[kind] = bar
-    bars.push(bar)
+    open.set(family, bar)
+    ;(isBad ? bad : bars).push(bar)
   }
   for (const step of steps) {
     const from = millis(step.started_at)
@@ -116,22 +121,28 @@ export function layoutLane(steps: readonly Step[], scale: Scale, window: Window,
     add('wait', step, waitFrom, waitTo ?? now)
     if (waitTo !== null) add(step.kind, step, waitTo, Math.max(end, waitTo))
   }
-  return bars
+  return [...bars, ...bad]
 }
 
 /** The step next to `current` in a direction: along its lane, or the nearest in time on the lane above or below. */
 export function neighbour(all: readonly Lane[], current: Step | undefined, key: string): Step | undefined {
   const at = all.findIndex((lane) => lane.agent.id === current?.agent_run)
-  if (!current || at < 0) return all.find((lane) => lane.steps.length > 0)?.steps[0]
-  const lane = all[at] as Lane
-  const index = lane.steps.findIndex((s) => s.key === current.key)
-  if (key === 'ArrowLeft') return lane.steps[index - 1]
-  if (key === 'ArrowRight') return lane.steps[index + 1]
-  if (key === 'Home') return lane.steps[0]
-  if (key === 'End') return lane.steps.at(-1)
-  const step = key === 'ArrowUp' ? -1 : 1
-  for (let i = at + step; i >= 0 && i < all.length; i += step) {
-    const found = nearest((all[i] as Lane).steps, millis(current.started_at) ?? 0)
+  const lane = all[at]
+  if (!current || !lane) return all.find((candidate) => candidate.steps.length > 0)?.steps[0]
+  if (key === 'ArrowUp' || key === 'ArrowDown') return beyond(all, at, key === 'ArrowUp' ? -1 : 1, millis(current.started_at) ?? 0)
+  return along(lane.steps, current, key)
+}
+
+function along(steps: readonly Step[], current: Step, key: string): Step | undefined {
+  const index = steps.findIndex((s) => s.key === current.key)
+  if (key === 'ArrowLeft') return steps[index - 1]
+  if (key === 'ArrowRight') return steps[index + 1]
+  return key === 'Home' ? steps[0] : steps.at(-1)
+}
+
+function beyond(all: readonly Lane[], at: number, by: 1 | -1, time: number): Step | undefined {
+  for (let i = at + by; i >= 0 && i < all.length; i += by) {
+    const found = nearest(all[i]?.steps ?? [], time)
     if (found) return found
   }
   return undefined

@@ -11,7 +11,7 @@ export function Ruler({ scale, rows, pad }: { scale: Scale; rows: number; pad: n
         <div className="sticky left-0 z-10 h-8 w-(--label) border-r border-line bg-bg px-4 text-2xs leading-8 text-mute">Agents</div>
         {marks.map((tick) => (
           <span key={tick.at} className="mono absolute top-0 whitespace-nowrap text-2xs leading-8 text-mute" style={{ left: `calc(var(--label) + ${tick.x + pad}px)` }}>
-            {tick.at < 1_000 && tick.at > 0 ? `${tick.at} ms` : ticking(tick.at)}
+            {mark(tick.at)}
           </span>
         ))}
       </div>
@@ -33,4 +33,10 @@ export function Ruler({ scale, rows, pad }: { scale: Scale; rows: number; pad: n
       </div>
     </>
   )
+}
+
+/** A round time, as short as it can be said: `500 ms`, `20 s`, `5 m`, `1 m 30 s`. */
+function mark(ms: number): string {
+  if (ms > 0 && ms % 1_000 !== 0) return `${ms} ms`
+  return ms >= 60_000 && ms % 60_000 === 0 ? coarse(ms) : ticking(ms)
 }

@@ -82,9 +82,10 @@ export function makeScale(start: number, end: number, width: number, folded: rea
   return { start, end: last, width, folds, x }
 }
 
+const DAY_MS = 86_400_000
 const STEPS_MS = [
   100, 200, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 1_800_000, 3_600_000,
-  7_200_000, 21_600_000, 86_400_000,
+  7_200_000, 21_600_000, DAY_MS,
 ]
 
 export interface Tick {
@@ -96,7 +97,7 @@ export interface Tick {
 export function ticks(scale: Scale, apart = 72): Tick[] {
   const folded = scale.folds.reduce((sum, f) => sum + (f.to - f.from), 0)
   const perMs = (scale.width - scale.folds.length * FOLD_PX) / Math.max(1, scale.end - scale.start - folded)
-  const step = STEPS_MS.find((ms) => ms * perMs >= apart) ?? (STEPS_MS.at(-1) as number)
+  const step = STEPS_MS.find((ms) => ms * perMs >= apart) ?? DAY_MS
   const found: Tick[] = []
   for (let at = 0; at <= scale.end - scale.start; at += step) {
     const time = scale.start + at

@@ -1,6 +1,6 @@
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { FoldHorizontal, Minus, Plus, UnfoldHorizontal } from 'lucide-react'
-import { useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react'
+import { useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from 'react'
 import type { RunDetail, Step } from '@/api/types'
 import { statusWord } from '@/components/status'
 import { IconButton } from '@/components/ui/button'
@@ -31,7 +31,7 @@ export function Timeline({ run, steps, selected, onSelect, folded, onFold }: Tim
   const [zoom, setZoom] = useState(1)
   const view = useView(scroller)
   const over = run.finished_at !== null
-  const now = useNow(over ? null : 1_000)
+  const now = useNow(over)
   const start = millis(run.started_at) ?? millis(run.created_at) ?? 0
   const end = Math.max(millis(run.finished_at) ?? now, start + 1_000)
 
@@ -61,23 +61,8 @@ export function Timeline({ run, steps, selected, onSelect, folded, onFold }: Tim
 
   const looked = { from: view.left - 200, to: view.left + view.width + 200 }
   return (
-    <div className="relative flex min-h-0 flex-1 flex-col">
-      <div className="absolute right-3 top-1 z-30 flex items-center gap-0.5 rounded-md bg-bg">
-        <IconButton
-          size="sm"
-          label={folded ? 'Draw waits in full' : 'Fold long waits'}
-          aria-pressed={folded}
-          onClick={() => onFold(!folded)}
-        >
-          {folded ? <UnfoldHorizontal className="size-3.5" aria-hidden /> : <FoldHorizontal className="size-3.5" aria-hidden />}
-        </IconButton>
-        <IconButton size="sm" label="Zoom out" off={zoom <= 1} onClick={() => setZoom((z) => Math.max(1, z / 2))}>
-          <Minus className="size-3.5" aria-hidden />
-        </IconButton>
-        <IconButton size="sm" label="Zoom in" off={zoom >= MAX_ZOOM} onClick={() => setZoom((z) => Math.min(MAX_ZOOM, z * 2))}>
-          <Plus className="size-3.5" aria-hidden />
-        </IconButton>
-      </div>
+    <div className="relative flex min-h-0 flex-col">
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- an application takes the keyboard */}
       <div
         ref={scroller}
         role="application"
@@ -86,7 +71,7 @@ export function Timeline({ run, steps, selected, onSelect, folded, onFold }: Tim
         // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- an application takes the keyboard
         tabIndex={0}
         onKeyDown={onKeyDown}
-        className="scroll-thin relative min-h-0 flex-1 overflow-auto -outline-offset-2 [--label:128px] sm:[--label:176px]"
+        className="scroll-thin relative min-h-0 overflow-auto -outline-offset-2 [--label:128px] sm:[--label:176px]"
       >
         <div className="relative" style={{ width: view.label + width + PAD_PX * 2, minWidth: '100%' }}>
           <Ruler scale={scale} rows={lanes.length} pad={PAD_PX} />
@@ -109,30 +94,51 @@ export function Timeline({ run, steps, selected, onSelect, folded, onFold }: Tim
           </div>
         </div>
       </div>
-      <Legend />
+      <Legend>
+        <IconButton
+          size="smallSquare"
+          label={folded ? 'Draw waits in full' : 'Fold long waits'}
+          aria-pressed={folded}
+          onClick={() => onFold(!folded)}
+        >
+          {folded ? <UnfoldHorizontal className="size-3.5" aria-hidden /> : <FoldHorizontal className="size-3.5" aria-hidden />}
+        </IconButton>
+        <IconButton size="smallSquare" label="Zoom out" off={zoom <= 1} onClick={() => setZoom((z) => Math.max(1, z / 2))}>
+          <Minus className="size-3.5" aria-hidden />
+        </IconButton>
+        <IconButton size="smallSquare" label="Zoom in" off={zoom >= MAX_ZOOM} onClick={() => setZoom((z) => Math.min(MAX_ZOOM, z * 2))}>
+          <Plus className="size-3.5" aria-hidden />
+        </IconButton>
+      </Legend>
     </div>
   )
 }
 
-function Legend() {
+/** What the marks mean, and the controls of the drawing. */
+function Legend({ children }: { children: ReactNode }) {
+  const mark = 'flex items-center gap-1.5 whitespace-nowrap'
   return (
-    <ul className="flex h-7 shrink-0 items-center gap-4 overflow-hidden border-t border-line px-4 text-2xs text-mute" aria-label="Legend">
-      <li className="flex items-center gap-1.5">
-        <span className="h-3 w-4 rounded-xs bg-soft" aria-hidden /> model
-      </li>
-      <li className="flex items-center gap-1.5">
-        <span className="h-1.5 w-4 rounded-xs bg-soft" aria-hidden /> tool
-      </li>
-      <li className="flex items-center gap-1.5">
+    <div className="flex h-8 shrink-0 items-center gap-4 overflow-hidden border-t border-line pl-4 pr-2 text-2xs text-mute">
+      <span className={mark}>
+        <span className="h-3 w-4 rounded-xs bg-soft opacity-70" aria-hidden /> model
+      </span>
+      <span className={mark}>
+        <span className="h-1.5 w-4 rounded-xs bg-soft opacity-70" aria-hidden /> tool
+      </span>
+      <span className={mark}>
         <span className="h-px w-4 bg-edge" aria-hidden /> delegated
-      </li>
-      <li className="flex items-center gap-1.5 [--tone:var(--waiting)]">
+      </span>
+      <span className={`${mark} [--tone:var(--waiting)]`}>
         <span className="hatch h-3 w-4 rounded-xs" aria-hidden /> a person
-      </li>
-      <li className="ml-auto hidden whitespace-nowrap lg:block">
+      </span>
+      <span className={`${mark} max-sm:hidden`}>
+        <span className="h-3 w-1 bg-failed" aria-hidden /> failed
+      </span>
+      <span className="ml-auto hidden whitespace-nowrap xl:block">
         <kbd>←</kbd> <kbd>→</kbd> step · <kbd>t</kbd> table
-      </li>
-    </ul>
+      </span>
+      <span className="flex items-center gap-0.5 max-xl:ml-auto">{children}</span>
+    </div>
   )
 }
 
@@ -164,6 +170,7 @@ function useKeepVisible(scroller: React.RefObject<HTMLDivElement | null>, x: num
     const element = scroller.current
     if (!element || x === null) return
     const room = element.clientWidth - label
-    if (x < element.scrollLeft || x > element.scrollLeft + room - 40) element.scrollLeft = Math.max(0, x - room / 2)
+    const seen = x >= element.scrollLeft && x <= element.scrollLeft + room - 40
+    if (!seen) element.scrollTo({ left: Math.max(0, x - room / 2) })
   }, [scroller, x, label])
 }

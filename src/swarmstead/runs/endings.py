@@ -1,0 +1,61 @@
+"""How runs end: by their coordinator's own ending, or because the engine has given a loop up."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from swarmstead.kernel.scope import Scope, system_scope
+from swarmstead.runs import records
+from swarmstead.runs.contract import ACTIVE
+from swarmstead.runs.model import ending_words
+from swarmstead.runs.steps.context import Hands
+from swarmstead.runs.tables import agent_runs, runs
+from swarmstead.storage.database import Tx
+
+
+def end_run(
+    tx: Tx, scope: Scope, hands: Hands, run: str, status: str, result: str | None, error: Mapping[str, Any] | None
+) -> None:
+    """The run is over, and so is what it still asked people. Ending twice changes nothing."""
+    if records.finish_run(tx, scope, hands.clock, run, status, result, error):
+        hands.inbox.expire_of_run(tx, scope.tenant, hands.clock, run, f"the run {ending_words(status)}")
+
+
+def give_up(tx: Tx, hands: Hands, ids: Sequence[str]) -> int:
+    """Fail agent runs that the engine will not start again; how many had not ended yet.
+
+    A member's failure is an answer for its coordinator. A coordinator's stops the rest of the run, which
+    `end_headless` ends once nobody works in it any more.
+    """
+    open_ = agent_runs.c.id.in_(ids) & agent_runs.c.finished_at.is_(None)
+    error = {
+        "code": "given_up",
+        "message": "The server ended again and again while this agent was at work, so it was given up.",
+        "way_out": "Look in the server's log for what ended it, then launch the run again.",
+    }
+    rows = tx.conn.execute(sa.select(agent_runs).where(open_)).all()
+    for row in rows:
+        records.finish_agent(tx, system_scope(row.tenant), hands.clock, row.id, "failed", "", error)
+        if row.parent is None:
+            records.stop_others(tx, row.run)
+    return len(rows)
+
+
+def headless(conn: sa.Connection) -> list[dict[str, Any]]:
+    """Runs that have not ended although everybody in them has: id and tenant, status and error of the coordinator."""
+    root, other = agent_runs.alias("root"), agent_runs.alias("other")
+    working = sa.exists().where(other.c.run == runs.c.id, other.c.finished_at.is_(None))
+    query = (
+        sa.select(runs.c.id, runs.c.tenant, root.c.status, root.c.error)
+        .join(root, (root.c.run == runs.c.id) & root.c.parent.is_(None))
+        .where(runs.c.status.in_(ACTIVE), ~working)
+    )
+    return [dict(row) for row in conn.execute(query).mappings()]
+
+
+def end_headless(tx: Tx, hands: Hands) -> None:
+    """End the runs that nobody is left to end."""
+    for left in headless(tx.conn):
+        scope = system_scope(left["tenant"])
+        end_run(tx, scope, hands, left["id"], left["status"], None, left["error"])

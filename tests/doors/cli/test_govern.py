@@ -1,0 +1,204 @@
+"""The audit trail, here and without a server; keys; servers that are not there, or not ours."""
+
+import http.server
+import json
+import socket
+import threading
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import pytest
+
+from tests.doors.cli.conftest import Call
+from tests.doors.cli.helpers import Server, stead
+
+
+@pytest.fixture
+def export(call: Call, tmp_path: Path) -> Path:
+    """An export of the server's chain."""
+    path = tmp_path / "audit.jsonl"
+    assert call("audit", "export", "--to", path).code == 0
+    assert path.stat().st_mode & 0o777 == 0o600
+    return path
+
+
+@pytest.fixture
+def checkpoint(call: Call, tmp_path: Path) -> Path:
+    """A checkpoint, signed before the export of the same test is made."""
+    path = tmp_path / "checkpoint.json"
+    assert call("audit", "checkpoint", "--to", path).code == 0
+    return path
+
+
+def test_the_trail_is_listed_and_verified(call: Call, checkpoint: Path) -> None:
+    rows = call("audit", "list", "--action", "key.create", "-o", "json").json["items"]
+    assert rows
+    assert {row["action"] for row in rows} == {"key.create"}
+    assert "resource.apply" in call("audit", "list", "--limit", "3").out
+    assert "There are more" in call("audit", "list", "--limit", "1").err
+    assert call("audit", "verify").out.startswith("chain    ok")
+    answer = call("audit", "verify", "--checkpoint", checkpoint, "-o", "json")
+    assert (answer.code, answer.json["ok"]) == (0, True)
+    signed = json.loads(checkpoint.read_text())
+    checkpoint.write_text(json.dumps(signed | {"seq": signed["seq"] + 1000}))
+    answer = call("audit", "verify", "--checkpoint", checkpoint)
+    assert answer.code == 1
+    assert "chain cut off" in answer.out
+
+
+def test_an_export_is_verified_without_a_server(checkpoint: Path, export: Path, tmp_path: Path) -> None:
+    key = json.loads(checkpoint.read_text())["public_key"]
+    nowhere = {"STEAD_SERVER": "http://127.0.0.1:1"}
+    done = stead(tmp_path, "audit", "verify", "--file", export, "-o", "json", env=nowhere)
+    assert (done.code, done.json["ok"]) == (0, True)
+    done = stead(
+        tmp_path, "audit", "verify", "--file", export, "--checkpoint", checkpoint, "--public-key", key, env=nowhere
+    )
+    assert done.code == 0, done
+    assert "signed by the key that was given" in done.out
+
+
+def _changed(lines: list[str]) -> list[str]:
+    row = json.loads(lines[1])
+    return [lines[0], json.dumps(row | {"actor": "somebody else"}), *lines[2:]]
+
+
+def _removed(lines: list[str]) -> list[str]:
+    return [lines[0], *lines[2:]]
+
+
+def _reordered(lines: list[str]) -> list[str]:
+    return [lines[1], lines[0], *lines[2:]]
+
+
+def _cut_off(lines: list[str]) -> list[str]:
+    return lines[:2]
+
+
+def _emptied(lines: list[str]) -> list[str]:
+    return lines[:0]
+
+
+@pytest.mark.parametrize(
+    ("tamper", "problem"),
+    [
+        (_changed, "row changed"),
+        (_removed, "row 2 removed"),
+        (_reordered, "out of order"),
+        (_cut_off, "chain cut off"),
+        (_emptied, "chain cut off"),
+    ],
+)
+def test_a_tampered_export_is_found_out(
+    call: Call, checkpoint: Path, export: Path, tamper: Callable[[list[str]], list[str]], problem: str
+) -> None:
+    export.write_text("\n".join(tamper(export.read_text().splitlines())))
+    done = call("audit", "verify", "--file", export, "--checkpoint", checkpoint)
+    assert done.code == 1
+    assert problem in done.out
+
+
+def test_a_checkpoint_by_another_key_is_found_out(call: Call, checkpoint: Path, export: Path) -> None:
+    other = "A" * 43 + "="
+    verify = ("audit", "verify", "--file", export, "--checkpoint", checkpoint)
+    done = call(*verify, "--public-key", other)
+    assert done.code == 1
+    assert "signature is not by this server's key" in done.out
+    signed = json.loads(checkpoint.read_text())
+    checkpoint.write_text(json.dumps(signed | {"at": signed["at"] + 1}))
+    assert call(*verify, "--public-key", signed["public_key"]).code == 1
+    call(*verify, "--public-key", "short").refused("not a public key")
+    call("audit", "verify", "--public-key", other).refused("--file and --checkpoint")
+
+
+def test_files_that_are_no_export_and_no_checkpoint(call: Call, export: Path, tmp_path: Path) -> None:
+    whole = export.read_text().splitlines()
+    export.write_text("\n".join([*whole[:2], whole[2][:40]]))
+    call("audit", "verify", "--file", export).refused(f"{export}:3: this is not a row")
+    call("audit", "verify", "--file", tmp_path / "nowhere").refused("cannot be read")
+    (tmp_path / "other.json").write_text('{"tenant": "default"}')
+    call("audit", "verify", "--checkpoint", tmp_path / "other.json").refused("is not a checkpoint")
+    call("audit", "export", "--to", tmp_path / "no" / "such").refused("cannot be written")
+
+
+def test_keys(call: Call, server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    made = call("key", "create", "a viewer", "--role", "viewer", "--expires", "30d", "-o", "json").json
+    assert made["roles"] == ["viewer"]
+    assert made["key"] not in call("key", "list").out
+    (tmp_path / "key").write_text(f"{made['key']}\n")
+    as_viewer = ("--key-file", tmp_path / "key")
+    assert call("run", "list", *as_viewer).code == 0
+    call("apply", "-f", tmp_path / "key", *as_viewer).refused("permission resource.apply", "admin")
+    assert call("key", "revoke", made["id"]).out == f"{made['id']} is revoked.\n"
+    call("run", "list", *as_viewer).refused("way out", "stead key list")
+    assert "The key is shown this once" in call("key", "create", "b", "--role", "operator").err
+    call("key", "create", "c", "--role", "viewer", "--expires", "soon").refused("is not an age")
+    call("key", "revoke", "k_nothing").refused("no key k_nothing")
+    assert call("key", "link").out.startswith(f"{server.address}/signin#token=")
+    monkeypatch.setenv("STEAD_KEY", "stead_unknown")
+    call("run", "list").refused("--key-file or STEAD_KEY")
+
+
+def test_a_server_that_is_not_there_is_said_with_its_address(call: Call) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+    call("run", "list", "--server", address).failed(f"no server at {address}", "`stead up`")
+    call("run", "list", "--server", "http://nowhere.invalid").failed("http://nowhere.invalid", "Check the address")
+    call("run", "list", "--server", "what?ever").refused("address must be")
+
+
+class _Stranger(http.server.BaseHTTPRequestHandler):
+    """A web server that is not ours: HTML, a broken answer, no answer."""
+
+    def do_GET(self) -> None:
+        if self.path.startswith("/api/v1/agents"):
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{")
+            return
+        if self.path.startswith("/api/v1/models"):
+            return
+        found = self.path.startswith("/api/v1/keys")
+        self.send_response(200 if found else 404)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<html>hello</html>")
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def stranger() -> Generator[str]:
+    """The address of a web server that is not ours."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Stranger) as web:
+        thread = threading.Thread(target=web.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{web.server_port}"
+        web.shutdown()
+        thread.join()
+
+
+def test_something_else_answers(call: Call, stranger: str) -> None:
+    call("run", "list", "--server", stranger, "--key-file", "/dev/null").refused("holds no key")
+    call("run", "show", "r_1", "--server", stranger).refused(f"What answers at {stranger} is not this API")
+    call("key", "list", "--server", stranger).refused("is not this API")
+    call("agent", "list", "--server", stranger).failed("ended before the answer was here")
+    call("model", "list", "--server", stranger).failed("ended before the answer was here", "stead run list")
+
+
+def test_a_server_elsewhere_does_not_get_the_key_of_this_one(
+    call: Call, server: Server, stranger: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str | None] = []
+    monkeypatch.setattr(_Stranger, "send_response", _noting(seen, _Stranger.send_response))
+    call("key", "list", "--server", stranger)
+    assert seen == [None]
+    assert server.key not in str(seen)
+
+
+def _noting(seen: list[str | None], original: Callable[..., None]) -> Callable[..., None]:
+    def noting(self: _Stranger, code: int) -> None:
+        seen.append(self.headers.get("Authorization"))
+        original(self, code)
+
+    return noting

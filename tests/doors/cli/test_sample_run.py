@@ -1,0 +1,219 @@
+"""The main job from a terminal: start the sample on a real repository, read what it wants to write, approve it."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import threading
+from pathlib import Path
+from typing import IO
+
+from tests.doors.cli.conftest import Call
+from tests.doors.cli.helpers import STEAD, Server, environment, make_repository, stead, up
+
+_WAITS = 3
+
+
+def _started(call: Call, repository: Path, *options: str) -> str:
+    done = call("run", "start", "repo-review", "--input", f"repo={repository}", "--yes", "-o", "json", *options)
+    assert done.code == 0, done
+    return done.json["id"]
+
+
+def _waiting(call: Call, run: str) -> dict[str, str]:
+    assert call("run", "watch", run, "--until-waiting").code == _WAITS
+    (found,) = call("inbox", "list", "--run", run, "-o", "json").json["items"]
+    return found
+
+
+def test_from_start_to_the_approved_file_as_separate_processes(server: Server, repository: Path) -> None:
+    def run(*arguments: str) -> str:
+        done = stead(server.home, *arguments, cwd=repository.parent)
+        assert done.code == 0, done
+        return done.out
+
+    # A relative path is the caller's, who stands in another folder than the server.
+    said = run("run", "start", "repo-review", "--input", f"repo={repository.name}", "--yes")
+    assert "Asks a person\nreport/write by reviewer" in said
+    id_ = re.search(r"stead run watch (\S+)", said)
+    assert id_
+    watched = stead(server.home, "run", "watch", id_[1], "--until-waiting")
+    assert watched.code == _WAITS, watched
+    approval = re.search(r"stead inbox show (\S+)", watched.out)
+    assert approval
+    shown = run("inbox", "show", approval[1])
+    assert "Create REVIEW.md (" in shown
+    assert "\n+# Review of " in shown
+    hash_ = re.search(r"sha256:[0-9a-f]{64}", shown)
+    assert hash_
+    assert not (repository / "REVIEW.md").exists()
+    assert "approved" in run("inbox", "approve", approval[1], "--yes", "--hash", hash_[0])
+    ended = run("run", "watch", id_[1])
+    assert "run finished succeeded" in ended
+    assert (repository / "REVIEW.md").read_text().startswith("# Review of ")
+    assert "report/write" in run("run", "show", id_[1])
+
+
+def test_approving_on_a_terminal_shows_the_payload_and_asks(server: Server, call: Call, repository: Path) -> None:
+    run = _started(call, repository)
+    found = _waiting(call, run)
+    refused, _ = _on_a_terminal(server, b"n\n", "inbox", "approve", found["id"])
+    assert refused != 0
+    assert call("inbox", "show", found["id"], "-o", "json").json["status"] == "pending"
+    code, screen = _on_a_terminal(server, b"y\n", "inbox", "approve", found["id"])
+    assert code == 0
+    assert screen.index("# Review of ") < screen.index("Approve exactly this?")
+    code, screen = _on_a_terminal(server, b"", "run", "watch", run)
+    assert code == 0
+    assert "\x1b[32msucceeded\x1b[0m" in screen  # colour, and below the lines how it stands
+    assert "agents at work" in screen
+    assert (repository / "REVIEW.md").exists()
+
+
+def test_starting_on_a_terminal_shows_the_plan_and_asks(server: Server, call: Call, repository: Path) -> None:
+    before = len(call("run", "list", "-o", "json").json["items"])
+    code, screen = _on_a_terminal(server, b"n\n", "run", "start", "repo-review", "--input", f"repo={repository}")
+    assert code != 0
+    assert screen.index("Asks a person") < screen.index("Launch this?")
+    assert len(call("run", "list", "-o", "json").json["items"]) == before
+
+
+def test_denying_needs_a_reason_that_the_agent_is_told(call: Call, repository: Path) -> None:
+    run = _started(call, repository)
+    found = _waiting(call, run)
+    call("inbox", "deny", found["id"]).refused("A denial needs a reason", "--reason")
+    assert call("inbox", "deny", found["id"], "--reason", "Not today").code == 0
+    ended = call("run", "watch", run)
+    assert "denied by key:" in ended.out
+    assert "Not today" in ended.out
+    assert not (repository / "REVIEW.md").exists()
+    call("inbox", "approve", found["id"], "--yes", "--hash", found["hash"]).refused("denied already", "stead run show")
+
+
+def test_a_script_says_what_it_approves(call: Call, repository: Path) -> None:
+    run = _started(call, repository)
+    found = _waiting(call, run)
+    call("inbox", "approve", found["id"], "--yes").refused("--hash is missing", "stead inbox show")
+    call("inbox", "approve", found["id"]).refused("nobody to show the payload to", "--hash")
+    call("inbox", "approve", found["id"], "-o", "json").refused("nobody to show the payload to")
+    call("inbox", "approve", found["id"], "--yes", "--hash", "sha256:0").refused("Nothing was decided")
+    assert call("inbox", "show", found["id"], "-o", "json").json["status"] == "pending"
+    done = call("run", "cancel", run, "--reason", "enough was seen")
+    assert done.code == 0
+    ended = call("run", "watch", run)
+    assert ended.code == 1
+    assert "cancel was asked for by key:" in ended.out
+    assert "enough was seen" in ended.out
+
+
+def test_pause_resume_and_what_is_refused(call: Call, repository: Path) -> None:
+    run = _started(call, repository)
+    _waiting(call, run)
+    assert call("run", "pause", run).code == 0
+    assert call("run", "resume", run, "-o", "json").json["kind"] == "resume"
+    call("run", "resume", run).refused("way out")
+    assert call("run", "cancel", run).code == 0
+    assert call("run", "watch", run).code == 1
+    call("run", "cancel", run).refused("way out")
+
+
+def test_watching_as_json_gives_one_event_a_line(call: Call, repository: Path) -> None:
+    run = _started(call, repository)
+    done = call("run", "watch", run, "--until-waiting", "-o", "json")
+    events = [json.loads(line) for line in done.out.splitlines()]
+    assert [event["seq"] for event in events] == sorted(event["seq"] for event in events)
+    assert events[0]["kind"] == "run.queued"
+    assert call("run", "cancel", run).code == 0
+
+
+def test_watching_goes_on_when_the_server_was_killed_and_started_again(tmp_path: Path) -> None:
+    data, repository = tmp_path / "data", make_repository(tmp_path / "repo")
+    with up(tmp_path, data) as first:
+        port = first.address.rpartition(":")[2]
+        said = stead(tmp_path, "run", "start", "repo-review", "--input", f"repo={repository}", "-o", "json")
+        run = said.json["id"]
+        assert stead(tmp_path, "run", "watch", run, "--until-waiting").code == _WAITS
+        watching = subprocess.Popen(
+            [STEAD, "run", "watch", run],
+            env=environment(tmp_path, PYTHONUNBUFFERED="1"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert watching.stdout is not None
+        assert watching.stderr is not None
+        seen = [_until(watching.stdout, "waiting for a person")]
+        first.process.send_signal(signal.SIGKILL)
+        assert "connection lost" in watching.stderr.readline()
+        first.process.wait(30)
+    with up(tmp_path, data, "--port", port):
+        (found,) = stead(tmp_path, "inbox", "list", "-o", "json").json["items"]
+        assert stead(tmp_path, "inbox", "approve", found["id"], "--yes", "--hash", found["hash"]).code == 0
+        rest, told = watching.communicate(timeout=60)
+    assert watching.returncode == 0, told
+    assert "connected again" in told
+    assert (repository / "REVIEW.md").exists()
+    lines = "".join([*seen, rest]).splitlines()
+    assert sum("run queued" in line for line in lines) == 1  # nothing is told twice
+    assert "run finished succeeded" in rest
+
+
+def test_ctrl_c_ends_the_watching_and_not_the_run(server: Server, call: Call, repository: Path) -> None:
+    run = _started(call, repository)
+    _waiting(call, run)
+    watching = subprocess.Popen(
+        [STEAD, "run", "watch", run],
+        env=environment(server.home, PYTHONUNBUFFERED="1"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert watching.stdout is not None
+    _until(watching.stdout, "waiting for a person")
+    watching.send_signal(signal.SIGINT)
+    _, told = watching.communicate(timeout=30)
+    assert watching.returncode == 130
+    assert "The run goes on." in told
+    assert f"stead run cancel {run}" in told
+    assert call("run", "show", run, "-o", "json").json["status"] == "waiting"
+    assert call("run", "cancel", run).code == 0
+
+
+def _until(stream: IO[str], text: str) -> str:
+    seen = ""
+    for line in stream:
+        seen += line
+        if text in line:
+            return seen
+    raise AssertionError(seen)
+
+
+def _on_a_terminal(server: Server, typed: bytes, *arguments: str) -> tuple[int, str]:
+    """Run a command on a pseudo-terminal that somebody types into; answers its exit code and its screen."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [STEAD, *arguments], env=environment(server.home), stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    screen = bytearray()
+
+    def read() -> None:
+        while True:
+            try:
+                piece = os.read(ours, 65_536)
+            except OSError:  # how Linux says that the other side is closed
+                return
+            if not piece:
+                return
+            screen.extend(piece)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    if typed:
+        os.write(ours, typed)
+    code = process.wait(60)
+    reader.join(30)
+    os.close(ours)
+    return code, screen.decode(errors="replace")

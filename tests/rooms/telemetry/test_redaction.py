@@ -1,0 +1,174 @@
+"""Credentials are taken out by their form and by the name of their field; ordinary text is left alone."""
+
+import hashlib
+import json
+import uuid
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from swarmstead.kernel.hashing import digest
+from swarmstead.kernel.ids import new_id
+from swarmstead.people.handlers import KEY_MARK
+from swarmstead.telemetry.contract import REDACTED, redact, redact_text
+
+_ALNUM = "Ab3dEf6hIj9kLm2nOp5qRs8tUv1wXy4zAb3dEf6hIj9kLm2nOp5q"
+# Put together here, so that a scanner of this repository finds none.
+CREDENTIALS = {
+    "AWS access key": "AKIA" + "ABCDEFGHIJ234567",
+    "AWS session key": "ASIA" + "ABCDEFGHIJ234567",
+    "GitHub token": "ghp_" + _ALNUM[:36],
+    "GitHub app token": "ghs_" + _ALNUM[:36],
+    "GitHub fine-grained token": "github_pat_" + _ALNUM[:22] + "_" + _ALNUM[:40],
+    "GitLab token": "glpat-" + _ALNUM[:20],
+    "Slack token": "xoxb-" + "123456789012-" + _ALNUM[:24],
+    "OpenAI key": "sk-" + _ALNUM[:48],
+    "OpenAI project key": "sk-proj-" + _ALNUM[:20] + "_" + _ALNUM[:20] + "-" + _ALNUM[:8],
+    "Anthropic key": "sk-ant-" + "api03-" + _ALNUM[:40],
+    "Swarmstead key": KEY_MARK + _ALNUM[:43],
+    "Google key": "AIza" + _ALNUM[:35],
+    "JWT": "eyJ" + _ALNUM[:20] + ".eyJ" + _ALNUM[:30] + "." + _ALNUM[:43],
+    "private key": "-----BEGIN " + "RSA PRIVATE KEY-----\n" + _ALNUM + "\n-----END RSA PRIVATE KEY-----",
+    "private key that is cut off": "-----BEGIN " + "PRIVATE KEY-----\n" + _ALNUM,
+}
+PASSWORD = "canary" + "-pass.word"
+URLS = [
+    f"postgresql://stead:{PASSWORD}@db.internal:5432/stead",
+    f"redis://:{PASSWORD}@cache:6379/0",
+    f"https://ci:{PASSWORD}@git.example.org/a/b.git",
+    f"amqp://a:b:{PASSWORD}@host",
+    f"postgres://stead:p@{PASSWORD}@db/stead",
+    f"(see http://u:{PASSWORD}@h), please",
+]
+
+
+@pytest.mark.parametrize("name", CREDENTIALS)
+@pytest.mark.parametrize("around", ["{}", "export KEY={}\n", '"{}"', "Bearer {}", "https://host/?t={}&x=1", "({})"])
+def test_a_credential_is_found_by_its_form(name: str, around: str) -> None:
+    secret = CREDENTIALS[name]
+    found = redact_text(around.format(secret))
+    assert REDACTED in found
+    assert secret not in found
+    assert _ALNUM[5:20] not in found
+
+
+@pytest.mark.parametrize("url", URLS)
+def test_a_password_in_an_address_is_found_and_the_rest_stays_readable(url: str) -> None:
+    found = redact_text(url)
+    assert PASSWORD not in found
+    assert found == url.split("://", maxsplit=1)[0] + "://" + REDACTED + "@" + url.rsplit("@", 1)[1]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "password",
+        "Password",
+        "db_password",
+        "dbPassword",
+        "passwd",
+        "passphrase",
+        "secret",
+        "client_secret",
+        "clientSecret",
+        "AWS_SECRET_ACCESS_KEY",
+        "token",
+        "accessToken",
+        "refresh-token",
+        "GITHUB_TOKEN",
+        "api_key",
+        "apiKey",
+        "x-api-key",
+        "OPENAI_API_KEY",
+        "Authorization",
+        "Set-Cookie",
+        "credentials",
+        "private_key",
+        "privateKey",
+    ],
+)
+def test_a_credential_is_found_by_the_name_of_its_field(name: str) -> None:
+    for value in ("hunter2", ["hunter2"], {"a": ["hunter2"]}, {"user": "hunter2"}):
+        found = redact({"kept": "plain", "deep": [{name: value}]})
+        assert "hunter2" not in json.dumps(found)
+        assert found["kept"] == "plain"
+
+
+@pytest.mark.parametrize("name", CREDENTIALS)
+def test_nothing_deep_inside_escapes(name: str) -> None:
+    secret = CREDENTIALS[name]
+    value: Any = {"text": secret, secret: 1, "list": [1, (secret, None), {"x": f"a {secret} b"}]}
+    for _ in range(100):
+        value = {"deeper": [value]}
+    assert secret not in json.dumps(redact(value))
+    assert secret not in json.dumps(redact(value["deeper"]))
+    assert secret not in json.dumps(redact({"text": secret, secret: 1, "list": [(secret, None)]}))
+
+
+ORDINARY = [
+    hashlib.sha1(b"commit", usedforsecurity=False).hexdigest(),
+    digest({"a": 1}),
+    f"ghcr.io/acme/app@{digest('image')}",
+    str(uuid.uuid5(uuid.NAMESPACE_URL, "x")),
+    new_id("run", 1_795_340_315_123),
+    "https://example.org:8443/a/b?c=d#e",
+    "http://127.0.0.1:8700/api/v1/runs?cursor=abc@def",
+    "see http://h:80 and mail ada@example.org",
+    "git@github.com:acme/app.git",
+    "ssh://git@example.org/acme/app.git",
+    "/usr/lib/python3.11/site-packages/secrets.py",
+    "password must have 12 characters",
+    "def token(self): return self.api_key",
+    "the sk-learn estimator, task-specific-instructions-for-the-agent, disk-usage-on-all-the-hosts",
+    "stead_http_request_seconds_bucket",
+    f"{KEY_MARK}AbCd…",
+    "eyJhbGciOiJIUzI1NiJ9",
+    '{"url":"http://h:80","mail":"ada@example.org"}',
+    "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+    "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----",
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGbXjQ0Jc8a ada@laptop",
+]
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_ordinary_text_is_left_alone(text: str) -> None:
+    assert redact_text(text) == text
+
+
+def test_ordinary_fields_are_left_alone() -> None:
+    usage = {
+        "input_tokens": 120,
+        "tokens": {"input": 1, "output": 2},
+        "max_output_tokens": 4096,
+        "author": "Ada",
+        "secretary": "Grace",
+        "monkey": "business",
+        "keyboard": "de",
+        "tokenizer": "cl100k",
+        "passed": "yes",
+        "has_password": True,
+        "token": None,
+        "next_page_token": "CAUQAA",
+        "nextPageToken": "CAUQAA",
+        "password": "",
+    }
+    assert redact(usage) == usage
+
+
+def test_a_copy_is_made_and_other_values_pass() -> None:
+    value = {"password": "hunter2", "n": [1, 2.5, True, None]}
+    assert redact(value) == {"password": REDACTED, "n": [1, 2.5, True, None]}
+    assert value["password"] == "hunter2"
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_redacting_again_changes_nothing(value: Any) -> None:
+    once = redact(value)
+    assert redact(once) == once

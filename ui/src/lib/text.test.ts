@@ -1,0 +1,11 @@
+import { expect, it } from 'vitest'
+import { visible } from './text'
+
+it('writes out what would turn or hide text', () => {
+  expect(visible('safe\u202e gpj.exe\u200b')).toBe('safe⟨U+202E⟩ gpj.exe⟨U+200B⟩')
+})
+
+it('leaves lines, tabs and every script alone', () => {
+  const text = 'eins\n\tzwei · три · 三 · é'
+  expect(visible(text)).toBe(text)
+})

@@ -1,0 +1,50 @@
+import { useQuery } from '@tanstack/react-query'
+import { useNavigate, useSearch } from '@tanstack/react-router'
+import { resourceQuery, resourcesQuery } from '@/api/queries/resources'
+import { Filter } from '@/components/filter'
+import { Page } from '@/components/page'
+import { Loaded } from '@/components/loaded'
+import { Editor } from './editor'
+import { KINDS, templateOf } from './templates'
+
+/** Any declared thing as YAML, or a new one. */
+export default function Apply() {
+  const { kind, name } = useSearch({ from: '/shell/resources/apply' })
+  const navigate = useNavigate({ from: '/resources/apply' })
+  const shown = kind ?? 'Agent'
+  const all = useQuery(resourcesQuery()).data ?? []
+  const kinds = [...new Set([...KINDS, ...all.map((r) => r.kind)])]
+  const names = all.filter((r) => r.kind === shown).map((r) => r.name)
+  return (
+    <Page
+      title="Apply"
+      fixed
+      filters={
+        <>
+          <Filter label="Kind" none={null} value={shown} options={kinds} onChange={(value) => void navigate({ search: { kind: value } })} />
+          {names.length > 0 && (
+            <Filter label="Open" none="a new one" value={name} options={names} onChange={(value) => void navigate({ search: { kind: shown, ...(value ? { name: value } : {}) } })} />
+          )}
+        </>
+      }
+    >
+      {name !== undefined ? (
+        <Existing key={`${shown}/${name}`} kind={shown} name={name} />
+      ) : (
+        <Editor key={shown} draft={`new ${shown}`} initial={templateOf(shown)} label={`A new ${shown} as YAML`} />
+      )}
+    </Page>
+  )
+}
+
+/** The newest version of a resource, ready to be changed. */
+export function Existing({ kind, name }: { kind: string; name: string }) {
+  const query = useQuery(resourceQuery(kind, name))
+  return (
+    <Loaded query={query} what={name} rows={12}>
+      {(found) => (
+        <Editor key={found.digest} draft={`${kind}/${name}`} initial={found.manifest} label={`${kind} ${name} as YAML`} />
+      )}
+    </Loaded>
+  )
+}
