@@ -79,7 +79,7 @@ check-web:
 	@sh scripts/web_check.sh
 
 bench: setup ui ## measure start-up, memory, latency, durable turns; beside bare DBOS and LangGraph (ARGS=)
-	$(BIN)/python -m bench $(ARGS)
+	$(BIN)/python -m bench.run $(ARGS)
 
 dist: setup ui ## build the wheel and the sdist, web bundle included, into dist/
 	rm -rf dist

@@ -69,8 +69,8 @@ async def _beside_runs(server: Server, asked: dict[str, bytes]) -> dict[str, Any
     async def load() -> dict[str, Any]:
         return {name: (await drive(server.port, what, 8, _SECONDS)).as_json() for name, what in asked.items()}
 
-    found = await _beside(launch, load)
-    return found | {"launched": launched, "refused": refused}
+    loads = await _beside(launch, load)
+    return {"loads": loads, "launched": launched, "refused": refused}
 
 
 async def _beside(work: Callable[[], Coroutine[Any, Any, None]], load: Callable[[], Coroutine[Any, Any, Any]]) -> Any:

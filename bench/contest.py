@@ -1,7 +1,7 @@
 """One contender in a process of its own: durable turns and the swarm. `python -m bench.contest NAME FOLDER`.
 
-Prints one JSON object: per run, milliseconds and CPU per turn; per swarm, seconds and CPU; commits and statements per turn
-from a pass of their own that is not timed.
+Prints one JSON object: per run, milliseconds and CPU per turn; per swarm, seconds and CPU; commits and statements per
+turn from a pass of their own that is not timed.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ class Contender(Protocol):
     async def open(self, folder: Path) -> None: ...
     async def turns(self, turns: int) -> None: ...
     async def swarm(self, agents: int, calls: int) -> None: ...
-    def count(self) -> Counts: ...
+    async def count(self) -> Counts: ...
     def server_cpu_s(self) -> float: ...
     async def close(self) -> None: ...
 
@@ -97,7 +97,7 @@ async def _timed(contender: Contender, work: Any) -> dict[str, float]:
 async def _counted(contender: Contender) -> dict[str, float]:
     """Commits and statements of one more turn: the difference of two lengths of run."""
     short, more = 2, 10
-    counts = contender.count()
+    counts = await contender.count()
     await contender.turns(short)
     after_short = (counts.statements, counts.commits)
     await contender.turns(short + more)

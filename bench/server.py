@@ -29,7 +29,7 @@ class Server:
     ready_s: float
 
     def call(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Any:
-        """One request on a connection of its own; the JSON of the answer. Fails: AssertionError when it is not a 2xx."""
+        """One request on a connection of its own; the JSON of the answer. Fails: AssertionError for all but a 2xx."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_PATIENCE_S)
         content = body if isinstance(body, str) or body is None else json.dumps(body)
         connection.request(method, path, content, {"Authorization": f"Bearer {KEY}", "Content-Type": content_type})

@@ -1,4 +1,4 @@
-"""Runs that wait for a person: what they cost while they wait, and how soon they go on. `python -m bench.waiting FOLDER`.
+"""Runs that wait for a person: what they cost meanwhile, and how soon they go on. `python -m bench.waiting FOLDER`.
 
 A tool server of ours notes when a call arrives, so "goes on" is the moment in which the approved call is made.
 """

@@ -1,12 +1,11 @@
 """The work that every contender does: the same model calls, the same tool calls, the same texts.
 
-A task is a text: `agents=12 calls=5`. With agents, a coordinator gives each a task of its own in one turn and answers once
-they have answered; an agent calls one tool in each of `calls` turns and then answers.
+A task is a text: `agents=12 calls=5`. With agents, a coordinator gives each a task of its own in one turn and answers
+once they have answered; an agent calls one tool in each of `calls` turns and then answers.
 """
 
 import re
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +16,7 @@ FINDING = (
     '{"path": "src/service/handlers.py", "from": 1, "to": 3, "lines": ["def handle(request):", '
     '"    order = parse(request.body)", "    return store.save(order)"], "more": true}'
 )
+_WORK = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "WITH"})
 _TASK = re.compile(r"agents=(\d+) calls=(\d+)")
 
 
@@ -78,17 +78,15 @@ class Counts:
 
     def trace(self, statement: str) -> None:
         """Count a statement of a sqlite3 connection: its trace callback."""
-        if statement.upper().startswith("COMMIT"):
+        word = statement.lstrip().partition(" ")[0].upper()
+        if word == "COMMIT":
             self.commits += 1
-        elif not statement.upper().startswith(("BEGIN", "PRAGMA")):
+        elif word in _WORK:
             self.statements += 1
 
-    def as_json(self) -> Mapping[str, int]:
-        """Both numbers so far."""
-        return {"statements": self.statements, "commits": self.commits}
-
-    def _executed(self, *_: object) -> None:
-        self.statements += 1
+    def _executed(self, _conn: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.lstrip().partition(" ")[0].upper() in _WORK:
+            self.statements += 1
 
     def _committed(self, _: object) -> None:
         self.commits += 1

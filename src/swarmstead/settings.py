@@ -16,6 +16,8 @@ from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.money import micros_from_usd
 
 PREFIX = "STEAD_"
+# Settings that are options of `stead up` as well.
+_OPTIONS = {"host": " or --host", "port": " or --port", "data": " or --data", "allowed_paths": " or --allow"}
 
 
 def _default_allowed() -> tuple[Path, ...]:
@@ -145,5 +147,5 @@ def load(environment: Mapping[str, str] | None = None, **options: Any) -> Settin
         raise BadInput(
             f"The setting {name} is not usable: {fault['msg'].removeprefix('Value error, ')}.",
             field=PREFIX + name.upper(),
-            way_out=f"Set {PREFIX}{name.upper()} (or --{name.replace('_', '-')}) to a valid value.",
+            way_out=f"Set {PREFIX}{name.upper()}{_OPTIONS.get(name, '')} to a valid value.",
         ) from error

@@ -37,6 +37,13 @@ def functions(name: str) -> Iterator[tuple[ast.FunctionDef | ast.AsyncFunctionDe
             yield node, (node.end_lineno or node.lineno) - node.lineno + 1
 
 
+def inner_functions(name: str) -> set[int]:
+    """The lines on which functions inside of other functions begin."""
+    outer = [node for node, _ in functions(name)]
+    nested = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return {node.lineno for one in outer for node in ast.walk(one) if node is not one and isinstance(node, nested)}
+
+
 def none_of(found: Iterable[str]) -> None:
     """Fails, listing all of them, when there is any."""
     listed = list(found)

@@ -40,7 +40,7 @@ class Boundaries:
     def install(self) -> None:
         """Watch every connection that is opened from now on."""
         driver: Any = sqlite3.dbapi2
-        driver.connect = partial(sqlite3.connect, factory=partial(_Watched, self))
+        driver.connect = partial(driver.connect, factory=partial(_Watched, self))
 
     def arm(self, kill: Kill | None) -> None:
         """Count from now on."""

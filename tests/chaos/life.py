@@ -41,23 +41,28 @@ class Life:
     """How a server is to live. `kill_at_start` counts from the first moment, `kill` from when it is up.
 
     `kill_in_call` is a gate of the tool server, such as `before append`; `takes_tools_along` has that die with us.
+    `stops_at` is a kind of event after which it is closed in good order, with nothing to say. One that does not launch
+    waits for another to do it.
     """
 
     folder: str
+    database_url: str = ""
     kill: Kill | None = None
     kill_at_start: Kill | None = None
     kill_in_call: str = ""
     takes_tools_along: bool = False
+    stops_at: str = ""
+    launches: bool = True
 
 
-async def prepare(folder: Path) -> None:
+async def prepare(folder: Path, database_url: str) -> None:
     """A server's data with the swarm declared, closed in good order."""
-    app = await _open(folder)
+    app = await _open(folder, database_url)
     await app.close()
 
 
-async def _open(folder: Path) -> App:
-    app = await open_app(settings_of(folder))
+async def _open(folder: Path, database_url: str) -> App:
+    app = await open_app(settings_of(folder, database_url))
     await app.db.write(lambda tx: resources.apply(tx, SCOPE, app.clock, documents()))
     return app
 
@@ -75,15 +80,21 @@ async def live(life: Life) -> dict[str, Any]:
     boundaries.install()
     if life.kill_at_start is not None:
         boundaries.arm(life.kill_at_start)
-    app = await _open(folder)
+    app = await _open(folder, life.database_url)
     if life.kill_at_start is None:
         boundaries.arm(life.kill)
     effects = folder / "repo" / "chaos"
     effects.mkdir(exist_ok=True)
     if life.kill_in_call:
         await die_in_call(effects, life)
+    if not life.launches:
+        await app.signals.until(events_topic("default"), lambda: _has(app, "run.queued"))
     wish = Launch(SWARM, {"repo": str(folder / "repo")}, Overrides(), "dev", idempotency_key="chaos")
     run = await app.runs.launch(SCOPE, wish)
+    if life.stops_at:
+        await app.signals.until(events_topic("default"), lambda: _has(app, life.stops_at))
+        await app.close()
+        return {}
     person = asyncio.create_task(answer(app, effects))
     await app.signals.until(events_topic("default"), lambda: _ended(app, run))
     person.cancel()
@@ -108,14 +119,19 @@ async def die_in_call(effects: Path, life: Life) -> None:
     await asyncio.start_unix_server(hold, effects / "gate")
 
 
-def settings_of(folder: Path) -> Settings:
-    """The settings of a server under `folder`."""
-    return load({}, data=folder / "data", allowed_paths=(folder,))
+def settings_of(folder: Path, database_url: str) -> Settings:
+    """The settings of a server under `folder`; on SQLite when there is no URL."""
+    return load({}, data=folder / "data", allowed_paths=(folder,), database_url=database_url or None)
 
 
 async def _ended(app: App, run: str) -> str | None:
     found = await app.db.read(lambda conn: queries.get(conn, SCOPE, run))
     return str(found.row["status"]) if found.row["status"] in ENDED else None
+
+
+async def _has(app: App, kind: str) -> str | None:
+    query = sa.select(events.c.kind).where(events.c.kind == kind).limit(1)
+    return await app.db.read(lambda conn: conn.execute(query).scalar())
 
 
 async def answer(app: App, effects: Path) -> None:
@@ -180,7 +196,7 @@ def outcome_of(conn: sa.Connection, app: App, run: str) -> dict[str, Any]:
         "audit": audit.verify_stored(conn, SCOPE, app.signer).ok,
         "gapless": keys == list(range(1, len(keys) + 1)),
         "open leases": conn.execute(sa.select(budget_leases.c.id).where(budget_leases.c.settled.is_(None))).all() != [],
-        "reserved": conn.execute(sa.select(sa.func.sum(budget_accounts.c.reserved))).scalar_one(),
+        "reserved": int(conn.execute(sa.select(sa.func.sum(budget_accounts.c.reserved))).scalar_one()),
     }
 
 

@@ -42,9 +42,9 @@ class Nursery:
         """What came of a life; None when it was killed. Fails: AssertionError with its last words."""
         return self._ask(Path(life.folder), asdict(life))
 
-    def prepare(self, folder: Path) -> None:
+    def prepare(self, folder: Path, database_url: str = "") -> None:
         """See `life.prepare`."""
-        self._ask(folder, {"folder": str(folder), "prepare": True})
+        self._ask(folder, {"folder": str(folder), "prepare": True, "database_url": database_url})
 
     def close(self) -> None:
         """No more lives."""
@@ -69,7 +69,12 @@ class Nursery:
         return found
 
 
-_LATER = ("swarmstead.runs.adapters.dbos_engine", "swarmstead.models.script", "swarmstead.audit.adapters.ed25519")
+_LATER = (
+    "psycopg",
+    "swarmstead.runs.adapters.dbos_engine",
+    "swarmstead.models.script",
+    "swarmstead.audit.adapters.ed25519",
+)
 
 
 def main() -> None:
@@ -90,7 +95,7 @@ def _be_born(what: dict[str, Any]) -> None:
         faulthandler.dump_traceback_later(_LONGEST_S, exit=True, file=stuck)
         try:
             if what.pop("prepare", False):
-                asyncio.run(prepare(Path(what["folder"])))
+                asyncio.run(prepare(Path(what["folder"]), what["database_url"]))
                 found: dict[str, Any] = {}
             else:
                 found = asyncio.run(live(_life(what)))
@@ -102,8 +107,9 @@ def _be_born(what: dict[str, Any]) -> None:
 
 
 def _life(what: dict[str, Any]) -> Life:
-    kills = {name: Kill(**what[name]) for name in ("kill", "kill_at_start") if what[name]}
-    return Life(**(what | kills))
+    for name in ("kill", "kill_at_start"):
+        what[name] = Kill(**what[name]) if what[name] else None
+    return Life(**what)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@ Tools: `read` (a read), `put` (an effect that may be repeated), `append` (one th
 (a preview with structured content). FOLDER/chaos holds what they did: `calls` has a line for every call that began,
 `lines` what `append` appended, `put-NAME` what was put, `pids` who we were.
 
-Gates: while FOLDER/chaos/gate is a listening Unix socket, each call says `before TOOL KEY` on a connection of its own and
-waits for a line, then acts, says `after TOOL KEY`, waits, and answers. A connection that ends lets it go on: so a test
-that kills itself while it holds a call sees what a real program does then, which is to finish.
+Gates: while FOLDER/chaos/gate is a listening Unix socket, each call says `before TOOL KEY` on a connection of its own
+and waits for a line, then acts, says `after TOOL KEY`, waits, and answers. A connection that ends lets it go on: so a
+test that kills itself while it holds a call sees what a real program does then, which is to finish.
 """
 
 import json
@@ -126,7 +126,7 @@ def main() -> None:
             case "initialize":
                 version = request["params"]["protocolVersion"]
                 info = {"name": "chaos", "version": "1"}
-                result = {"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": info}
+                result: dict[str, Any] = {"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": info}
                 send({"id": request["id"], "result": result})
             case "tools/list":
                 tools = root / "tools.json"

@@ -46,7 +46,7 @@ function past(world, at, i) {
   const status = cancelled ? 'cancelled' : failed ? 'failed' : 'succeeded'
   for (const agent of [reviewer, lead]) finishAgent(world, run, agent, status, failed ? 'The report could not be written' : 'REVIEW.md written', end + 300)
   if (cancelled) run.status_reason = 'Cancelled by ada: wrong branch'
-  finishRun(world, run, status, end + 400, status === 'succeeded' ? { result: REPORT } : failed ? { error: { code: 'denied', message: `${step.error}.`, way_out: 'Launch again with a repository that holds the folder.' } } : {})
+  finishRun(world, run, status, end + 400, status === 'succeeded' ? { result: REPORT } : failed ? { error: { code: 'denied', message: `${step.error.message}.`, way_out: 'Launch again with a repository that holds the folder.' } } : {})
 }
 
 function review(world, at) {

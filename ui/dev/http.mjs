@@ -51,7 +51,7 @@ export function sendEvents(request, response, world, { run = null } = {}) {
     if (run && event.run !== run) return
     response.write(`id: ${event.seq}\nevent: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`)
   }
-  if (given === undefined) response.write(`event: hello\ndata: ${JSON.stringify({ seq: after })}\n\n`)
+  response.write(`event: hello\ndata: ${JSON.stringify({ seq: after })}\n\n`)
   for (; after < world.events.length; after++) send(world.events[after])
   world.listeners.add(send)
   const beat = setInterval(() => response.write(': beat\n\n'), 5_000)

@@ -52,7 +52,7 @@ def routes(base: str) -> dict[str, str]:
         "swarms": "/swarms",
         "models": "/models",
         "tools": "/tools",
-        "tool": "/tools?tool=report.write",
+        "tool": "/tools?tool=report/write",
         "apply": "/resources/apply?kind=Swarm",
         "audit": "/audit",
         "keys": "/keys",

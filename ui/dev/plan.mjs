@@ -35,7 +35,7 @@ export function makePlan(resources, swarm, input, environment) {
     ...body,
     cost: { low_micros: 21_000, high_micros: 64_000, cap_micros: 100_000 },
     time: { low_s: 40, high_s: 180, cap_s: 900 },
-    expected_approvals: agents.flatMap((a) => a.tools.filter((t) => t.verdict === 'ask').map((t) => ({ agent: a.name, tool: `${t.server}.${t.name}`, rule: t.rule }))),
+    expected_approvals: agents.flatMap((a) => a.tools.filter((t) => t.verdict === 'ask').map((t) => ({ agent: a.name, tool: `${t.server}/${t.name}`, rule: t.rule }))),
     missing,
     created_at: iso(Date.now()),
   }

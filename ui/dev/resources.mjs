@@ -115,21 +115,15 @@ export function makeToolServers() {
     name,
     digest: digest(name),
     transport: name === 'cluster' ? 'http' : 'stdio',
-    owner: 'platform@example.test',
-    status: name === 'cluster' ? 'unreachable' : 'ready',
-    detail: name === 'cluster' ? 'No answer within 5 s. Its tools are refused until it answers.' : '',
+    address: name === 'cluster' ? 'http://127.0.0.1:8900/mcp' : `builtin:${name}`,
+    root: name === 'cluster' ? '' : 'repo',
+    problem: name === 'cluster' ? 'No answer within 5 s.' : '',
     tools: Object.entries(tools).map(([tool, risk]) => ({
-      server: name,
       name: tool,
       description: `${tool} of ${name}: ${risk === 'read' ? 'reads' : 'changes'} what the server is limited to.`,
       risk,
       idempotent: risk === 'read',
       schema_hash: digest(`${name}${tool}`),
-      input_schema: {
-        type: 'object',
-        required: ['path'],
-        properties: { path: { type: 'string', maxLength: 400, description: 'Relative to the root' }, limit: { type: 'integer', minimum: 1, maximum: 500, default: 100 } },
-      },
     })),
   }))
 }

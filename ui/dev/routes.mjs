@@ -5,7 +5,7 @@ import { makePlan } from './plan.mjs'
 import { agentView, MODEL_KINDS, newest, schemaOf } from './resources.mjs'
 import { isOver, overview, pending, runDetail, runView } from './world.mjs'
 
-const EFFECTS = { pause: 'Pausing at the next safe point', resume: 'Resuming', cancel: 'Cancelling: calls under way are cut, nothing new begins' }
+const EFFECTS = { pause: 'Pausing at the next safe point.', resume: 'Going on where it stopped.', cancel: 'Cancelling: model calls are cut, tool calls in flight are let finish.' }
 
 const need = (thing, what) => {
   if (!thing) throw new Refusal(404, 'not_found', `There is no such ${what}.`, { way_out: 'Go back to the list.' })
@@ -33,7 +33,7 @@ export const ROUTES = {
   'GET /api/v1/agents/:name/diff': ({ world, query }) => diff(world, query),
   'GET /api/v1/resources': ({ world, query }) => page(listResources(world, query.get('kind')), query),
   'GET /api/v1/resources/:kind/:name': ({ world, kind, name }) => need(newest(world.resources, kind, name), 'resource'),
-  'GET /api/v1/schemas': () => ({ items: ['Agent', 'Swarm', 'Model'] }),
+  'GET /api/v1/schemas': () => Object.fromEntries(['Agent', 'Swarm', 'Model'].map((kind) => [kind, schemaOf(kind)])),
   'GET /api/v1/schemas/:kind': ({ kind }) => need(schemaOf(kind), 'kind'),
   'POST /api/v1/apply': apply,
   'GET /api/v1/models': ({ world, query }) => page(models(world), query),
@@ -180,7 +180,15 @@ function apply({ world, text, query }) {
 }
 
 function models(world) {
-  return listResources(world, 'Model').map((r) => ({ name: r.name, digest: r.digest, kind: MODEL_KINDS[r.name] ?? 'hosted', owner: r.owner, price: r.name === 'fast' ? { input_per_million_usd: '0.40', output_per_million_usd: '1.60' } : null, ...r.spec }))
+  return listResources(world, 'Model').map((r) => ({
+    name: r.name,
+    digest: r.digest,
+    kind: MODEL_KINDS[r.name] ?? 'hosted',
+    provider: r.spec.provider ?? 'openai',
+    model: r.spec.model ?? '',
+    base_url: r.name === 'on-host' ? 'http://127.0.0.1:11434/v1' : '',
+    missing: r.name === 'fast' ? { what: 'the environment variable OPENAI_API_KEY', way_out: 'Set it where the server runs, then start the server again.' } : null,
+  }))
 }
 
 function listAudit(world, query) {

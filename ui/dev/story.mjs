@@ -46,7 +46,7 @@ export function makeStage(world, speed) {
       expires: Date.now() + 600_000,
     })
     run.onDecision = (approved) => {
-      Object.assign(made, { status: approved ? 'succeeded' : 'denied', waited_to: iso(Date.now()), finished_at: iso(Date.now() + 90), error: approved ? null : 'Denied by a person' })
+      Object.assign(made, { status: approved ? 'succeeded' : 'denied', waited_to: iso(Date.now()), finished_at: iso(Date.now() + 90), error: approved ? null : { code: 'denied', message: 'Denied by a person', way_out: '' } })
       Object.assign(agent, { status: 'running' })
       Object.assign(run, { status: 'running' })
       world.emit('tool.called', { run, step: made.key, actor: agent.agent, data: { name: 'report.write', status: made.status } })

@@ -14,6 +14,7 @@ from swarmstead.runs.plans import load_plan
 from swarmstead.runs.tables import agent_runs, events, runs, steps
 from swarmstead.storage.sql import fields
 
+
 def _total(column: sa.Column[int]) -> sa.ColumnElement[int]:
     summed = sa.select(sa.func.coalesce(sa.func.sum(column), 0)).where(agent_runs.c.run == runs.c.id)
     return summed.scalar_subquery().label(column.name)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from swarmstead.doors.cli import client
+from swarmstead.doors.cli.follow import Follower
 from tests.doors.cli.conftest import Call
 from tests.doors.cli.helpers import Server, stead
 
@@ -48,11 +50,11 @@ def test_the_trail_is_listed_and_verified(call: Call, checkpoint: Path) -> None:
 
 def test_an_export_is_verified_without_a_server(checkpoint: Path, export: Path, tmp_path: Path) -> None:
     key = json.loads(checkpoint.read_text())["public_key"]
-    nowhere = {"STEAD_SERVER": "http://127.0.0.1:1"}
-    done = stead(tmp_path, "audit", "verify", "--file", export, "-o", "json", env=nowhere)
+    away = {"STEAD_SERVER": "http://127.0.0.1:1"}
+    done = stead(tmp_path, "audit", "verify", "--file", export, "-o", "json", env=away)
     assert (done.code, done.json["ok"]) == (0, True)
     done = stead(
-        tmp_path, "audit", "verify", "--file", export, "--checkpoint", checkpoint, "--public-key", key, env=nowhere
+        tmp_path, "audit", "verify", "--file", export, "--checkpoint", checkpoint, "--public-key", key, env=away
     )
     assert done.code == 0, done
     assert "signed by the key that was given" in done.out
@@ -139,11 +141,36 @@ def test_keys(call: Call, server: Server, monkeypatch: pytest.MonkeyPatch, tmp_p
     call("run", "list").refused("--key-file or STEAD_KEY")
 
 
-def test_a_server_that_is_not_there_is_said_with_its_address(call: Call) -> None:
+def test_a_long_list_is_read_page_by_page(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_PAGE", 2)
+    found = call("audit", "list", "--limit", "5", "-o", "json").json
+    newest = found["items"][0]["seq"]
+    assert [row["seq"] for row in found["items"]] == list(range(newest, newest - 5, -1))
+    assert found["next"]
+
+
+@pytest.fixture
+def nowhere() -> str:
+    """An address where nothing listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        address = f"http://127.0.0.1:{free.getsockname()[1]}"
-    call("run", "list", "--server", address).failed(f"no server at {address}", "`stead up`")
+        return f"http://127.0.0.1:{free.getsockname()[1]}"
+
+
+def test_following_a_run_gives_up_when_the_server_stays_away(nowhere: str) -> None:
+    told: list[str] = []
+    with pytest.raises(client.ServerAbsent):
+        list(Follower(client.Client(nowhere, ""), "r_1", told.append, give_up_s=0).events())
+    assert told == ["connection lost; the run goes on, trying again"]
+
+
+def test_following_a_run_that_is_not_there_is_refused(server: Server) -> None:
+    with pytest.raises(client.Refused, match="no run r_1"):
+        list(Follower(client.Client(server.address, server.key), "r_1", print).events())
+
+
+def test_a_server_that_is_not_there_is_said_with_its_address(call: Call, nowhere: str) -> None:
+    call("run", "list", "--server", nowhere).failed(f"no server at {nowhere}", "`stead up`")
     call("run", "list", "--server", "http://nowhere.invalid").failed("http://nowhere.invalid", "Check the address")
     call("run", "list", "--server", "what?ever").refused("address must be")
 

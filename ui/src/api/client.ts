@@ -39,6 +39,6 @@ api.use({
 })
 
 /** The body of an answer; failures were thrown before. */
-export async function body<T>(answer: Promise<{ data?: T }>): Promise<T> {
-  return (await answer).data as T
+export async function body<T>(answer: Promise<{ data?: T }>): Promise<NonNullable<T>> {
+  return (await answer).data as NonNullable<T>
 }

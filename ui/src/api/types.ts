@@ -10,7 +10,7 @@ export type JsonObject = Record<string, unknown>
 
 export interface Page<T> {
   items: T[]
-  next: string | null
+  next?: string | null
 }
 
 export type Session = Schemas['SessionShape']
@@ -57,7 +57,12 @@ export type AuditVerdict = Schemas['VerifyOut']
 export type Checkpoint = Schemas['SignedCheckpoint']
 
 /** RFC 9457, with what Swarmstead adds for one code or another. */
-export type ProblemBody = Omit<Schemas['Problem'], 'way_out' | 'field' | 'trace_id'> & {
+export interface ProblemBody {
+  type: string
+  title: string
+  status: number
+  detail: string
+  code: string
   way_out?: string | null
   field?: string | null
   trace_id?: string | null

@@ -1,6 +1,6 @@
 import { Eye, FlaskConical, HardDrive, PenLine, ShieldQuestionMark, TriangleAlert, type LucideIcon } from 'lucide-react'
 import type { ReactNode } from 'react'
-import type { ModelKind, Risk, Verdict } from '@/api/types'
+import type { Verdict } from '@/api/types'
 import { cx } from '@/lib/cx'
 
 const TAG = 'align-middle inline-flex h-5 shrink-0 items-center gap-1 whitespace-nowrap rounded-sm border px-1.5 text-2xs font-medium'
@@ -14,7 +14,21 @@ export function Tag({ children, title, className }: { children: ReactNode; title
   )
 }
 
-const RISKS: Record<Risk, { icon: LucideIcon; word: string; title: string; tone: string }> = {
+interface RiskLook {
+  icon: LucideIcon
+  word: string
+  title: string
+  tone: string
+}
+
+const UNKNOWN: RiskLook = {
+  icon: ShieldQuestionMark,
+  word: 'unknown risk',
+  title: 'Nobody said what it may do, so it may not be called',
+  tone: 'border-dashed border-fg text-fg',
+}
+
+const RISKS: Partial<Record<string, RiskLook>> = {
   read: { icon: Eye, word: 'read', title: 'Reads only; no side effect', tone: 'border-line text-soft' },
   write: { icon: PenLine, word: 'write', title: 'Changes something', tone: 'border-edge text-fg' },
   danger: {
@@ -23,17 +37,11 @@ const RISKS: Record<Risk, { icon: LucideIcon; word: string; title: string; tone:
     title: 'Changes something that is hard to undo',
     tone: 'border-fg bg-fg text-bg',
   },
-  unknown: {
-    icon: ShieldQuestionMark,
-    word: 'unknown risk',
-    title: 'Nobody said what it may do, so it may not be called',
-    tone: 'border-dashed border-fg text-fg',
-  },
 }
 
 /** The risk class of a tool. */
-export function RiskTag({ risk }: { risk: Risk }) {
-  const { icon: Icon, word, title, tone } = RISKS[risk]
+export function RiskTag({ risk }: { risk: string }) {
+  const { icon: Icon, word, title, tone } = RISKS[risk] ?? UNKNOWN
   return (
     <span className={cx(TAG, tone)} title={title}>
       <Icon className="size-3" aria-hidden />
@@ -42,15 +50,16 @@ export function RiskTag({ risk }: { risk: Risk }) {
   )
 }
 
-const KINDS: Record<Exclude<ModelKind, 'hosted'>, { icon: LucideIcon; title: string }> = {
+const KINDS: Partial<Record<string, { icon: LucideIcon; title: string }>> = {
   scripted: { icon: FlaskConical, title: 'Plays a script; no model thinks. For trying out and for tests.' },
   local: { icon: HardDrive, title: 'Runs on this machine' },
 }
 
 /** `scripted` or `local`, wherever an answer of such a model is shown. Hosted models carry no tag. */
-export function ModelKindTag({ kind }: { kind: ModelKind | null }) {
-  if (kind === null || kind === 'hosted') return null
-  const { icon: Icon, title } = KINDS[kind]
+export function ModelKindTag({ kind }: { kind: string | null }) {
+  const look = KINDS[kind ?? '']
+  if (!look) return null
+  const { icon: Icon, title } = look
   return (
     <span className={cx(TAG, 'border-dashed border-edge text-soft')} title={title}>
       <Icon className="size-3" aria-hidden />

@@ -15,6 +15,6 @@ it('keeps the key out of the command', () => {
 
 it('writes inputs as the command line takes them', () => {
   expect(cli.launch('repo-review', { repo: '/srv/my repo', deep: true })).toBe(
-    "stead run repo-review --input 'repo=/srv/my repo' --input deep=true",
+    "stead run start repo-review --input 'repo=/srv/my repo' --input deep=true",
   )
 })

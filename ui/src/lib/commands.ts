@@ -27,11 +27,10 @@ const inputs = (input: Record<string, Json>) =>
     .join('')
 
 export const cli = {
-  launch: (swarm: string, input: Record<string, Json>) => `stead run ${quote(swarm)}${inputs(input)}`,
-  run: (id: string) => `stead runs get ${quote(id)}`,
-  command: (id: string, kind: string, reason: string) => `stead runs ${kind} ${quote(id)} --reason ${quote(reason || '…')}`,
+  launch: (swarm: string, input: Record<string, Json>) => `stead run start ${quote(swarm)}${inputs(input)}`,
+  run: (id: string) => `stead run show ${quote(id)}`,
+  command: (id: string, kind: string, reason: string) => `stead run ${kind} ${quote(id)} --reason ${quote(reason || '…')}`,
   approve: (id: string) => `stead inbox approve ${quote(id)}`,
   deny: (id: string, reason: string) => `stead inbox deny ${quote(id)} --reason ${quote(reason || '…')}`,
   apply: () => 'stead apply -f resource.yaml',
-  get: (kind: string, name: string) => `stead get ${quote(kind.toLowerCase())} ${quote(name)} -o yaml`,
 }

@@ -91,6 +91,10 @@ class Watcher:
         return f"{painted('waiting')} for a person: {visible(found['sentence'])}{how}"
 
 
+def _turns(_watcher: Watcher, _event: dict[str, Any], data: dict[str, Any]) -> str:
+    return f"turn {data['turn']}"
+
+
 def _decided(_watcher: Watcher, _event: dict[str, Any], data: dict[str, Any]) -> str:
     reason = f": {visible(data['reason'])}" if data.get("reason") else ""
     by = f" by {visible(data['by'])}" if data.get("by") else ""
@@ -104,14 +108,14 @@ def _commanded(_watcher: Watcher, event: dict[str, Any], data: dict[str, Any]) -
 
 def _plain(_watcher: Watcher, event: dict[str, Any], data: dict[str, Any]) -> str:
     status = f" {painted(str(data['status']))}" if data.get("status") else ""
-    turn = f" {data['turn']}" if data.get("turn") else ""
-    return f"{visible(event['kind'].replace('.', ' '))}{turn}{status}"
+    return f"{visible(event['kind'].replace('.', ' '))}{status}"
 
 
 _LINES: dict[str, Callable[[Watcher, dict[str, Any], dict[str, Any]], str]] = {
     "agent.started": Watcher.started,
     "agent.finished": Watcher.finished,
     "agent.delegated": Watcher.delegated,
+    "turn.started": _turns,
     "model.called": Watcher.thought,
     "tool.called": Watcher.called,
     "approval.asked": Watcher.asked,

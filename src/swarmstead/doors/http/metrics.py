@@ -44,6 +44,7 @@ class _Collector:
         self._pending = pending
 
     def collect(self) -> Iterable[Any]:
+        """The metric families, as the library asks for them."""
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
         families: dict[str, Any] = {}

@@ -108,6 +108,8 @@ export class EventStream {
       else this.hooks.onCaughtUp(at)
       return
     }
+    // `end`: the server closes; the next attempt goes on where this one stopped.
+    if (kind === 'end') return
     const event = JSON.parse(data) as Event
     if (isRepeat(this.link, event.seq)) return
     this.signal({ type: 'event', at, seq: event.seq })

@@ -59,7 +59,7 @@ export async function signOut(): Promise<void> {
 
 export const keysQuery = queryOptions({
   queryKey: keys.apiKeys,
-  queryFn: async ({ signal }) => (await body(api.GET('/api/v1/keys', { signal, params: { query: { limit: 500 } } }))).items,
+  queryFn: async ({ signal }) => (await body(api.GET('/api/v1/keys', { signal }))).items,
 })
 
 export function useCreateKey() {
@@ -72,7 +72,7 @@ export function useCreateKey() {
 
 export function useRevokeKey() {
   return useMutation({
-    mutationFn: (id: string) => body(api.POST('/api/v1/keys/{id}:revoke', { params: { path: { id } } })),
+    mutationFn: (id: string) => body(api.POST('/api/v1/keys/{key}:revoke', { params: { path: { key: id } } })),
     onSuccess: () => queryClient.invalidateQueries({ queryKey: keys.apiKeys }),
   })
 }

@@ -15,7 +15,7 @@ export const approvalsQuery = (status: string) =>
 export const approvalQuery = (id: string) =>
   queryOptions({
     queryKey: keys.approval(id),
-    queryFn: ({ signal }) => body(api.GET('/api/v1/approvals/{id}', { signal, params: { path: { id } } })),
+    queryFn: ({ signal }) => body(api.GET('/api/v1/approvals/{approval}', { signal, params: { path: { approval: id } } })),
   })
 
 export interface Decision {
@@ -28,8 +28,8 @@ export function useDecide() {
   return useMutation({
     mutationFn: ({ approval, decision, reason }: Decision & { approval: Approval }) =>
       body(
-        api.POST('/api/v1/approvals/{id}:decide', {
-          params: { path: { id: approval.id } },
+        api.POST('/api/v1/approvals/{approval}:decide', {
+          params: { path: { approval: approval.id } },
           body: { decision, reason, hash: approval.hash },
         }),
       ),

@@ -21,7 +21,7 @@ export const agentVersionsQuery = (name: string) =>
   queryOptions({
     queryKey: [...keys.agents, 'versions', name],
     queryFn: async ({ signal }) => {
-      const page = await body(api.GET('/api/v1/agents/{name}/versions', { signal, params: { path: { name }, ...ALL } }))
+      const page = await body(api.GET('/api/v1/agents/{name}/versions', { signal, params: { path: { name } } }))
       return page.items.toSorted((a, b) => b.version - a.version)
     },
   })
@@ -35,12 +35,11 @@ export const agentDiffQuery = (name: string, from: string, to: string) =>
     staleTime: Infinity,
   })
 
-export const resourcesQuery = (kind?: string) =>
+export const resourcesQuery = (kind: string) =>
   queryOptions({
-    queryKey: [...keys.resources, 'list', kind ?? ''],
+    queryKey: [...keys.resources, 'list', kind],
     queryFn: async ({ signal }) =>
-      (await body(api.GET('/api/v1/resources', { signal, params: { query: { limit: 500, ...(kind ? { kind } : {}) } } })))
-        .items,
+      (await body(api.GET('/api/v1/resources', { signal, params: { query: { kind, limit: 500 } } }))).items,
   })
 
 export const resourceQuery = (kind: string, name: string) =>
@@ -59,12 +58,12 @@ export const schemaQuery = (kind: string) =>
 
 export const modelsQuery = queryOptions({
   queryKey: keys.models,
-  queryFn: async ({ signal }) => (await body(api.GET('/api/v1/models', { signal, params: ALL }))).items,
+  queryFn: async ({ signal }) => (await body(api.GET('/api/v1/models', { signal }))).items,
 })
 
 export const toolServersQuery = queryOptions({
   queryKey: keys.toolServers,
-  queryFn: async ({ signal }) => (await body(api.GET('/api/v1/tool-servers', { signal, params: ALL }))).items,
+  queryFn: async ({ signal }) => (await body(api.GET('/api/v1/tool-servers', { signal }))).items,
 })
 
 /** Applies documents, or only says what applying them would do. */
@@ -75,8 +74,9 @@ export function useApply() {
         api.POST('/api/v1/apply', {
           params: { query: { dry_run: dryRun } },
           headers: { 'Content-Type': 'application/yaml' },
-          body: yaml,
-          bodySerializer: (text) => text,
+          // The body is YAML, which the description of a JSON API has no type for.
+          body: yaml as never,
+          bodySerializer: (text: unknown) => text as string,
         }),
       ),
     onSuccess: (_, { dryRun }) => {

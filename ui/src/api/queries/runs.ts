@@ -28,7 +28,7 @@ export const runsQuery = (filter: RunFilter) =>
 export const runQuery = (id: string) =>
   queryOptions({
     queryKey: keys.runDetail(id),
-    queryFn: ({ signal }) => body(api.GET('/api/v1/runs/{id}', { signal, params: { path: { id } } })),
+    queryFn: ({ signal }) => body(api.GET('/api/v1/runs/{run}', { signal, params: { path: { run: id } } })),
   })
 
 /** Steps in the order they started. */
@@ -37,9 +37,9 @@ export const runStepsQuery = (id: string) =>
     queryKey: keys.runSteps(id),
     queryFn: ({ pageParam, signal }): Promise<Page<Step>> =>
       body(
-        api.GET('/api/v1/runs/{id}/steps', {
+        api.GET('/api/v1/runs/{run}/steps', {
           signal,
-          params: { path: { id }, query: { ...cursor(pageParam), limit: 500 } },
+          params: { path: { run: id }, query: { ...cursor(pageParam), limit: 500 } },
         }),
       ),
     initialPageParam: '',
@@ -49,7 +49,7 @@ export const runStepsQuery = (id: string) =>
 export const runStepQuery = (id: string, key: string) =>
   queryOptions({
     queryKey: keys.runStep(id, key),
-    queryFn: ({ signal }) => body(api.GET('/api/v1/runs/{id}/steps/{key}', { signal, params: { path: { id, key } } })),
+    queryFn: ({ signal }) => body(api.GET('/api/v1/runs/{run}/steps/{key}', { signal, params: { path: { run: id, key } } })),
   })
 
 /** Events of a run, oldest first. The page parameter is the last seq already seen. */
@@ -58,29 +58,33 @@ export const runEventsQuery = (id: string) =>
     queryKey: keys.runEvents(id),
     queryFn: ({ pageParam, signal }): Promise<Page<Event>> =>
       body(
-        api.GET('/api/v1/runs/{id}/events', {
+        api.GET('/api/v1/runs/{run}/events', {
           signal,
           headers: { Accept: 'application/json' },
-          params: { path: { id }, query: { after: pageParam, limit: 500 } },
+          params: { path: { run: id }, query: { after: pageParam, limit: 500 } },
         }),
       ),
     initialPageParam: 0,
-    getNextPageParam: (page) => (page.next === null ? null : (page.items.at(-1)?.seq ?? null)),
+    getNextPageParam: (page) => (page.next ? page.items.at(-1)?.seq : null),
     staleTime: Infinity,
   })
 
 export interface LaunchRequest {
   swarm: string
   input: JsonObject
-  environment?: string
+  environment: string
   overrides?: Overrides
+}
+
+function whole({ overrides, ...request }: LaunchRequest) {
+  return { ...request, overrides: { models: {}, budget_usd: '', ...overrides } }
 }
 
 /** The plan of what would run, by value: the same request is not planned twice within its life. */
 export const planQuery = (request: LaunchRequest) =>
   queryOptions({
     queryKey: ['plan', request],
-    queryFn: ({ signal }) => body(api.POST('/api/v1/runs:preview', { signal, body: request })),
+    queryFn: ({ signal }) => body(api.POST('/api/v1/runs:preview', { signal, body: whole(request) })),
     staleTime: 0,
     gcTime: 0,
     retry: false,
@@ -88,7 +92,7 @@ export const planQuery = (request: LaunchRequest) =>
 
 export function useLaunch() {
   return useMutation({
-    mutationFn: (request: LaunchRequest & { plan_hash: string }) => body(api.POST('/api/v1/runs', { body: request })),
+    mutationFn: (request: LaunchRequest & { plan_hash: string }) => body(api.POST('/api/v1/runs', { body: { ...whole(request), plan_hash: request.plan_hash } })),
     onSuccess: () => {
       void queryClient.invalidateQueries({ queryKey: keys.overview })
       void queryClient.invalidateQueries({ queryKey: keys.runLists })
@@ -99,7 +103,7 @@ export function useLaunch() {
 export function useCommand(id: string) {
   return useMutation({
     mutationFn: (command: { kind: 'pause' | 'resume' | 'cancel'; reason: string }) =>
-      body(api.POST('/api/v1/runs/{id}/commands', { params: { path: { id } }, body: command })),
+      body(api.POST('/api/v1/runs/{run}/commands', { params: { path: { run: id } }, body: command })),
     onSuccess: () => queryClient.invalidateQueries({ queryKey: keys.runDetail(id) }),
   })
 }

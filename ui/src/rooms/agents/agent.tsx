@@ -11,6 +11,7 @@ import { ModelKindTag, RiskTag, Tag } from '@/components/tags'
 import { Digest, None, Time } from '@/components/values'
 import { Editor } from '@/rooms/resources/editor'
 import { AgentVersions } from './versions'
+import { toolName } from '@/lib/tools'
 
 const TABS = ['overview', 'versions', 'manifest'] as const
 
@@ -94,7 +95,7 @@ function About({ agent }: { agent: AgentDetail }) {
   )
 }
 
-const toolId = (tool: ToolRef) => `${tool.server}.${tool.name}`
+const toolId = (tool: ToolRef) => toolName(tool.server, tool.name)
 
 const TOOL_COLUMNS: Column<ToolRef>[] = [
   {
@@ -103,10 +104,10 @@ const TOOL_COLUMNS: Column<ToolRef>[] = [
     sort: toolId,
     cell: (t) => (
       <span className="mono">
-        <span className="text-mute">{t.server}.</span>
+        <span className="text-mute">{t.server}/</span>
         {t.name}
       </span>
     ),
   },
-  { id: 'risk', header: 'Risk', width: '128px', sort: (t) => t.risk, cell: (t) => <RiskTag risk={t.risk} /> },
+  { id: 'risk', header: 'Risk', width: '128px', sort: (t) => t.risk ?? '', cell: (t) => (t.risk === null ? <span className="text-mute">as its server says</span> : <RiskTag risk={t.risk} />) },
 ]

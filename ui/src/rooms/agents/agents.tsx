@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useCallback, useMemo } from 'react'
 import { agentsQuery } from '@/api/queries/resources'
-import type { Agent, Risk } from '@/api/types'
+import type { Agent } from '@/api/types'
 import { DataTable, rowLink, type Column } from '@/components/data-table'
 import { FindBox } from '@/components/filter'
 import { Page } from '@/components/page'
@@ -14,11 +14,12 @@ import { Digest, Time } from '@/components/values'
 import { count } from '@/lib/format'
 
 const agentName = (agent: Agent) => agent.name
-const ORDER: Risk[] = ['read', 'write', 'danger', 'unknown']
+const ORDER = ['read', 'write', 'danger', 'unknown']
 
-/** The highest risk among an agent's tools; null when it has none. */
-export function highestRisk(agent: Pick<Agent, 'tools'>): Risk | null {
-  return agent.tools.reduce<Risk | null>((worst, t) => (worst === null || ORDER.indexOf(t.risk) > ORDER.indexOf(worst) ? t.risk : worst), null)
+/** The highest risk among an agent's tools, as far as it is declared; null when none is. */
+export function highestRisk(agent: Pick<Agent, 'tools'>): string | null {
+  const known = agent.tools.map((t) => ORDER.indexOf(t.risk ?? ''))
+  return ORDER[Math.max(-1, ...known)] ?? null
 }
 
 const COLUMNS: Column<Agent>[] = [

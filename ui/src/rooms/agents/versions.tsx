@@ -9,6 +9,7 @@ import { Loaded } from '@/components/loaded'
 import { Button } from '@/components/ui/button'
 import { Digest, Time } from '@/components/values'
 import { Filter } from '@/components/filter'
+import { Who } from '@/components/who'
 
 const digestOf = (version: Resource) => version.digest
 
@@ -75,7 +76,7 @@ function versionColumns(onCompare: (version: Resource) => void): Column<Resource
   return [
     { id: 'version', header: 'Version', width: '84px', sort: (v) => v.version, cell: (v) => <span className="font-medium">{v.version}</span> },
     { id: 'digest', header: 'Digest', cell: (v) => <Digest digest={v.digest} /> },
-    { id: 'by', header: 'Applied by', width: '160px', from: 'sm', cell: (v) => <span className="text-soft">{v.created_by}</span> },
+    { id: 'by', header: 'Applied by', width: '160px', from: 'sm', cell: (v) => <span className="text-soft"><Who actor={v.created_by} /></span> },
     { id: 'at', header: 'Applied', width: '100px', right: true, cell: (v) => <Time at={v.created_at} className="text-soft" /> },
     {
       id: 'compare',

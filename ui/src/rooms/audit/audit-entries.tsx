@@ -13,6 +13,7 @@ import { IconButton } from '@/components/ui/button'
 import { CopyButton, Id, Time } from '@/components/values'
 import { absolute, count, millis } from '@/lib/format'
 import { visible } from '@/lib/text'
+import { Who } from '@/components/who'
 
 interface AuditEntriesProps {
   filter: AuditFilter
@@ -53,7 +54,7 @@ function auditColumns(onOpen: (entry: AuditEntry) => void): Column<AuditEntry>[]
   return [
     { id: 'seq', header: 'No.', width: '76px', right: true, cell: (e) => <span className="text-mute">{count(e.seq)}</span> },
     { id: 'at', header: 'When', width: '92px', cell: (e) => <Time at={e.at} className="text-soft" /> },
-    { id: 'actor', header: 'Actor', width: '136px', from: 'sm', cell: (e) => e.actor },
+    { id: 'actor', header: 'Actor', width: '136px', from: 'sm', cell: (e) => <Who actor={e.actor} /> },
     {
       id: 'action',
       header: 'Action',
@@ -83,7 +84,7 @@ function Entry({ entry, onClose }: { entry: AuditEntry; onClose: () => void }) {
         <Facts>
           <Fact name="When">{absolute(millis(entry.at) ?? 0)}</Fact>
           <Fact name="Actor">
-            {entry.actor} <Tag>{entry.actor_kind}</Tag>
+            <Who actor={entry.actor} /> <Tag>{entry.actor_kind}</Tag>
           </Fact>
           <Fact name="Action">
             <span className="mono">{entry.action}</span>

@@ -3,10 +3,9 @@ import { useNavigate, useSearch } from '@tanstack/react-router'
 import { X } from 'lucide-react'
 import { useCallback, useMemo } from 'react'
 import { toolServersQuery } from '@/api/queries/resources'
-import type { Tool, ToolServer } from '@/api/types'
+import type { Tool as ServerTool, ToolServer } from '@/api/types'
 import { DataTable, rowLink, type Column } from '@/components/data-table'
 import { FindBox } from '@/components/filter'
-import { JsonView } from '@/components/json-view'
 import { Fact, Facts, Page } from '@/components/page'
 import { Loaded } from '@/components/loaded'
 import { Empty, FilteredOut } from '@/components/states'
@@ -15,8 +14,12 @@ import { IconButton } from '@/components/ui/button'
 import { Digest } from '@/components/values'
 import { plural } from '@/lib/format'
 import { visible } from '@/lib/text'
+import { toolName } from '@/lib/tools'
 
-const toolId = (tool: Tool) => `${tool.server}.${tool.name}`
+/** A tool together with the name of its server. */
+type Tool = ServerTool & { server: string }
+
+const toolId = (tool: Tool) => toolName(tool.server, tool.name)
 
 /** Every tool that agents could be given, with what it may do. */
 export default function Tools() {
@@ -32,7 +35,7 @@ export default function Tools() {
       <Loaded query={query} what="tools">
         {(servers) =>
           servers.length === 0 ? (
-            <Empty title="No tool server yet" cli="stead apply -f toolserver.yaml">
+            <Empty title="No tool server yet" cli="stead mcp add files -- builtin:files">
               Declare an MCP server, and its tools are listed here with their risk.
             </Empty>
           ) : (
@@ -61,7 +64,7 @@ function List({ servers, find, onClear }: ListProps) {
     [navigate],
   )
   const columns = useMemo(() => toolColumns(open), [open])
-  const all = useMemo(() => servers.flatMap((server) => server.tools), [servers])
+  const all = useMemo(() => servers.flatMap((server) => server.tools.map((t): Tool => ({ ...t, server: server.name }))), [servers])
   const shown = useMemo(() => matching(all, find), [all, find])
   const chosen = all.find((t) => toolId(t) === tool)
   if (shown.length === 0) return <FilteredOut what="tools" onClear={onClear} />
@@ -83,11 +86,11 @@ function Servers({ servers }: { servers: readonly ToolServer[] }) {
   return (
     <ul className="flex shrink-0 flex-wrap gap-x-6 gap-y-1 border-b border-line bg-panel px-4 py-2 text-xs" aria-label="Tool servers">
       {servers.map((server) => (
-        <li key={server.name} className="flex items-center gap-2">
+        <li key={server.name} className="flex items-center gap-2" title={server.address}>
           <span className="font-medium">{server.name}</span>
           <Tag>{server.transport}</Tag>
           <span className="text-mute">{plural(server.tools.length, 'tool')}</span>
-          {server.detail && <span className="text-failed">{server.detail}</span>}
+          {server.problem && <span className="text-failed">{server.problem}</span>}
         </li>
       ))}
     </ul>
@@ -103,7 +106,7 @@ function toolColumns(onOpen: (id: string) => void): Column<Tool>[] {
       sort: toolId,
       cell: (t) => (
         <button type="button" className={`${rowLink} mono block w-full truncate text-left`} onClick={() => onOpen(toolId(t))}>
-          <span className="text-mute">{t.server}.</span>
+          <span className="text-mute">{t.server}/</span>
           {t.name}
         </button>
       ),
@@ -141,12 +144,6 @@ function ToolDetail({ tool, onClose }: { tool: Tool; onClose: () => void }) {
             <Digest digest={tool.schema_hash} />
           </Fact>
         </Facts>
-        {tool.input_schema && (
-          <section aria-label="Arguments" className="flex flex-col gap-1.5">
-            <h3 className="text-xs font-semibold text-soft">Arguments</h3>
-            <JsonView value={tool.input_schema} label="schema" />
-          </section>
-        )}
       </div>
     </aside>
   )

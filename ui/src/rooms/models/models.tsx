@@ -9,7 +9,6 @@ import { Empty } from '@/components/states'
 import { ModelKindTag } from '@/components/tags'
 import { buttonClass } from '@/components/ui/button'
 import { Digest, None } from '@/components/values'
-import { count } from '@/lib/format'
 
 const modelName = (model: Model) => model.name
 
@@ -30,14 +29,18 @@ const COLUMNS: Column<Model>[] = [
   { id: 'provider', header: 'Provider', width: '112px', sort: (m) => m.provider, cell: (m) => m.provider },
   { id: 'model', header: "Provider's name", width: '200px', from: 'md', cell: (m) => (m.model ? <span className="mono text-soft">{m.model}</span> : <None />) },
   {
-    id: 'price',
-    header: 'Price per million tokens',
-    width: '200px',
-    from: 'lg',
-    right: true,
-    cell: (m) => (m.price ? `$${m.price.input_per_million_usd} in, $${m.price.output_per_million_usd} out` : <span className="text-mute">by the price list</span>),
+    id: 'state',
+    header: 'State',
+    cell: (m) =>
+      m.missing ? (
+        <span className="text-failed" title={m.missing.way_out}>
+          lacks {m.missing.what}
+        </span>
+      ) : (
+        <span className="text-soft">ready</span>
+      ),
   },
-  { id: 'most', header: 'Longest reply', width: '112px', from: 'md', right: true, cell: (m) => (m.max_output_tokens ? `${count(m.max_output_tokens)} tokens` : <None />) },
+  { id: 'at', header: 'Address', from: 'lg', cell: (m) => (m.base_url ? <span className="mono text-soft">{m.base_url}</span> : <span className="text-mute">the provider's own</span>) },
   { id: 'digest', header: 'Version', width: '112px', right: true, cell: (m) => <Digest digest={m.digest} /> },
 ]
 
@@ -57,7 +60,7 @@ export default function Models() {
       <Loaded query={query} what="models">
         {(models) =>
           models.length === 0 ? (
-            <Empty title="No model yet" cli="stead apply -f model.yaml">
+            <Empty title="No model yet" cli="stead model add fast --provider openai --model gpt-4.1-mini --key env:OPENAI_API_KEY">
               A model is declared like everything else: a name, a provider and where its key is found.
             </Empty>
           ) : (

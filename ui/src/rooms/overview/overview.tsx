@@ -58,7 +58,7 @@ function FirstRun({ sample }: { sample: boolean }) {
     <Empty
       title="No run yet"
       action={<LaunchLink sample={sample} />}
-      cli={sample ? `stead run ${SAMPLE_SWARM}` : 'stead apply -f swarm.yaml'}
+      cli={sample ? `stead run start ${SAMPLE_SWARM} --input repo=.` : 'stead apply -f swarm.yaml'}
     >
       {sample ? (
         <p>
@@ -113,8 +113,8 @@ function Counts({ counts }: { counts: OverviewData['counts'] }) {
             title={`Runs that are ${statusWord(status)}`}
             className="flex items-center gap-1.5 rounded-sm text-xs text-soft hover:text-fg"
           >
-            <StatusIcon status={status} className={counts[key] === 0 ? 'opacity-60' : ''} />
-            <span className="text-base font-semibold text-fg">{count(counts[key])}</span>
+            <StatusIcon status={status} className={!counts[key] ? 'opacity-60' : ''} />
+            <span className="text-base font-semibold text-fg">{count(counts[key] ?? 0)}</span>
             {label}
           </Link>
         </li>

@@ -3,7 +3,7 @@ import type { Approval } from '@/api/types'
 import { DataTable, rowLink, type Column } from '@/components/data-table'
 import { FreshPill, useAttention } from '@/components/hold-list'
 import { ProductionTag, RiskTag } from '@/components/tags'
-import { Countdown, Money, Time } from '@/components/values'
+import { Countdown, Money, None, Time } from '@/components/values'
 import { useHeld } from '@/lib/held'
 import { visible } from '@/lib/text'
 import { useIsProduction } from '@/api/queries/people'
@@ -24,7 +24,7 @@ const COLUMNS: Column<Approval>[] = [
     ),
   },
   { id: 'who', header: 'Asked by', width: '168px', from: 'lg', cell: (a) => <span className="text-soft">{`${a.agent} in ${a.swarm}`}</span> },
-  { id: 'cost', header: 'Cost so far', width: '92px', right: true, from: 'md', cell: (a) => <Money micros={a.run_spent_micros} /> },
+  { id: 'cost', header: 'Cost so far', width: '92px', right: true, from: 'md', cell: (a) => (a.run_spent_micros === null ? <None /> : <Money micros={a.run_spent_micros} />) },
   { id: 'asked', header: 'Asked', width: '92px', right: true, from: 'md', cell: (a) => <Time at={a.asked_at} className="text-soft" /> },
   { id: 'expires', header: 'Expires in', width: '92px', right: true, cell: (a) => <Countdown at={a.expires_at} passed="expired" /> },
 ]

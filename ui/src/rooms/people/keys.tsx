@@ -44,7 +44,7 @@ export default function Keys() {
       <Loaded query={query} what="keys">
         {(keys) =>
           keys.length === 0 ? (
-            <Empty title="No key yet" cli="stead keys create --name ci --role operator">
+            <Empty title="No key yet" cli="stead key create ci --role operator">
               Keys let scripts and other machines in.
             </Empty>
           ) : (

@@ -85,7 +85,7 @@ export default function SignIn() {
             </form>
             <div className="flex flex-col gap-1.5 text-xs text-mute">
               <p>Or make a one-time link on the server:</p>
-              <CommandLine command="stead signin" />
+              <CommandLine command="stead key link" />
             </div>
           </>
         )}

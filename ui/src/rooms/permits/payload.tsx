@@ -1,16 +1,19 @@
 import { CircleQuestionMark } from 'lucide-react'
 import { Link } from '@tanstack/react-router'
-import { useMemo, type ReactNode } from 'react'
+import { useMemo } from 'react'
 import { useIsProduction } from '@/api/queries/people'
 import type { Approval } from '@/api/types'
 import { DiffView } from '@/components/diff-view'
-import { Arguments } from '@/components/json-view'
+import { Arguments, JsonView } from '@/components/json-view'
 import { Fact, Facts } from '@/components/page'
 import { Status } from '@/components/status'
 import { ProductionTag, RiskTag } from '@/components/tags'
 import { Budget, Countdown, Digest, Id, Time } from '@/components/values'
 import { lineDiff } from '@/lib/diff'
 import { sentence, visible } from '@/lib/text'
+import { argumentsBeside, effectOf, rootOf } from './effect'
+import { toolName } from '@/lib/tools'
+import { Who } from '@/components/who'
 
 interface PayloadProps {
   approval: Approval
@@ -47,29 +50,29 @@ function Uncertain() {
 
 function Summary({ approval, inRun }: { approval: Approval; inRun: boolean | undefined }) {
   const production = useIsProduction(approval.environment)
-  const { payload } = approval
+  const root = rootOf(approval)
   return (
     <Facts>
       <Fact name="Tool">
-        <span className="mono font-medium">{`${payload.server}.${payload.tool}`}</span>
+        <span className="mono font-medium">{toolName(approval.server, approval.tool)}</span>
         <RiskTag risk={approval.risk} />
       </Fact>
-      {payload.root !== '' && (
+      {root !== '' && (
         <Fact name="Target">
-          <span className="mono">{visible(payload.root)}</span>
+          <span className="mono">{visible(root)}</span>
         </Fact>
       )}
       <Fact name="Environment">{production ? <ProductionTag /> : approval.environment}</Fact>
       <Fact name="Asked by">
-        <Link to="/agents/$name" params={{ name: approval.agent }} className="rounded-sm underline decoration-edge underline-offset-2">
-          {approval.agent}
-        </Link>
+        <Asker agent={approval.agent} />
         {!inRun && <RunLink approval={approval} />}
         <Time at={approval.asked_at} className="text-mute" />
       </Fact>
-      <Fact name="Cost so far">
-        <Budget spent={approval.run_spent_micros} budget={approval.run_budget_micros} bar />
-      </Fact>
+      {approval.run_spent_micros !== null && (
+        <Fact name="Cost so far">
+          <Budget spent={approval.run_spent_micros} budget={approval.run_budget_micros} bar />
+        </Fact>
+      )}
       <Fact name="Rule">{sentence(approval.rule)}</Fact>
       <Fact name="Payload">
         <Digest digest={approval.hash} />
@@ -86,7 +89,18 @@ function Summary({ approval, inRun }: { approval: Approval; inRun: boolean | und
   )
 }
 
-function RunLink({ approval }: { approval: Approval }): ReactNode {
+function Asker({ agent }: { agent: string }) {
+  if (agent === '') return <span>an outside client</span>
+  return (
+    <Link to="/agents/$name" params={{ name: agent }} className="rounded-sm underline decoration-edge underline-offset-2">
+      {agent}
+    </Link>
+  )
+}
+
+function RunLink({ approval }: { approval: Approval }) {
+  // An outside client asks without a run.
+  if (approval.run === '') return null
   return (
     <>
       <span className="text-mute">in</span>
@@ -107,35 +121,44 @@ function Decided({ approval }: { approval: Approval }) {
   return (
     <Fact name="Decided">
       <Status status={approval.status} />
-      {approval.decided_by && <span>by {approval.decided_by}</span>}
+      {approval.decided_by && (
+        <span>
+          by <Who actor={approval.decided_by} />
+        </span>
+      )}
       <Time at={approval.decided_at} className="text-mute" />
       {approval.reason && <span className="w-full text-soft">“{visible(approval.reason)}”</span>}
     </Fact>
   )
 }
 
-function Effect({ approval: { payload, effect } }: { approval: Approval }) {
+function Effect({ approval }: { approval: Approval }) {
+  const effect = useMemo(() => effectOf(approval), [approval])
   const lines = useMemo(() => (effect.kind === 'file' ? lineDiff(effect.before, effect.after) : []), [effect])
-  const rest = effect.kind === 'file' ? withoutText(payload.arguments, effect.after) : payload.arguments
   return (
     <>
       <div className="flex flex-col gap-1.5">
         <h3 className="text-xs font-semibold text-soft">Arguments</h3>
-        <Arguments values={rest} label="Arguments" />
+        <Arguments values={argumentsBeside(approval, effect)} label="Arguments" />
       </div>
-      {effect.kind === 'file' && (
+      {effect.kind === 'file' ? (
         <div className="flex flex-col gap-1.5">
           <h3 className="text-xs font-semibold text-soft">
             {effect.before === null ? 'A new file' : 'Changes to the file'}
           </h3>
           <DiffView lines={lines} label={effect.path} />
         </div>
+      ) : (
+        <p className="text-xs text-mute">
+          The tool shows no preview of what will change{effect.why && `: ${visible(effect.why)}`}
+        </p>
       )}
+      <details className="text-xs">
+        <summary className="w-fit rounded-sm text-mute hover:text-fg">The payload, exactly as it is hashed</summary>
+        <div className="mt-2">
+          <JsonView value={approval.payload} label="payload" />
+        </div>
+      </details>
     </>
   )
-}
-
-/** Arguments without the one whose text the diff below shows in full. */
-function withoutText(values: Approval['payload']['arguments'], text: string): Approval['payload']['arguments'] {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== text))
 }

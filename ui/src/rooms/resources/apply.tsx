@@ -12,16 +12,14 @@ export default function Apply() {
   const { kind, name } = useSearch({ from: '/shell/resources/apply' })
   const navigate = useNavigate({ from: '/resources/apply' })
   const shown = kind ?? 'Agent'
-  const all = useQuery(resourcesQuery()).data ?? []
-  const kinds = [...new Set([...KINDS, ...all.map((r) => r.kind)])]
-  const names = all.filter((r) => r.kind === shown).map((r) => r.name)
+  const names = (useQuery(resourcesQuery(shown)).data ?? []).map((r) => r.name)
   return (
     <Page
       title="Apply"
       fixed
       filters={
         <>
-          <Filter label="Kind" none={null} value={shown} options={kinds} onChange={(value) => void navigate({ search: { kind: value } })} />
+          <Filter label="Kind" none={null} value={shown} options={KINDS} onChange={(value) => void navigate({ search: { kind: value } })} />
           {names.length > 0 && (
             <Filter label="Open" none="a new one" value={name} options={names} onChange={(value) => void navigate({ search: { kind: shown, ...(value ? { name: value } : {}) } })} />
           )}

@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '@/api/types'
+import { asObject } from '@/lib/json'
 
 /** One field that a mapping may hold, in words. */
 export interface SchemaField {
@@ -12,21 +13,18 @@ export interface SchemaField {
   values: string[]
 }
 
-const object = (value: Json | undefined): JsonObject | null =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? value : null
-
 /** Follows `$ref` and takes the part of a union that is not null; what stands beside a reference stays. */
 export function resolve(root: JsonObject, node: JsonObject | null): JsonObject | null {
   if (!node) return null
   const { $ref: ref, ...own } = node
   if (typeof ref === 'string') {
     let target: Json | undefined = root
-    for (const part of ref.replace(/^#\//, '').split('/')) target = object(target)?.[part]
-    return { ...resolve(root, object(target)), ...own }
+    for (const part of ref.replace(/^#\//, '').split('/')) target = asObject(target)?.[part]
+    return { ...resolve(root, asObject(target)), ...own }
   }
   const union = node['anyOf'] ?? node['oneOf']
   if (Array.isArray(union)) {
-    const first = union.map(object).find((part) => part !== null && part['type'] !== 'null')
+    const first = union.map(asObject).find((part) => part !== null && part['type'] !== 'null')
     return { ...node, ...resolve(root, first ?? null), ...described(node) }
   }
   return node
@@ -42,7 +40,7 @@ export function schemaAt(root: JsonObject, path: readonly string[]): JsonObject 
   let node = resolve(root, root)
   for (const part of path) {
     if (!node) return null
-    const next = part === '[]' ? object(node['items']) : (object(object(node['properties'])?.[part]) ?? object(node['additionalProperties']))
+    const next = part === '[]' ? asObject(node['items']) : (asObject(asObject(node['properties'])?.[part]) ?? asObject(node['additionalProperties']))
     node = resolve(root, next)
   }
   return node
@@ -50,11 +48,11 @@ export function schemaAt(root: JsonObject, path: readonly string[]): JsonObject 
 
 /** The fields a mapping may hold, required ones first. */
 export function fieldsOf(root: JsonObject, node: JsonObject | null): SchemaField[] {
-  const properties = object(node?.['properties'])
+  const properties = asObject(node?.['properties'])
   if (!properties) return []
   const required = new Set(Array.isArray(node?.['required']) ? node['required'] : [])
   const fields = Object.entries(properties).map(([name, value]): SchemaField => {
-    const schema = resolve(root, object(value)) ?? {}
+    const schema = resolve(root, asObject(value)) ?? {}
     const fallback = schema['default']
     return {
       name,
@@ -82,7 +80,7 @@ function typeOf(root: JsonObject, schema: JsonObject): string {
   const type = schema['type']
   if (schema['const'] !== undefined) return JSON.stringify(schema['const'])
   if (type === 'array') {
-    const items = resolve(root, object(schema['items']))
+    const items = resolve(root, asObject(schema['items']))
     return items ? `list of ${typeOf(root, items)}` : 'list'
   }
   if (type === 'object' || schema['properties'] !== undefined) return 'mapping'

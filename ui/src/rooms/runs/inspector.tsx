@@ -14,10 +14,12 @@ import { CopyButton, Duration, Money, Time } from '@/components/values'
 import { IconButton } from '@/components/ui/button'
 import { cli, curl } from '@/lib/commands'
 import { count, tokens } from '@/lib/format'
+import { asObject } from '@/lib/json'
 import { visible } from '@/lib/text'
 import { Decide } from '@/rooms/permits/decide'
 import { Payload } from '@/rooms/permits/payload'
-import { RunSummary } from './run-summary'
+import { FailureNote, RunSummary } from './run-summary'
+import { stepName } from '@/lib/tools'
 
 interface InspectorProps {
   run: RunDetail
@@ -33,7 +35,7 @@ export function Inspector({ run, step, withResult, onClose }: InspectorProps) {
   return (
     <>
       <div className="flex h-9 items-center justify-between gap-2 border-b border-line pl-4 pr-1.5">
-        <h2 className="mono min-w-0 truncate text-xs font-semibold">{visible(step.name)}</h2>
+        <h2 className="mono min-w-0 truncate text-xs font-semibold">{visible(stepName(step))}</h2>
         <IconButton size="smallSquare" label="Back to the run (Escape)" onClick={onClose}>
           <X className="size-3.5" aria-hidden />
         </IconButton>
@@ -50,11 +52,7 @@ export function StepInspector({ run, step }: { run: RunDetail; step: Step }) {
   const approval = listed ?? asked.data
   return (
     <div className="flex flex-col gap-4 p-4">
-      {step.error && (
-        <p role="alert" className="rounded-md border border-failed/50 px-3 py-2 text-xs text-failed">
-          {visible(step.error)}
-        </p>
-      )}
+      {step.error && <FailureNote error={step.error} />}
       {approval ? (
         <>
           <Payload approval={approval} inRun heading="h3" />
@@ -141,11 +139,11 @@ function StepFacts({ run, step }: { run: RunDetail; step: Step }) {
 
 /** Input or output: an object as named rows, anything else as it is. */
 function Part({ title, value }: { title: string; value: Json }) {
-  const named = typeof value === 'object' && value !== null && !Array.isArray(value)
+  const named = asObject(value)
   return (
     <section aria-label={title} className="flex flex-col gap-1.5">
       <h3 className="text-xs font-semibold text-soft">{title}</h3>
-      {named ? <Arguments values={value} label={title} /> : <JsonView value={value} label={title.toLowerCase()} />}
+      {named ? <Arguments values={named} label={title} /> : <JsonView value={value} label={title.toLowerCase()} />}
     </section>
   )
 }

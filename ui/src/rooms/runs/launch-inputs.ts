@@ -12,12 +12,12 @@ export function inputsOf(spec: JsonObject | undefined): Record<string, SwarmInpu
 /** A first draft: what is given, else the declared default. */
 export function draftOf(inputs: Record<string, SwarmInput>, given: JsonObject): Draft {
   return Object.fromEntries(
-    Object.entries(inputs).map(([name, wanted]) => [name, textOf(given[name] ?? wanted.default ?? null)]),
+    Object.entries(inputs).map(([name, wanted]) => [name, textOf(given[name]) || textOf(wanted.default)]),
   )
 }
 
 function textOf(value: Json): string {
-  if (value === null) return ''
+  if (value === null || value === undefined) return ''
   return typeof value === 'string' ? value : JSON.stringify(value)
 }
 

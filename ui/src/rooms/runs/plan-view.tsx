@@ -5,6 +5,7 @@ import { ModelKindTag, RiskTag, Tag, VerdictWord } from '@/components/tags'
 import { Digest } from '@/components/values'
 import { cx } from '@/lib/cx'
 import { cap, money, plural, range, ticking } from '@/lib/format'
+import { toolName } from '@/lib/tools'
 
 /** A plan before it runs: who, with which tools, at what risk and price, and what it will ask. */
 export function PlanView({ plan, faded }: { plan: Plan; faded?: boolean }) {
@@ -84,8 +85,8 @@ function AgentOfPlan({ agent }: { agent: PlanAgent }) {
       {agent.tools.length > 0 && (
         <ul className="mt-1.5 flex flex-col gap-1">
           {agent.tools.map((tool) => (
-            <li key={`${tool.server}.${tool.name}`} className="flex flex-wrap items-center gap-2">
-              <span className="mono min-w-0 flex-1 text-soft">{`${tool.server}.${tool.name}`}</span>
+            <li key={toolName(tool.server, tool.name)} className="flex flex-wrap items-center gap-2">
+              <span className="mono min-w-0 flex-1 text-soft">{toolName(tool.server, tool.name)}</span>
               <RiskTag risk={tool.risk} />
               <span className="w-24 text-right">
                 <VerdictWord verdict={tool.verdict} rule={tool.rule} />

@@ -5,6 +5,8 @@ import { Status } from '@/components/status'
 import { ModelKindTag, ProductionTag } from '@/components/tags'
 import { Budget, CopyButton, Duration, Time } from '@/components/values'
 import { millis, shortId } from '@/lib/format'
+import { Who } from '@/components/who'
+import { saysMore } from './reason'
 
 /** The columns of every list of runs. */
 export function runColumns(isProduction: (environment: string) => boolean): Column<Run>[] {
@@ -26,7 +28,7 @@ export function runColumns(isProduction: (environment: string) => boolean): Colu
           {run.model_kinds.map((kind) => (
             <ModelKindTag key={kind} kind={kind} />
           ))}
-          {run.status_reason && <span className="truncate text-mute">{run.status_reason}</span>}
+          {saysMore(run) && <span className="truncate text-mute">{run.status_reason}</span>}
         </span>
       ),
     },
@@ -56,7 +58,7 @@ export function runColumns(isProduction: (environment: string) => boolean): Colu
       header: 'Launched by',
       width: '112px',
       from: 'xl',
-      cell: (run) => <span className="text-soft">{run.launched_by}</span>,
+      cell: (run) => <span className="text-soft"><Who actor={run.launched_by} /></span>,
     },
     {
       id: 'cost',

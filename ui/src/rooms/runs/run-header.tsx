@@ -8,6 +8,7 @@ import { Budget, Countdown, Duration, Id } from '@/components/values'
 import { buttonClass } from '@/components/ui/button'
 import { visible } from '@/lib/text'
 import { RunCommands } from './run-commands'
+import { saysMore } from './reason'
 
 /** Who, in which state, for how long, at what cost, until when; and how to stop it. */
 export function RunHeader({ run }: { run: RunDetail }) {
@@ -35,7 +36,7 @@ export function RunHeader({ run }: { run: RunDetail }) {
         {!production && <span className="text-mute">{run.environment}</span>}
       </span>
       <div className="ml-auto flex items-center gap-2">{over ? <Again run={run} /> : <RunCommands run={run} />}</div>
-      {run.status_reason && <p className="w-full text-xs text-soft">{visible(run.status_reason)}</p>}
+      {saysMore(run) && <p className="w-full text-xs text-soft">{visible(run.status_reason)}</p>}
     </div>
   )
 }

@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router'
-import type { RunDetail } from '@/api/types'
+import type { Failure, RunDetail } from '@/api/types'
 import { SameByCommand } from '@/components/commands'
 import { Arguments } from '@/components/json-view'
 import { Markdown } from '@/components/markdown'
@@ -11,6 +11,8 @@ import { plural, tokens } from '@/lib/format'
 import { visible } from '@/lib/text'
 import { Decide } from '@/rooms/permits/decide'
 import { Payload } from '@/rooms/permits/payload'
+import { Who } from '@/components/who'
+import { Written } from './written'
 
 /** What a run has to say when no step is chosen: what it waits for first, then its result, then its facts. */
 export function RunSummary({ run, withResult }: { run: RunDetail; withResult: boolean }) {
@@ -25,8 +27,9 @@ export function RunSummary({ run, withResult }: { run: RunDetail; withResult: bo
           </div>
         </section>
       )}
-      {withResult && run.error && <Failure error={run.error} />}
+      {withResult && run.error && <FailureNote error={run.error} />}
       {withResult && run.result !== null && <Result run={run} />}
+      {withResult && run.finished_at !== null && <Written run={run} />}
       <section aria-label="Input" className="flex flex-col gap-1.5">
         <h2 className="text-xs font-semibold text-soft">Input</h2>
         <Arguments values={run.input} label="Input" />
@@ -37,7 +40,7 @@ export function RunSummary({ run, withResult }: { run: RunDetail; withResult: bo
   )
 }
 
-export function Failure({ error }: { error: NonNullable<RunDetail['error']> }) {
+export function FailureNote({ error }: { error: Failure }) {
   return (
     <div role="alert" className="rounded-md border border-failed/50 px-3 py-2">
       <p className="font-medium text-failed">{visible(error.message)}</p>
@@ -69,7 +72,7 @@ function RunFacts({ run }: { run: RunDetail }) {
   return (
     <Facts>
       <Fact name="Launched by">
-        {run.launched_by}
+        <Who actor={run.launched_by} />
         <Time at={run.created_at} className="text-mute" />
       </Fact>
       <Fact name="Swarm">

@@ -17,6 +17,7 @@ import { RunHeader } from './run-header'
 import { StepsTable } from './steps-table'
 import { useSteps } from './steps'
 import { Timeline } from './timeline/timeline'
+import { stepName } from '@/lib/tools'
 
 const AgentsTab = lazy(() => import('./tabs/agents-tab'))
 const EventsTab = lazy(() => import('./tabs/events-tab'))
@@ -102,7 +103,7 @@ function Content({ run }: { run: RunDetail }) {
         <Inspector run={run} step={wide ? selected : undefined} withResult={tab !== 'result'} onClose={() => select(undefined)} />
       </aside>
       {!wide && selected && (
-        <SidePanel open title={selected.name} onClose={() => select(undefined)}>
+        <SidePanel open title={stepName(selected)} onClose={() => select(undefined)}>
           <StepInspector run={run} step={selected} />
         </SidePanel>
       )}

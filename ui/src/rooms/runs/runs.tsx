@@ -58,7 +58,7 @@ const runId = (run: Run) => run.id
 function Nothing({ filtered, onClear }: { filtered: boolean; onClear: () => void }) {
   if (filtered) return <FilteredOut what="runs" onClear={onClear} />
   return (
-    <Empty title="No run yet" cli="stead run repo-review">
+    <Empty title="No run yet" cli="stead run start repo-review --input repo=.">
       Launch a swarm, and its runs are listed here.
     </Empty>
   )

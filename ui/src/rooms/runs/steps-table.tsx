@@ -6,6 +6,7 @@ import { RiskTag } from '@/components/tags'
 import { Duration, Money } from '@/components/values'
 import { duration, millis, tokens } from '@/lib/format'
 import { visible } from '@/lib/text'
+import { stepName } from '@/lib/tools'
 
 interface StepsTableProps {
   run: RunDetail
@@ -37,10 +38,10 @@ function stepColumns(start: number, onSelect: (key: string) => void): Column<Ste
       id: 'name',
       header: 'Step',
       width: '156px',
-      sort: (s) => s.name,
+      sort: stepName,
       cell: (s) => (
         <button type="button" className={`${rowLink} mono block w-full truncate text-left`} onClick={() => onSelect(s.key)}>
-          {visible(s.name)}
+          {visible(stepName(s))}
         </button>
       ),
     },
@@ -48,7 +49,7 @@ function stepColumns(start: number, onSelect: (key: string) => void): Column<Ste
       id: 'summary',
       header: 'What',
       from: 'lg',
-      cell: (s) => <span className={s.error ? 'text-failed' : 'text-soft'}>{visible(s.error ?? s.summary)}</span>,
+      cell: (s) => <span className={s.error ? 'text-failed' : 'text-soft'}>{visible(s.error?.message ?? s.summary)}</span>,
     },
     { id: 'risk', header: 'Risk', width: '84px', from: 'lg', cell: (s) => (s.risk ? <RiskTag risk={s.risk} /> : null) },
     { id: 'status', header: 'Status', width: '112px', cell: (s) => <Status status={s.status} short /> },

@@ -81,7 +81,7 @@ const COLUMNS: Column<Row>[] = [
     ),
   },
   { id: 'status', header: 'Status', width: '112px', cell: ({ agent }) => <Status status={agent.status} short /> },
-  { id: 'by', header: 'Given by', width: '104px', from: 'xl', cell: ({ agent }) => <span className="text-soft">{agent.delegated_by}</span> },
+  { id: 'by', header: 'Given by', width: '104px', from: 'xl', cell: ({ agent }) => <span className="text-soft">{agent.delegated_by ?? 'a person'}</span> },
   {
     id: 'task',
     header: 'Task',

@@ -6,7 +6,7 @@ const step = (over: Partial<Step>) => ({ kind: 'model', agent: 'a', agent_run: '
 const steps = [
   step({ spent_micros: 300, input_tokens: 10, output_tokens: 1 }),
   step({ spent_micros: 100, agent: 'b', agent_run: 'br', attempts: 3 }),
-  step({ kind: 'tool', name: 'files.read' }),
+  step({ kind: 'tool', name: 'files__read', server: 'files', tool: 'read' }),
 ]
 
 it('sums by agent, the dearest first', () => {
@@ -22,5 +22,5 @@ it('sums by the model of the agent that asked', () => {
 })
 
 it('counts tools without dividing by nothing', () => {
-  expect(byTool(steps)).toMatchObject([{ name: 'files.read', toolCalls: 1, share: 0 }])
+  expect(byTool(steps)).toMatchObject([{ name: 'files/read', toolCalls: 1, share: 0 }])
 })

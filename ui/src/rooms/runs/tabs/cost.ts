@@ -1,4 +1,5 @@
 import type { AgentRun, Step } from '@/api/types'
+import { stepName } from '@/lib/tools'
 
 /** What one agent or model used. */
 export interface CostRow {
@@ -47,4 +48,4 @@ export function byModel(steps: readonly Step[], agents: readonly AgentRun[]): Co
 }
 
 /** By tool: calls and retries; tools cost no model money. */
-export const byTool = (steps: readonly Step[]): CostRow[] => sumBy(steps, (s) => (s.kind === 'tool' ? s.name : null))
+export const byTool = (steps: readonly Step[]): CostRow[] => sumBy(steps, (s) => (s.kind === 'tool' ? stepName(s) : null))

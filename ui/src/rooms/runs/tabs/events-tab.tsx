@@ -9,6 +9,7 @@ import { Filter } from '@/components/filter'
 import { FilteredOut, ProblemView, SkeletonRows } from '@/components/states'
 import { absolute, count, duration, millis } from '@/lib/format'
 import { visible } from '@/lib/text'
+import { Who } from '@/components/who'
 
 interface EventsTabProps {
   run: RunDetail
@@ -60,7 +61,7 @@ export default function EventsTab({ run, kind, onKind, onStep }: EventsTabProps)
 function append(run: string, event: Event): void {
   queryClient.setQueryData<EventPages>(runEventsQuery(run).queryKey, (data) => {
     const last = data?.pages.at(-1)
-    if (!data || !last || last.next !== null || (last.items.at(-1)?.seq ?? 0) >= event.seq) return data
+    if (!data || !last || last.next || (last.items.at(-1)?.seq ?? 0) >= event.seq) return data
     return { ...data, pages: [...data.pages.slice(0, -1), { ...last, items: [...last.items, event] }] }
   })
 }
@@ -83,7 +84,7 @@ function eventColumns(start: number, onStep: (step: string) => void): Column<Eve
       },
     },
     { id: 'kind', header: 'Kind', width: '152px', cell: (e) => <span className="mono">{e.kind}</span> },
-    { id: 'actor', header: 'Actor', width: '128px', from: 'md', cell: (e) => <span className="text-soft">{e.actor}</span> },
+    { id: 'actor', header: 'Actor', width: '128px', from: 'md', cell: (e) => <span className="text-soft"><Who actor={e.actor} /></span> },
     {
       id: 'data',
       header: 'Data',

@@ -1,5 +1,6 @@
 import type { RunDetail } from '@/api/types'
-import { Failure, Result } from '../run-summary'
+import { FailureNote, Result } from '../run-summary'
+import { Written } from '../written'
 
 /** What came of the run, at reading width. */
 export default function ResultTab({ run }: { run: RunDetail }) {
@@ -7,8 +8,9 @@ export default function ResultTab({ run }: { run: RunDetail }) {
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a region that scrolls must be reachable by key
     <div className="scroll-thin min-h-0 flex-1 overflow-y-auto p-6" tabIndex={0} role="region" aria-label="Result in full">
       <div className="flex flex-col gap-4">
-        {run.error && <Failure error={run.error} />}
+        {run.error && <FailureNote error={run.error} />}
         {run.result !== null && <Result run={run} />}
+        {run.finished_at !== null && <Written run={run} />}
         {!run.error && run.result === null && <p className="text-mute">The run has not ended yet.</p>}
       </div>
     </div>

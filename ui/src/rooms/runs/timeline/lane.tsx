@@ -6,6 +6,7 @@ import { duration, millis, plural } from '@/lib/format'
 import { visible } from '@/lib/text'
 import { layoutLane, type Bar, type Lane, type Window } from './layout'
 import type { Scale } from './scale'
+import { stepName } from '@/lib/tools'
 
 export const ROW_PX = 32
 
@@ -103,5 +104,5 @@ function describe({ kind, status, step, count }: Bar): string {
   const to = millis(step.finished_at)
   const took = from !== null && to !== null ? `, ${duration(to - from)}` : ''
   const what = kind === 'wait' ? 'waiting for a person' : `${statusWord(status)}${took}`
-  return visible([`${step.name}: ${what}`, step.summary, step.error ?? ''].filter(Boolean).join('\n'))
+  return visible([`${stepName(step)}: ${what}`, step.summary, step.error?.message ?? ''].filter(Boolean).join('\n'))
 }

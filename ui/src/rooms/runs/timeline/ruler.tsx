@@ -37,6 +37,6 @@ export function Ruler({ scale, rows, pad }: { scale: Scale; rows: number; pad: n
 
 /** A round time, as short as it can be said: `500 ms`, `20 s`, `5 m`, `1 m 30 s`. */
 function mark(ms: number): string {
-  if (ms > 0 && ms % 1_000 !== 0) return `${ms} ms`
+  if (ms > 0 && ms % 1_000 !== 0) return ms < 1_000 ? `${ms} ms` : `${(ms / 1_000).toFixed(1)} s`
   return ms >= 60_000 && ms % 60_000 === 0 ? coarse(ms) : ticking(ms)
 }

@@ -11,6 +11,7 @@ import { LaneLabel, LaneBars, ROW_PX } from './lane'
 import { busySpans, lanes as makeLanes, neighbour } from './layout'
 import { Ruler } from './ruler'
 import { longGaps, makeScale } from './scale'
+import { stepName } from '@/lib/tools'
 
 interface TimelineProps {
   run: RunDetail
@@ -55,7 +56,7 @@ export function Timeline({ run, steps, selected, onSelect, folded, onFold }: Tim
     const next = neighbour(lanes, chosen, event.key)
     if (!next) return
     onSelect(next.key)
-    announce(`${next.agent}, ${next.name}, ${statusWord(next.status)}`)
+    announce(`${next.agent}, ${stepName(next)}, ${statusWord(next.status)}`)
   }
   useKeepVisible(scroller, chosen ? scale.x(millis(chosen.started_at) ?? 0) : null, view.label)
 

@@ -1,0 +1,125 @@
+"""Tool servers inside the test's own process: a `gateway.ports.Upstream` that a test can look into, hold and break.
+
+For tests of what stands before the upstream. The real ones are put to the test in `tests/ports/test_upstreams*.py`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from swarmstead.gateway.contract import CallResult, ServerRef
+from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown
+
+WRITE = {"readOnlyHint": False, "destructiveHint": False}
+
+
+def tool(name: str, annotations: Mapping[str, Any] | None = None, **properties: Any) -> dict[str, Any]:
+    """An MCP tool definition; each property is required."""
+    schema = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": properties,
+        "required": sorted(properties),
+    }
+    found = {"name": name, "description": f"To {name}.", "inputSchema": schema}
+    return found if annotations is None else found | {"annotations": dict(annotations)}
+
+
+TEXT = {"type": "string"}
+TOOLS: tuple[dict[str, Any], ...] = (
+    tool("read", {"readOnlyHint": True}, name=TEXT),
+    tool("look", {"readOnlyHint": True}, line=TEXT),
+    tool("put", WRITE | {"idempotentHint": True}, name=TEXT),
+    tool("append", WRITE, line=TEXT),
+    tool("wipe", {"readOnlyHint": False, "destructiveHint": True}),
+    tool("note", None, line=TEXT),
+)
+
+
+@dataclass(frozen=True)
+class Called:
+    """A call as it came."""
+
+    server: ServerRef
+    tool: str
+    arguments: Mapping[str, Any]
+    key: str
+
+
+@dataclass
+class Hold:
+    """A call that waits in the upstream until `release`; `cut` is set when its caller does not wait for it any more."""
+
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+    cut: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def release(self) -> None:
+        """Let it go on."""
+        self.released.set()
+
+
+class FakeUpstream:
+    """Answers every tool; `lines` is what `append` has done."""
+
+    def __init__(self) -> None:
+        self.tools: list[dict[str, Any]] = list(TOOLS)
+        self.down = ""
+        self.calls: list[Called] = []
+        self.lines: list[str] = []
+        self.answers: dict[str, CallResult] = {}
+        self.losing: dict[str, int] = {}
+        self.refusing: set[str] = set()
+        self.during: Callable[[Called], Awaitable[None]] | None = None
+        self._holds: dict[str, Hold] = {}
+
+    def hold(self, name: str) -> Hold:
+        """Hold the next call of a tool, before it has any effect."""
+        self._holds[name] = Hold()
+        return self._holds[name]
+
+    def called(self, name: str) -> int:
+        """How often a tool was called."""
+        return sum(call.tool == name for call in self.calls)
+
+    async def list_tools(self, server: ServerRef) -> list[Mapping[str, Any]]:
+        """The definitions, the same for every server."""
+        if self.down:
+            raise UpstreamFailed(self.down)
+        return list(self.tools)
+
+    async def call_tool(
+        self, server: ServerRef, tool: str, arguments: Mapping[str, Any], *, key: str, timeout_s: float
+    ) -> CallResult:
+        """Act, and answer. `refusing` tools do neither; `losing` ones act so often without an answer."""
+        call = Called(server, tool, arguments, key)
+        self.calls.append(call)
+        if self.during is not None:
+            await self.during(call)
+        if (hold := self._holds.pop(tool, None)) is not None:
+            await self._wait(hold)
+        if tool in self.refusing:
+            raise UpstreamFailed(f"The tool server {server.name!r} did not take the call.", way_out="Try again.")
+        if tool == "append":
+            self.lines.append(arguments["line"])
+        if self.losing.get(tool, 0) > 0:
+            self.losing[tool] -= 1
+            raise UpstreamUnknown("The call was sent, and no usable answer came.", way_out="Check.")
+        return self.answers.get(tool) or text(f"{tool} {' '.join(map(str, arguments.values()))}".strip())
+
+    async def _wait(self, hold: Hold) -> None:
+        hold.reached.set()
+        try:
+            await hold.released.wait()
+        except asyncio.CancelledError:
+            hold.cut.set()
+            raise
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+
+def text(words: str, *, structured: Mapping[str, Any] | None = None, is_error: bool = False) -> CallResult:
+    """A tool's answer."""
+    return CallResult(({"type": "text", "text": words},), structured, is_error)
