@@ -18,7 +18,7 @@ WEB := $(shell find ui -type f -not -path 'ui/node_modules/*' -not -path 'ui/dis
 UP := $(if $(DATA),--data "$(DATA)") $(if $(filter command,$(firstword $(origin HOST))),--host "$(HOST)") $(if $(PORT),--port "$(PORT)")
 
 .PHONY: help up setup ui browser test test-web test-python check check-lint check-types check-floors check-house \
-    check-web bench dist lock clean force
+    check-web bench screenshots dist lock clean force
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -80,6 +80,9 @@ check-web:
 
 bench: setup ui ## measure start-up, memory, latency, durable turns; beside bare DBOS and LangGraph (ARGS=)
 	$(BIN)/python -m bench.run $(ARGS)
+
+screenshots: setup ui browser ## take the pictures in docs/images anew
+	$(BIN)/python -m scripts.screenshots
 
 dist: setup ui ## build the wheel and the sdist, web bundle included, into dist/
 	rm -rf dist

@@ -91,12 +91,14 @@ def plan_of(conn: sa.Connection, scope: Scope, run: RunRow) -> Plan:
 
 
 def agents_of(conn: sa.Connection, scope: Scope, run: str) -> list[Mapping[str, Any]]:
-    """The run's agent runs, parents before children."""
-    query = sa.select(agent_runs).where(agent_runs.c.tenant == scope.tenant, agent_runs.c.run == run)
-    return [
-        fields(row)
-        for row in conn.execute(query.order_by(agent_runs.c.depth, agent_runs.c.created_at, agent_runs.c.id))
-    ]
+    """The run's agent runs, parents before children. One with a step that waits for a person is `waiting`."""
+    waits = sa.exists().where(steps.c.agent_run == agent_runs.c.id, steps.c.status == "waiting")
+    status = sa.case((agent_runs.c.status == "running", sa.case((waits, "waiting"), else_="running")))
+    query = sa.select(agent_runs, status.label("now")).where(
+        agent_runs.c.tenant == scope.tenant, agent_runs.c.run == run
+    )
+    rows = conn.execute(query.order_by(agent_runs.c.depth, agent_runs.c.created_at, agent_runs.c.id))
+    return [facts | {"status": facts["now"] or facts["status"]} for facts in map(fields, rows)]
 
 
 def steps_of(
