@@ -15,7 +15,7 @@ def scripted(swarm: str, tool: str, calls: int, *, repository: bool = False) -> 
     """A swarm of one agent on a model of its own that calls `tool` (`server__tool`) `calls` times and is done."""
     server = tool.partition("__")[0]
     arguments = {"path": "REVIEW.md", "content": "# Findings\n\nNone.\n"} if repository else {}
-    turns: list[dict[str, Any]] = [{"calls": [{"tool": tool, "arguments": arguments}]} for _ in range(calls)]
+    turns: list[dict[str, Any]] = [{"calls": [{"tool": tool, "arguments": dict(arguments)}]} for _ in range(calls)]
     agent = {"model": swarm, "instructions": "Work.", "max_turns": 50}
     spec: dict[str, Any] = {"pattern": "delegate", "coordinator": swarm, "task": "Go."}
     if repository:

@@ -77,7 +77,7 @@ def test_functions_only_shrink() -> None:
 
 
 def test_public_functions_say_what_they_promise() -> None:
-    """Every public function of more than 8 lines has a docstring. One inside of another function is nobody's to call."""
+    """Every public function of more than 8 lines has a docstring; one inside of another is nobody's to call."""
     bare = [
         f"{name}:{node.lineno} {node.name}"
         for name in _sources()

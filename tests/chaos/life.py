@@ -55,13 +55,8 @@ class Life:
     launches: bool = True
 
 
-async def prepare(folder: Path, database_url: str) -> None:
-    """A server's data with the swarm declared, closed in good order."""
-    app = await _open(folder, database_url)
-    await app.close()
-
-
-async def _open(folder: Path, database_url: str) -> App:
+async def open_at(folder: Path, database_url: str) -> App:
+    """A server with the swarm declared."""
     app = await open_app(settings_of(folder, database_url))
     await app.db.write(lambda tx: resources.apply(tx, SCOPE, app.clock, documents()))
     return app
@@ -80,7 +75,7 @@ async def live(life: Life) -> dict[str, Any]:
     boundaries.install()
     if life.kill_at_start is not None:
         boundaries.arm(life.kill_at_start)
-    app = await _open(folder, life.database_url)
+    app = await open_at(folder, life.database_url)
     if life.kill_at_start is None:
         boundaries.arm(life.kill)
     effects = folder / "repo" / "chaos"
@@ -88,15 +83,15 @@ async def live(life: Life) -> dict[str, Any]:
     if life.kill_in_call:
         await die_in_call(effects, life)
     if not life.launches:
-        await app.signals.until(events_topic("default"), lambda: _has(app, "run.queued"))
+        await app.signals.until(events_topic("default"), lambda: has(app, "run.queued"))
     wish = Launch(SWARM, {"repo": str(folder / "repo")}, Overrides(), "dev", idempotency_key="chaos")
     run = await app.runs.launch(SCOPE, wish)
     if life.stops_at:
-        await app.signals.until(events_topic("default"), lambda: _has(app, life.stops_at))
+        await app.signals.until(events_topic("default"), lambda: has(app, life.stops_at))
         await app.close()
         return {}
     person = asyncio.create_task(answer(app, effects))
-    await app.signals.until(events_topic("default"), lambda: _ended(app, run))
+    await app.signals.until(events_topic("default"), lambda: ended(app, run))
     person.cancel()
     outcome = await app.db.read(lambda conn: outcome_of(conn, app, run))
     commits = list(boundaries.labels)
@@ -124,12 +119,14 @@ def settings_of(folder: Path, database_url: str) -> Settings:
     return load({}, data=folder / "data", allowed_paths=(folder,), database_url=database_url or None)
 
 
-async def _ended(app: App, run: str) -> str | None:
+async def ended(app: App, run: str) -> str | None:
+    """The run's status once it has ended."""
     found = await app.db.read(lambda conn: queries.get(conn, SCOPE, run))
     return str(found.row["status"]) if found.row["status"] in ENDED else None
 
 
-async def _has(app: App, kind: str) -> str | None:
+async def has(app: App, kind: str) -> str | None:
+    """The kind, once there is an event of it."""
     query = sa.select(events.c.kind).where(events.c.kind == kind).limit(1)
     return await app.db.read(lambda conn: conn.execute(query).scalar())
 

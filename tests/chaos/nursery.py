@@ -14,12 +14,14 @@ import subprocess
 import sys
 import threading
 import traceback
+from collections.abc import Coroutine
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tests.chaos import scenarios
 from tests.chaos.kills import Kill
-from tests.chaos.life import Life, documents, live, prepare
+from tests.chaos.life import Life, documents, live
 
 _ROOT = Path(__file__).parents[2]
 _LONGEST_S = 60
@@ -40,11 +42,17 @@ class Nursery:
 
     def live(self, life: Life) -> dict[str, Any] | None:
         """What came of a life; None when it was killed. Fails: AssertionError with its last words."""
-        return self._ask(Path(life.folder), asdict(life))
+        return self._ask(Path(life.folder), {"life": asdict(life)})
 
     def prepare(self, folder: Path, database_url: str = "") -> None:
         """See `life.prepare`."""
-        self._ask(folder, {"folder": str(folder), "prepare": True, "database_url": database_url})
+        self.play("prepare", folder, database_url)
+
+    def play(self, scenario: str, folder: Path, database_url: str = "") -> dict[str, Any]:
+        """What came of one of `scenarios`."""
+        found = self._ask(folder, {"scenario": scenario, "folder": str(folder), "database_url": database_url})
+        assert found is not None
+        return found
 
     def close(self) -> None:
         """No more lives."""
@@ -94,11 +102,7 @@ def _be_born(what: dict[str, Any]) -> None:
     with alive.open("wb"), told.with_suffix(".stuck").open("w") as stuck:
         faulthandler.dump_traceback_later(_LONGEST_S, exit=True, file=stuck)
         try:
-            if what.pop("prepare", False):
-                asyncio.run(prepare(Path(what["folder"]), what["database_url"]))
-                found: dict[str, Any] = {}
-            else:
-                found = asyncio.run(live(_life(what)))
+            found = asyncio.run(_lived(what))
         except BaseException:  # noqa: BLE001 - whatever it was, the test wants to read it
             found = {"fault": traceback.format_exc()}
         told.with_suffix(".part").write_text(json.dumps(found))
@@ -106,10 +110,13 @@ def _be_born(what: dict[str, Any]) -> None:
         os._exit(0)
 
 
-def _life(what: dict[str, Any]) -> Life:
+def _lived(what: dict[str, Any]) -> Coroutine[Any, Any, dict[str, Any]]:
+    if "scenario" in what:
+        return getattr(scenarios, what["scenario"])(Path(what["folder"]), what["database_url"])
+    life: dict[str, Any] = what["life"]
     for name in ("kill", "kill_at_start"):
-        what[name] = Kill(**what[name]) if what[name] else None
-    return Life(**what)
+        life[name] = Kill(**life[name]) if life[name] else None
+    return live(Life(**life))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown
 WRITE = {"readOnlyHint": False, "destructiveHint": False}
 
 
-def tool(name: str, annotations: Mapping[str, Any] | None = None, **properties: Any) -> dict[str, Any]:
+def tool(name: str, annotations: Mapping[str, Any] | None = None, /, **properties: Any) -> dict[str, Any]:
     """An MCP tool definition; each property is required."""
     schema = {
         "type": "object",
@@ -73,11 +73,17 @@ class FakeUpstream:
         self.refusing: set[str] = set()
         self.during: Callable[[Called], Awaitable[None]] | None = None
         self._holds: dict[str, Hold] = {}
+        self._held: list[Hold] = []
 
     def hold(self, name: str) -> Hold:
         """Hold the next call of a tool, before it has any effect."""
         self._holds[name] = Hold()
         return self._holds[name]
+
+    def release_all(self) -> None:
+        """Let everything go on that is held."""
+        for hold in self._held:
+            hold.release()
 
     def called(self, name: str) -> int:
         """How often a tool was called."""
@@ -110,6 +116,7 @@ class FakeUpstream:
 
     async def _wait(self, hold: Hold) -> None:
         hold.reached.set()
+        self._held.append(hold)
         try:
             await hold.released.wait()
         except asyncio.CancelledError:

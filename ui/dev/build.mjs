@@ -1,8 +1,11 @@
 import { between, digest, hex, iso, newId, pick } from './ids.mjs'
 import { makePlan } from './plan.mjs'
 
+/** An agent as events and the audit trail name it. */
+export const actorOf = (agent) => `agent:${agent.agent}@${agent.id}`
+
 /** A run in its first state. */
-export function newRun(world, { swarm = 'repo-review', environment = 'dev', input = { repo: '/srv/payments-api' }, at = Date.now(), by = 'ada', ...over }) {
+export function newRun(world, { swarm = 'repo-review', environment = 'dev', input = { repo: '/srv/payments-api' }, at = Date.now(), by = 'key:k_ada', ...over }) {
   const plan = makePlan(world.resources, swarm, input, environment)
   const run = {
     id: newId('r', at),
@@ -64,7 +67,7 @@ export function addAgent(world, run, name, { parent = null, task = '', why = '',
     finished_at: null,
   }
   run.agents.push(agent)
-  world.emit(parent ? 'agent.delegated' : 'agent.started', { run, actor: parent?.agent ?? 'swarmstead', data: { agent: name, task }, at })
+  world.emit(parent ? 'agent.delegated' : 'agent.started', { run, actor: parent ? actorOf(parent) : actorOf(agent), data: { agent: name, task }, at })
   return agent
 }
 
@@ -104,7 +107,7 @@ export function addStep(world, run, agent, kind, name, { at, took, risk = null, 
     owner.input_tokens += step.input_tokens
     owner.output_tokens += step.output_tokens
   }
-  if (took !== null) world.emit(kind === 'model' ? 'model.called' : 'tool.called', { run, step: step.key, actor: agent.agent, data: { name, summary, status }, at: at + took })
+  if (took !== null) world.emit(kind === 'model' ? 'model.called' : 'tool.called', { run, step: step.key, actor: actorOf(agent), data: { name, summary, status }, at: at + took })
   return step
 }
 
@@ -123,14 +126,14 @@ export function work(world, run, agent, { at, turns, tools }) {
     const failed = between(0, 14) === 0
     addStep(world, run, agent, 'tool', tool, { at: now, took, risk: 'read', summary: pick(SENTENCES), ...(failed ? { status: 'failed', error: 'The file is larger than 1 MB', attempts: 2 } : {}) })
     now += took + between(10, 400)
-    world.emit('turn.finished', { run, actor: agent.agent, data: { turn: agent.turns }, at: now })
+    world.emit('turn.finished', { run, actor: actorOf(agent), data: { turn: agent.turns }, at: now })
   }
   return now
 }
 
 export function finishAgent(world, run, agent, status, outcome, at) {
   Object.assign(agent, { status, outcome, finished_at: iso(at) })
-  world.emit('agent.finished', { run, actor: agent.agent, data: { agent: agent.agent, status }, at })
+  world.emit('agent.finished', { run, actor: actorOf(agent), data: { agent: agent.agent, status }, at })
 }
 
 /** Asks a person about a step. */
@@ -168,7 +171,7 @@ export function ask(world, run, agent, step, { sentence, effect = { kind: 'none'
   Object.assign(step, { status: kind === 'outcome' ? 'unknown' : 'waiting', approval: approval.id, waited_from: iso(at), finished_at: null })
   agent.status = 'waiting'
   run.status = 'waiting'
-  world.emit('approval.asked', { run, step: step.key, actor: agent.agent, data: { approval: approval.id, sentence }, at })
+  world.emit('approval.asked', { run, step: step.key, actor: actorOf(agent), data: { approval: approval.id, sentence }, at })
   return approval
 }
 

@@ -15,7 +15,7 @@ export function fillHistory(world) {
   paused(world, now - 17 * MIN)
   awkward(world, now - 12 * MIN)
   review(world, now - 6 * MIN)
-  newRun(world, { at: now - 4_000, by: 'ci' })
+  newRun(world, { at: now - 4_000, by: 'key:k_ci' })
 }
 
 /** A whole review up to the point where the report is to be written. */
@@ -38,14 +38,14 @@ export function crew(world, run, at) {
 }
 
 function past(world, at, i) {
-  const run = newRun(world, { at, by: i % 4 === 0 ? 'ci' : 'ada', environment: i % 7 === 0 ? 'prod' : 'dev' })
+  const run = newRun(world, { at, by: i % 4 === 0 ? 'key:k_ci' : 'key:k_ada', environment: i % 7 === 0 ? 'prod' : 'dev' })
   const { lead, reviewer, end } = crew(world, run, at + 800)
   const failed = i % 6 === 0
   const cancelled = i % 11 === 0
   const step = addStep(world, run, reviewer, 'tool', 'report.write', { at: end, took: 120, risk: 'write', status: failed ? 'denied' : 'succeeded', summary: 'Wrote REVIEW.md (38 lines)', error: failed ? 'Denied: path is outside the repository' : null })
   const status = cancelled ? 'cancelled' : failed ? 'failed' : 'succeeded'
   for (const agent of [reviewer, lead]) finishAgent(world, run, agent, status, failed ? 'The report could not be written' : 'REVIEW.md written', end + 300)
-  if (cancelled) run.status_reason = 'Cancelled by ada: wrong branch'
+  if (cancelled) run.status_reason = 'cancelled by a person'
   finishRun(world, run, status, end + 400, status === 'succeeded' ? { result: REPORT } : failed ? { error: { code: 'denied', message: `${step.error.message}.`, way_out: 'Launch again with a repository that holds the folder.' } } : {})
 }
 
@@ -59,7 +59,7 @@ function review(world, at) {
 }
 
 function production(world, at) {
-  const run = newRun(world, { at, swarm: 'restart-on-burn', environment: 'prod', input: { deployment: 'payments/api' }, by: 'alertmanager', budget_micros: 50_000 })
+  const run = newRun(world, { at, swarm: 'restart-on-burn', environment: 'prod', input: { deployment: 'payments/api' }, by: 'key:k_alertmanager', budget_micros: 50_000 })
   startRun(world, run, at + 300)
   const agent = addAgent(world, run, 'restarter', { task: 'Error budget of payments/api burns at 14x', at: at + 300 })
   const end = work(world, run, agent, { at: at + 300, turns: 4, tools: ['cluster.pods.logs', 'cluster.deployments.list'] })
@@ -79,9 +79,9 @@ function paused(world, at) {
   startRun(world, run, at)
   const lead = addAgent(world, run, 'coordinator', { task: 'Review the repository', at })
   work(world, run, lead, { at, turns: 3, tools: READ })
-  Object.assign(run, { status: 'paused', status_reason: 'Paused by ada: waiting for the hotfix to land' })
+  Object.assign(run, { status: 'paused', status_reason: 'paused by a person' })
   lead.status = 'paused'
-  world.emit('run.paused', { run, actor: 'ada', data: { reason: 'waiting for the hotfix to land' }, at: at + 40_000 })
+  world.emit('run.paused', { run, actor: 'key:k_ada', data: { reason: 'waiting for the hotfix to land' }, at: at + 40_000 })
 }
 
 function awkward(world, at) {

@@ -39,7 +39,8 @@ export function sendAsset(response, folder, path) {
   let file = normalize(join(folder, path))
   if (!file.startsWith(folder) || !existsSync(file) || statSync(file).isDirectory()) file = join(folder, 'index.html')
   response.writeHead(200, { 'Content-Type': TYPES[extname(file)] ?? 'application/octet-stream', 'Content-Security-Policy': CSP, 'Cache-Control': 'no-store' })
-  createReadStream(file).pipe(response)
+  // A build may replace the folder meanwhile.
+  createReadStream(file).on('error', () => response.destroy()).pipe(response)
 }
 
 /** Streams events; resumes after Last-Event-ID. */

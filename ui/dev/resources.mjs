@@ -70,7 +70,7 @@ function resource(kind, name, manifest, version, at, spec) {
     digest: digest(manifest),
     version,
     created_at: iso(at),
-    created_by: 'ada',
+    created_by: 'key:k_ada',
     labels: { team: 'platform' },
     owner: 'platform@example.test',
     spec,

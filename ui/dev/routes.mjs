@@ -69,7 +69,7 @@ function launch({ world, stage, body, session }) {
   const plan = planFor(world, body)
   if (plan.missing.length > 0) throw new Refusal(422, 'plan_incomplete', `This run lacks ${plan.missing[0].what}.`, { way_out: plan.missing[0].way_out })
   if (body.plan_hash && body.plan_hash !== plan.hash) throw new Refusal(409, 'plan_changed', 'What would run now is not what was shown.', { way_out: 'Read the new plan and launch it.', plan })
-  const run = newRun(world, { swarm: body.swarm, input: body.input, environment: body.environment ?? 'dev', by: session.actor.name })
+  const run = newRun(world, { swarm: body.swarm, input: body.input, environment: body.environment ?? 'dev', by: session.actor.id })
   stage.launch(run)
   return runView(run)
 }
@@ -94,12 +94,12 @@ function runEvents(world, id, query) {
 function command({ world, stage, id, body, session }) {
   const run = need(world.runs.get(id), 'run')
   if (isOver(run)) throw new Refusal(409, 'run_over', `This run has ${run.status}; it takes no more commands.`, { way_out: 'Launch it again.' })
-  world.emit('command.accepted', { run, actor: session.actor.name, data: { kind: body.kind, reason: body.reason } })
+  world.emit('command.accepted', { run, actor: session.actor.id, data: { kind: body.kind, reason: body.reason } })
   const was = run.status
   run.status = { pause: 'paused', resume: 'running', cancel: 'cancelled' }[body.kind]
-  run.status_reason = body.kind === 'resume' ? '' : `${body.kind === 'pause' ? 'Paused' : 'Cancelled'} by ${session.actor.name}: ${body.reason}`
+  run.status_reason = { pause: 'paused by a person', resume: '', cancel: 'cancelled by a person' }[body.kind]
   if (isOver(run)) run.finished_at = iso(Date.now())
-  world.emit({ pause: 'run.paused', resume: 'run.resumed', cancel: 'run.finished' }[body.kind], { run, actor: session.actor.name, data: { reason: body.reason } })
+  world.emit({ pause: 'run.paused', resume: 'run.resumed', cancel: 'run.finished' }[body.kind], { run, actor: session.actor.id, data: { reason: body.reason } })
   if (was === 'paused' && run.status === 'running') stage.resume(run)
   return { run: run.id, kind: body.kind, accepted_at: iso(Date.now()), effect: EFFECTS[body.kind] }
 }
@@ -116,10 +116,10 @@ function decide({ world, id, body, session }) {
   if (approval.hash !== body.hash) throw new Refusal(409, 'hash_changed', 'The payload changed after it was shown.', { way_out: 'Read it again and decide on what is there now.' })
   if (body.decision === 'deny' && !body.reason) throw new Refusal(422, 'bad_input', 'A denial needs a reason.', { field: 'reason' })
   const approved = body.decision === 'approve'
-  Object.assign(approval, { status: approved ? 'approved' : 'denied', decided_at: iso(Date.now()), decided_by: session.actor.name, reason: body.reason })
+  Object.assign(approval, { status: approved ? 'approved' : 'denied', decided_at: iso(Date.now()), decided_by: session.actor.id, reason: body.reason })
   const run = world.runs.get(approval.run)
   run.pending_approvals--
-  world.emit('approval.decided', { run, step: approval.step, actor: session.actor.name, data: { approval: id, decision: body.decision, reason: body.reason } })
+  world.emit('approval.decided', { run, step: approval.step, actor: session.actor.id, data: { approval: id, decision: body.decision, reason: body.reason } })
   run.onDecision?.(approved)
   return approval
 }
@@ -169,10 +169,10 @@ function apply({ world, text, query }) {
     if (bad >= 0) throw new Refusal(422, 'document_refused', 'One field is out of bounds.', { way_out: 'Correct it and apply again.', errors: [{ line: bad + 1, column: 5, field: 'spec.max_turns', message: 'must be at most 200' }] })
     const before = newest(world.resources, kind, name)
     const action = !before ? 'created' : before.manifest === manifest ? 'unchanged' : 'updated'
-    const made = { ...(before ?? { kind, name, labels: {}, owner: '', spec: {} }), digest: `sha256:${hex(64)}`, version: (before?.version ?? 0) + 1, manifest, created_at: iso(Date.now()), created_by: 'ada' }
+    const made = { ...(before ?? { kind, name, labels: {}, owner: '', spec: {} }), digest: `sha256:${hex(64)}`, version: (before?.version ?? 0) + 1, manifest, created_at: iso(Date.now()), created_by: 'key:k_ada' }
     if (query.get('dry_run') !== 'true' && action !== 'unchanged') {
       world.resources.push(made)
-      world.emit('resource.applied', { actor: 'ada', data: { kind, name } })
+      world.emit('resource.applied', { actor: 'key:k_ada', data: { kind, name } })
     }
     return { kind, name, digest: action === 'unchanged' ? before.digest : made.digest, action }
   })
@@ -199,6 +199,6 @@ function listAudit(world, query) {
 function makeKey({ world, body }) {
   const key = { id: newId('key'), name: body.name, prefix: `stead_${hex(4)}`, roles: body.roles, created_at: iso(Date.now()), expires_at: body.expires_in_s ? iso(Date.now() + body.expires_in_s * 1000) : null, revoked_at: null }
   world.keys.unshift(key)
-  world.emit('key.created', { actor: 'ada', data: { name: key.name } })
+  world.emit('key.created', { actor: 'key:k_ada', data: { name: key.name } })
   return { ...key, key: `${key.prefix}_${hex(48)}` }
 }

@@ -30,7 +30,7 @@ const PERMISSIONS = {
 const roles = options.roles.split(',')
 const session = {
   tenant: 'default',
-  actor: { id: 'user_1', name: 'ada', kind: 'user', roles },
+  actor: { id: 'key:k_ada', name: 'ada', kind: 'user', roles },
   permissions: [...new Set(roles.flatMap((role) => PERMISSIONS[role] ?? []))],
   environments: [
     { name: 'dev', production: false },

@@ -1,4 +1,4 @@
-import { addAgent, addStep, ask, finishAgent, finishRun, startRun } from './build.mjs'
+import { actorOf, addAgent, addStep, ask, finishAgent, finishRun, startRun } from './build.mjs'
 import { iso } from './ids.mjs'
 import { REPORT } from './texts.mjs'
 import { isOver } from './world.mjs'
@@ -19,10 +19,10 @@ export function makeStage(world, speed) {
   const step = (run, agent, kind, name, ms, extra, next) => {
     if (kind === 'model') agent.turns++
     const made = addStep(world, run, agent, kind, name, { at: Date.now(), took: null, status: 'running', ...extra })
-    world.emit('turn.started', { run, step: made.key, actor: agent.agent, data: { turn: agent.turns } })
+    world.emit('turn.started', { run, step: made.key, actor: actorOf(agent), data: { turn: agent.turns } })
     go(run, ms, () => {
       Object.assign(made, { status: 'succeeded', finished_at: iso(Date.now()) })
-      world.emit(kind === 'model' ? 'model.called' : 'tool.called', { run, step: made.key, actor: agent.agent, data: { name, summary: made.summary, status: 'succeeded' } })
+      world.emit(kind === 'model' ? 'model.called' : 'tool.called', { run, step: made.key, actor: actorOf(agent), data: { name, summary: made.summary, status: 'succeeded' } })
       next()
     })
     return made
@@ -49,10 +49,10 @@ export function makeStage(world, speed) {
       Object.assign(made, { status: approved ? 'succeeded' : 'denied', waited_to: iso(Date.now()), finished_at: iso(Date.now() + 90), error: approved ? null : { code: 'denied', message: 'Denied by a person', way_out: '' } })
       Object.assign(agent, { status: 'running' })
       Object.assign(run, { status: 'running' })
-      world.emit('tool.called', { run, step: made.key, actor: agent.agent, data: { name: 'report.write', status: made.status } })
+      world.emit('tool.called', { run, step: made.key, actor: actorOf(agent), data: { name: 'report.write', status: made.status } })
       go(run, 700, () => {
         for (const a of [agent, lead]) finishAgent(world, run, a, approved ? 'succeeded' : 'failed', approved ? 'REVIEW.md written' : 'Denied', Date.now())
-        finishRun(world, run, approved ? 'succeeded' : 'failed', Date.now(), approved ? { result: REPORT } : { error: { code: 'denied', message: 'The report was not written: a person denied it.', way_out: 'Read the reason, then launch again.' } })
+        finishRun(world, run, approved ? 'succeeded' : 'failed', Date.now(), approved ? { result: 'The report stands in REVIEW.md.' } : { error: { code: 'denied', message: 'The report was not written: a person denied it.', way_out: 'Read the reason, then launch again.' } })
       })
     }
   }

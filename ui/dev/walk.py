@@ -6,17 +6,22 @@
 Each walk opens a page of its own. Needs a fake server that was just started: the walks decide what waits in it.
 """
 
+# ruff: noqa: D103, INP001, S101, T201 - run by hand from anywhere: walks are named for what they show, and it prints
+
 import argparse
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 
 from playwright.sync_api import Page, Route, expect, sync_playwright
 
 FLAGS = ["--no-sandbox", "--headless", "--disable-gpu", "--disable-background-networking"]
 WALKS: list[Callable[[Page, str], None]] = []
 ARM_MS = 400
+MOST_ROWS = 120
 
 
 def walk(run: Callable[[Page, str], None]) -> Callable[[Page, str], None]:
@@ -98,7 +103,14 @@ def a_changed_plan_is_shown_before_it_runs(page: Page, base: str) -> None:
     plan |= {"hash": "sha256:feedbeef00", "agents": plan["agents"][:2]}
 
     def refuse(route: Route) -> None:
-        body = {"type": "x", "title": "plan changed", "status": 409, "detail": "changed", "code": "plan_changed", "plan": plan}
+        body = {
+            "type": "x",
+            "title": "plan changed",
+            "status": 409,
+            "detail": "changed",
+            "code": "plan_changed",
+            "plan": plan,
+        }
         route.fulfill(status=409, json=body)
 
     page.route("**/api/v1/runs", refuse)
@@ -124,10 +136,28 @@ def pause_says_what_it_does_and_takes_a_reason(page: Page, base: str) -> None:
     page.get_by_role("button", name="Pause").click()
     page.get_by_label("Reason").fill("the hotfix lands first")
     page.get_by_role("button", name="Pause this run").click()
-    expect(page.get_by_text("Paused by ada: the hotfix lands first")).to_be_visible()
+    expect(page.get_by_text("paused by a person")).to_be_visible()
     page.get_by_role("button", name="Resume").click()
     page.get_by_role("button", name="Resume this run").click()
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
+
+
+@walk
+def a_list_does_not_move_under_the_cursor(page: Page, base: str) -> None:
+    page.goto(f"{base}/runs")
+    rows = page.locator("tbody .row-link")
+    rows.first.hover()
+    before = rows.first.get_attribute("href")
+    started = page.request.post(
+        f"{base}/api/v1/runs",
+        headers={"X-Stead-Request": "1"},
+        data={"swarm": "repo-review", "input": {"repo": "/srv/new"}},
+    ).json()["id"]
+    pill = page.get_by_role("button", name="new")
+    expect(pill).to_be_visible()
+    assert rows.first.get_attribute("href") == before, "the list moved under the cursor"
+    pill.click()
+    expect(page.locator(f"tbody a[href='/runs/{started}']")).to_be_visible()
 
 
 @walk
@@ -184,7 +214,7 @@ def ten_thousand_events(page: Page, base: str) -> None:
     page.goto(f"{base}/runs/{run}")
     page.get_by_role("table", name="Steps").locator("tbody tr").nth(3).wait_for()
     print(f"       10,000 events: timeline and steps after {time.monotonic() - started:.2f} s")
-    assert page.locator("tbody tr").count() < 120, "rows out of sight are drawn"
+    assert page.locator("tbody tr").count() < MOST_ROWS, "rows out of sight are drawn"
 
 
 @walk
@@ -251,9 +281,9 @@ def main() -> int:
                 run(page, options.base)
                 assert not errors, errors
                 print(f"ok     {run.__name__}")
-            except Exception:
+            except Exception:  # noqa: BLE001 - whatever went wrong in one walk, the others are gone
                 failed += 1
-                page.screenshot(path=f"/tmp/walk-{run.__name__}.png")
+                page.screenshot(path=Path(tempfile.gettempdir()) / f"walk-{run.__name__}.png")
                 print(f"failed {run.__name__}\n{traceback.format_exc(limit=-2)}")
             page.close()
         browser.close()

@@ -11,13 +11,13 @@ export function makeWorld() {
     events: [],
     audit: [],
     keys: [
-      { id: newId('key'), name: 'ada', prefix: 'stead_7f3a', roles: ['admin'], created_at: iso(Date.now() - 9e8), expires_at: null, revoked_at: null },
-      { id: newId('key'), name: 'ci', prefix: 'stead_b041', roles: ['operator'], created_at: iso(Date.now() - 5e8), expires_at: iso(Date.now() + 6e8), revoked_at: null },
+      { id: 'k_ada', name: 'ada', prefix: 'stead_7f3a', roles: ['admin'], created_at: iso(Date.now() - 9e8), expires_at: null, revoked_at: null },
+      { id: 'k_ci', name: 'ci', prefix: 'stead_b041', roles: ['operator'], created_at: iso(Date.now() - 5e8), expires_at: iso(Date.now() + 6e8), revoked_at: null },
       { id: newId('key'), name: 'old laptop', prefix: 'stead_0c9e', roles: ['viewer'], created_at: iso(Date.now() - 9e9), expires_at: null, revoked_at: iso(Date.now() - 4e9) },
     ],
     listeners: new Set(),
   }
-  world.emit = (kind, { run = null, step = null, actor = 'swarmstead', data = {}, at = Date.now() } = {}) => {
+  world.emit = (kind, { run = null, step = null, actor = 'system:swarmstead', data = {}, at = Date.now() } = {}) => {
     const event = { seq: world.events.length + 1, at: iso(at), run: run?.id ?? null, step, kind, actor, trace_id: run?.trace_id ?? hex(32), data, schema: 1 }
     world.events.push(event)
     if (run) run.seq = event.seq
@@ -38,7 +38,7 @@ function remember(world, event) {
     seq: world.audit.length + 1,
     at: event.at,
     actor: event.actor,
-    actor_kind: event.actor === 'ada' ? 'user' : event.actor === 'swarmstead' ? 'system' : 'agent',
+    actor_kind: event.actor.startsWith('key:') ? 'user' : event.actor.split(':')[0],
     action: event.kind,
     target: event.step ?? event.run ?? String(event.data.name ?? 'tenant'),
     phase: PHASES[event.kind] ?? 'note',

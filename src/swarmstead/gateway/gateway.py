@@ -16,10 +16,14 @@ from swarmstead.storage.database import Database
 
 @dataclass(frozen=True, slots=True)
 class GatewayLimits:
-    """`call_timeout_s`: one tool call. `plan_life_ms`: how long a plan waits for a person."""
+    """`call_timeout_s`: one tool call. `plan_life_ms`: how long a plan waits for a person.
+
+    `write_pauses_s`: how long to wait before each further try to write down how a side effect ended.
+    """
 
     call_timeout_s: float = 60.0
     plan_life_ms: int = 24 * 3_600_000
+    write_pauses_s: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class Gateway:
         self._catalogue = Catalogue(upstream, clock)
         self._chain = chained(
             [
-                Record(db),
+                Record(db, limits.write_pauses_s),
                 Grant(grants, self._catalogue),
                 Contract(),
                 Permit(db, clock, approvals, DryRun(upstream, self._catalogue), limits.plan_life_ms),

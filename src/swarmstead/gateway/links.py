@@ -30,7 +30,6 @@ from swarmstead.telemetry.contract import redact, redact_text, tool_called
 
 _STORAGE_CODES = {"database_unavailable", "database_locked", "disk_full"}
 _PREVIEW_S = 10.0
-_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 log = logging.getLogger(__name__)
 
 
@@ -47,11 +46,11 @@ def audit_entry(request: CallRequest, phase: Phase, data: Mapping[str, Any]) -> 
 class Record:
     """Writes down how a call ended. Outermost, so that nothing ends unrecorded.
 
-    `pauses_s` is how long to wait before each further try to write down how a side effect ended: a database that is
-    away for a moment must not make a known outcome an unknown one.
+    How a side effect ended it tries to write again, after each of `pauses_s`: a database that is away for a moment must
+    not make a known outcome an unknown one.
     """
 
-    def __init__(self, db: Database, pauses_s: Sequence[float] = _PAUSES_S) -> None:
+    def __init__(self, db: Database, pauses_s: Sequence[float]) -> None:
         self._db = db
         self._pauses_s = pauses_s
 

@@ -50,7 +50,9 @@ class Upstream(Protocol):
     async def call_tool(
         self, server: ServerRef, tool: str, arguments: Mapping[str, Any], *, key: str, timeout_s: float
     ) -> CallResult:
-        """Call; sent again at most once, and only when it is certain that it did not start. `key` goes upstream in `_meta` as `swarmstead.dev/idempotency-key`.
+        """Call; sent again at most once, and only when it is certain that it did not start.
+
+        `key` goes upstream in `_meta` as `swarmstead.dev/idempotency-key`.
 
         Fails: UpstreamFailed when it is certain that the call did not start; UpstreamUnknown when it may have happened
         (sent, then time-out, broken pipe or malformed answer).

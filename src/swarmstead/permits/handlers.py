@@ -16,7 +16,7 @@ from swarmstead.permits.errors import AlreadyDecided, ApprovalUnknown, HashChang
 from swarmstead.permits.tables import approvals
 from swarmstead.storage.database import Tx
 from swarmstead.storage.signals import wake
-from swarmstead.storage.sql import fields
+from swarmstead.storage.sql import fields, insert_or_ignore
 
 _MAX_REASON = 2_000
 
@@ -26,9 +26,9 @@ def ask(tx: Tx, scope: Scope, clock: Clock, question: Ask) -> Approval:
     same = (
         (approvals.c.tenant == scope.tenant) & (approvals.c.step == question.step) & (approvals.c.kind == question.kind)
     )
-    existing = tx.conn.execute(sa.select(approvals).where(same)).first()
-    if existing is not None:
-        return _approval(existing)
+    existing = sa.select(approvals).where(same)
+    if (found := tx.conn.execute(existing).first()) is not None:
+        return _approval(found)
     now = clock.now_ms()
     values: dict[str, Any] = {name: getattr(question, name) for name in Ask.__slots__ if name != "expires_in_ms"}
     values |= {
@@ -45,7 +45,8 @@ def ask(tx: Tx, scope: Scope, clock: Clock, question: Ask) -> Approval:
         "reason": "",
         "used_at": None,
     }
-    tx.conn.execute(approvals.insert().values(values))
+    if not insert_or_ignore(tx.conn, approvals, values):  # another worker came to this step at the same time
+        return _approval(tx.conn.execute(existing).one())
     approval = Approval(**values)
     _record(tx, scope, approval, "approval.ask")
     return approval

@@ -12,7 +12,7 @@ from swarmstead.resources.contract import Applied, Document, resources_topic
 from swarmstead.resources.tables import resource_versions, resources
 from swarmstead.storage.database import Tx
 from swarmstead.storage.signals import wake
-from swarmstead.storage.sql import fields
+from swarmstead.storage.sql import fields, insert_or_ignore
 
 
 def apply(tx: Tx, scope: Scope, clock: Clock, documents: Sequence[Document]) -> list[Applied]:
@@ -22,7 +22,12 @@ def apply(tx: Tx, scope: Scope, clock: Clock, documents: Sequence[Document]) -> 
     Fails: NotPermitted.
     """
     require(scope, "resource.apply")
-    return [_apply(tx, scope, clock.now_ms(), document) for document in documents]
+    now = clock.now_ms()
+    names = [(document.kind, document.metadata.name) for document in documents]
+    done: dict[int, Applied] = {}
+    for index in sorted(range(len(documents)), key=names.__getitem__):  # one order of locks for all workers
+        done[index] = _apply(tx, scope, now, documents[index])
+    return [done[index] for index in range(len(documents))]
 
 
 def apply_missing(tx: Tx, scope: Scope, clock: Clock, documents: Sequence[Document]) -> list[Applied]:
@@ -37,11 +42,13 @@ def _apply(tx: Tx, scope: Scope, now: int, document: Document) -> Applied:
     meta = document.metadata
     key = {"tenant": scope.tenant, "kind": document.kind, "name": meta.name}
     is_mine = sa.and_(*(resources.c[column] == value for column, value in key.items()))
-    current = tx.conn.execute(sa.select(resources).where(is_mine).with_for_update()).first()
     facts = {"digest": document.digest, "labels": dict(meta.labels), "owner": meta.owner}
-    if current is not None and facts == {name: fields(current)[name] for name in facts}:
+    # Whoever inserts the name first holds it until the commit: workers that apply it at once take turns.
+    is_new = insert_or_ignore(tx.conn, resources, {**key, **facts, "versions": 0, "updated_at": now})
+    current = tx.conn.execute(sa.select(resources).where(is_mine).with_for_update()).one()
+    if not is_new and facts == {name: fields(current)[name] for name in facts}:
         return Applied(document.kind, meta.name, document.digest, "unchanged")
-    versions = current.versions if current else 0
+    versions: int = current.versions
     is_version = sa.and_(*(resource_versions.c[column] == value for column, value in key.items()))
     stored = tx.conn.execute(
         sa.select(resource_versions.c.version).where(is_version, resource_versions.c.digest == document.digest)
@@ -50,12 +57,8 @@ def _apply(tx: Tx, scope: Scope, now: int, document: Document) -> Applied:
         versions += 1
         values = {"digest": document.digest, "version": versions, "content": dict(document.content), "created_at": now}
         tx.conn.execute(resource_versions.insert().values(**key, **values, created_by=scope.actor.id))
-    if current is None:
-        tx.conn.execute(resources.insert().values(**key, **facts, versions=versions, updated_at=now))
-    else:
-        tx.conn.execute(resources.update().where(is_mine).values(**facts, versions=versions, updated_at=now))
-    action = "updated" if current else "created"
-    before = current.digest if current else ""
+    tx.conn.execute(resources.update().where(is_mine).values(**facts, versions=versions, updated_at=now))
+    action, before = ("created", "") if is_new else ("updated", current.digest)
     target = f"{document.kind}/{meta.name}"
     wake(tx, resources_topic(scope.tenant))
     record(

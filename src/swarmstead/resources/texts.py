@@ -67,6 +67,7 @@ class _Loader(yaml.SafeLoader):
     depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """The next node and all under it. Fails: yaml.MarkedYAMLError."""
         event = cast("Any", self.peek_event())  # pyright: ignore[reportUnknownMemberType] - PyYAML's stubs leave it open
         if isinstance(event, yaml.AliasEvent):
             raise _fault(event.start_mark, "aliases are not taken; write the value out")

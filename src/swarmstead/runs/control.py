@@ -22,6 +22,7 @@ from swarmstead.storage.signals import Signals
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 _AGAIN_S = 0.5
+_WISH = sa.select(runs.c.desired, runs.c.deadline_at, runs.c.rested_since).where(runs.c.id == sa.bindparam("of"))
 
 
 class RunControl:
@@ -132,9 +133,8 @@ class Controls:
         control = self._held.get(run)
         if control is None:
             return
-        query = sa.select(runs.c.desired, runs.c.deadline_at, runs.c.rested_since).where(runs.c.id == run)
         async with control.reading:  # one after the other, so that an old answer never replaces a newer one
-            row = await self._db.read(lambda conn: conn.execute(query).one())
+            row = await self._db.read(lambda conn: conn.execute(_WISH, {"of": run}).one())
             control.set(row.desired, row.deadline_at if row.rested_since is None else None)
 
     async def _follow(self, run: str) -> None:

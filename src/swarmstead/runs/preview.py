@@ -4,11 +4,10 @@ import asyncio
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
 
-from swarmstead.agents.contract import AgentSpec
 from swarmstead.gateway.contract import Caller, Tool
 from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.money import micros_from_usd
@@ -22,6 +21,9 @@ from swarmstead.runs.errors import InputRefused
 from swarmstead.runs.plans import with_hash
 from swarmstead.runs.steps.context import Hands
 from swarmstead.runs.tables import agent_runs, runs
+
+if TYPE_CHECKING:
+    from swarmstead.agents.contract import AgentSpec
 
 _TYPICAL_INPUT_CHARACTERS = 16_000
 _HISTORY = 20
@@ -97,13 +99,15 @@ class Preview:
             if name not in (spec.coordinator, *spec.members):
                 known = ", ".join((spec.coordinator, *spec.members))
                 way_out = f"Its agents are {known}."
-                raise InputRefused(f"This swarm has no agent {name!r}.", field=f"overrides.models.{name}", way_out=way_out)
+                raise InputRefused(
+                    f"This swarm has no agent {name!r}.", field=f"overrides.models.{name}", way_out=way_out
+                )
         found.times, found.costs = _history(conn, scope, wish.swarm)
         return found
 
     async def _agent(self, scope: Scope, root: str, found: "_Found", name: str) -> tuple[PlannedAgent, list[Missing]]:
         agent, model = found.agents[name]
-        spec: AgentSpec = agent.spec
+        spec = cast("AgentSpec", agent.spec)
         model_spec: ModelSpec = model.spec
         tools: list[PlannedTool] = []
         missing: list[Missing] = []

@@ -8,7 +8,7 @@ Invariants:
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -32,6 +32,29 @@ _STARTED = frozenset(ACTIVE) - {"queued"}
 _SAYS: Mapping[str, str] = {"waiting": "run.waiting", "paused": "run.paused", "running": "run.resumed"}
 _INSERT_STEP = Prepared(steps.insert())
 _CHANGE_STEP = steps.update().where(steps.c.key == sa.bindparam("of"), steps.c.output.is_(None))
+_LOCK_RUN = sa.select(runs).where(runs.c.id == sa.bindparam("of")).with_for_update()
+_AGENT_RUN = agent_runs.c.id == sa.bindparam("of")
+_START_AGENT = Prepared(
+    agent_runs.update().where(_AGENT_RUN, agent_runs.c.status == "queued").returning(agent_runs.c.agent),
+    ["status", "started_at"],
+)
+_END_AGENT = Prepared(
+    agent_runs.update()
+    .where(_AGENT_RUN, agent_runs.c.finished_at.is_(None))
+    .returning(agent_runs.c.run, agent_runs.c.agent),
+    ["status", "outcome", "error", "finished_at"],
+)
+_OPEN_STEPS = (steps.c.agent_run == sa.bindparam("of")) & steps.c.output.is_(None)
+_COUNT_WAITING = Prepared(sa.select(sa.func.count()).where(_OPEN_STEPS, steps.c.status == "waiting"))
+_END_STEPS = Prepared(
+    steps.update()
+    .where(_OPEN_STEPS, sa.or_(*(steps.c.status == one for one in ("queued", "running", "waiting"))))
+    .values(
+        # A side effect that was attempted and never settled stays what it is: unknown.
+        status=sa.case((steps.c.attempted_at.is_not(None), "unknown"), else_="cancelled"),
+        finished_at=sa.bindparam("now"),
+    )
+)
 _EMPTY_STEP: dict[str, Any] = {
     "risk": "",
     "summary": "",
@@ -80,8 +103,8 @@ def attempts_of(tx: Tx, key: str) -> int:
 
 
 def stored(tx: Tx, tenant: str, clock: Clock, value: Any) -> Any:
-    """`value`, or a reference to it when it is larger than 64 KB."""
-    if len(canonical_json(value)) <= _LARGE:
+    """`value`, or a reference to it when it is larger than 64 KB, or would read like a reference itself."""
+    if len(canonical_json(value)) <= _LARGE and not _is_reference(value):
         return value
     name = digest(value)
     insert_or_ignore(
@@ -90,11 +113,15 @@ def stored(tx: Tx, tenant: str, clock: Clock, value: Any) -> Any:
     return {"$artifact": name}
 
 
+def _is_reference(value: Any) -> bool:
+    return isinstance(value, dict) and "$artifact" in value
+
+
 def loaded(conn: sa.Connection, tenant: str, value: Any) -> Any:
     """The value that `stored` was given."""
-    if not isinstance(value, dict) or "$artifact" not in value:
-        return cast("Any", value)
-    of = (artifacts.c.tenant == tenant) & (artifacts.c.hash == str(cast("dict[str, Any]", value)["$artifact"]))
+    if not _is_reference(value):
+        return value
+    of = (artifacts.c.tenant == tenant) & (artifacts.c.hash == str(value["$artifact"]))
     return conn.execute(sa.select(artifacts.c.content).where(of)).scalar_one()
 
 
@@ -143,7 +170,7 @@ def settle_status(tx: Tx, scope: Scope, clock: Clock, run: str, resting: str = "
 
 
 def _locked(tx: Tx, run: str) -> sa.Row[Any]:
-    return tx.conn.execute(sa.select(runs).where(runs.c.id == run).with_for_update()).one()
+    return tx.conn.execute(_LOCK_RUN, {"of": run}).one()
 
 
 def _restate(tx: Tx, scope: Scope, clock: Clock, row: sa.Row[Any], pending: int) -> None:
@@ -178,13 +205,8 @@ def _woken(row: sa.Row[Any], now: int) -> dict[str, Any]:
 def start_agent(tx: Tx, scope: Scope, clock: Clock, run: str, agent_run: str) -> bool:
     """An agent's loop begins, or goes on after a crash, which changes nothing; False when it has ended meanwhile."""
     now, row = clock.now_ms(), _locked(tx, run)
-    started = tx.conn.execute(
-        agent_runs.update()
-        .where(agent_runs.c.id == agent_run, agent_runs.c.status == "queued")
-        .values(status="running", started_at=now)
-        .returning(agent_runs.c.agent)
-    ).first()
-    if started is None:
+    started = _START_AGENT.rows(tx.conn, {"of": agent_run, "status": "running", "started_at": now})
+    if not started:
         ended = sa.select(agent_runs.c.finished_at).where(agent_runs.c.id == agent_run)
         return tx.conn.execute(ended).scalar_one() is None
     if row.status == "queued":
@@ -192,7 +214,7 @@ def start_agent(tx: Tx, scope: Scope, clock: Clock, run: str, agent_run: str) ->
         tx.conn.execute(runs.update().where(runs.c.id == run).values(values))
         emit(tx, "run.started", scope, run=run, trace_id=row.trace_id)
         wake(tx, run_topic(run))
-    data = {"agent_run": agent_run, "agent": started.agent}
+    data = {"agent_run": agent_run, "agent": started[0][0]}
     emit(tx, "agent.started", scope, run=run, trace_id=row.trace_id, data=data)
     return True
 
@@ -205,26 +227,19 @@ def finish_agent(
     What it still asked is not waited for any more, so the run may rest or go on for want of it.
     """
     now = clock.now_ms()
-    ended = tx.conn.execute(
-        agent_runs.update()
-        .where(agent_runs.c.id == agent_run, agent_runs.c.finished_at.is_(None))
-        .values(status=status, outcome=outcome, error=None if error is None else dict(error), finished_at=now)
-        .returning(agent_runs.c.run, agent_runs.c.agent)
-    ).first()
-    if ended is None:
+    values = {"status": status, "outcome": outcome, "error": error and dict(error), "finished_at": now}
+    ended = _END_AGENT.rows(tx.conn, {"of": agent_run, **values})
+    if not ended:
         return
-    open_ = (steps.c.agent_run == agent_run) & steps.c.output.is_(None)
-    waiting = tx.conn.execute(sa.select(sa.func.count()).where(open_, steps.c.status == "waiting")).scalar_one()
-    # A side effect that was attempted and never settled stays what it is: unknown.
-    left = sa.case((steps.c.attempted_at.is_not(None), "unknown"), else_="cancelled")
-    undone = steps.c.status.in_(("queued", "running", "waiting"))
-    tx.conn.execute(steps.update().where(open_, undone).values(status=left, finished_at=now))
-    row = _locked(tx, ended.run)
+    run, agent = ended[0]
+    ((waiting,),) = _COUNT_WAITING.rows(tx.conn, {"of": agent_run})
+    _END_STEPS.run(tx.conn, {"of": agent_run, "now": now})
+    row = _locked(tx, run)
     _restate(tx, scope, clock, row, row.pending - waiting)
-    data: dict[str, Any] = {"agent_run": agent_run, "agent": ended.agent, "status": status}
+    data: dict[str, Any] = {"agent_run": agent_run, "agent": agent, "status": status}
     if error:
         data["error"] = dict(error)
-    emit(tx, "agent.finished", scope, run=ended.run, trace_id=row.trace_id, data=data)
+    emit(tx, "agent.finished", scope, run=run, trace_id=row.trace_id, data=data)
     wake(tx, agent_topic(agent_run))
 
 

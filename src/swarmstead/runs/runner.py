@@ -27,6 +27,11 @@ _LONGEST_PAUSE_S = 30.0
 # What a loop meets when somebody else has written the step that it was about to write.
 _MOVED = (JournalMoved, IntegrityError)
 _MOST_MOVED = 5
+_WHICH = (
+    sa.select(agent_runs, runs.c.trace_id)
+    .join(runs, runs.c.id == agent_runs.c.run)
+    .where(agent_runs.c.id == sa.bindparam("of"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +139,7 @@ class Runner:
 
 def _facts(conn: sa.Connection, agent_run: str) -> _Facts | None:
     """What never changes about an agent run; None when it has ended. Fails: NoResultFound when there is none."""
-    query = sa.select(agent_runs, runs.c.trace_id).join(runs, runs.c.id == agent_runs.c.run)
-    row = conn.execute(query.where(agent_runs.c.id == agent_run)).one()
+    row = conn.execute(_WHICH, {"of": agent_run}).one()
     if row.status in ENDED:
         return None
     scope = agent_scope(row.tenant, agent_run, row.agent)

@@ -44,7 +44,11 @@ class Prepared:
     def run_all(self, conn: sa.Connection, many: Sequence[Values]) -> None:
         """Run it once for each of `many`. Fails: sqlalchemy's DBAPIError."""
         form = self._form(conn)
-        form.execute(conn, [form.bound(values) for values in many], many=True)
+        given = [form.bound(values) for values in many]
+        if len(given) == 1:  # psycopg opens a pipeline for several, which costs more than the statement
+            form.execute(conn, given[0])
+        else:
+            form.execute(conn, given, many=True)
 
     def _form(self, conn: sa.Connection) -> "_Form":
         form = self._forms.get(conn.dialect.name)

@@ -10,7 +10,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 def insert_or_ignore(conn: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> bool:
     """Insert one row unless its key is taken; True when it was inserted."""
     dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
-    return conn.execute(dialect.insert(table).values(dict(values)).on_conflict_do_nothing()).rowcount > 0
+    insert = dialect.insert(table).values(dict(values)).on_conflict_do_nothing()
+    # Not by the row count: Postgres' driver gives none for inserts.
+    return conn.execute(insert.returning(*table.primary_key.columns)).first() is not None
 
 
 def fields(row: sa.Row[Any]) -> dict[str, Any]:

@@ -26,17 +26,17 @@ def signer(tmp_path: Path) -> Ed25519Signer:
 
 
 @pytest.fixture
-def signed(database: Database, signer: Ed25519Signer, clock: MovableClock) -> Checkpoint:
+def signed(sqlite_database: Database, signer: Ed25519Signer, clock: MovableClock) -> Checkpoint:
     """Where a chain of six rows stands."""
-    append(database, 6)
-    return database.read_sync(lambda conn: handlers.checkpoint(conn, ADA, clock, signer))
+    append(sqlite_database, 6)
+    return sqlite_database.read_sync(lambda conn: handlers.checkpoint(conn, ADA, clock, signer))
 
 
 def test_an_export_can_be_verified_with_the_public_key_alone(
-    database: Database, signer: Ed25519Signer, signed: Checkpoint
+    sqlite_database: Database, signer: Ed25519Signer, signed: Checkpoint
 ) -> None:
     checker = Ed25519Checker.from_text(signer.public_key)
-    found = queries.check(read_export(export(rows_of(database))), checker, signed)
+    found = queries.check(read_export(export(rows_of(sqlite_database))), checker, signed)
     assert (found.ok, found.checked, found.head_hash) == (True, 6, signed.hash)
     with pytest.raises(TypeError):
         checker.sign(b"message")
@@ -54,14 +54,16 @@ def test_an_export_can_be_verified_with_the_public_key_alone(
     ],
 )
 def test_an_export_of_other_rows_shows(
-    database: Database, signer: Ed25519Signer, signed: Checkpoint, kept: list[int]
+    sqlite_database: Database, signer: Ed25519Signer, signed: Checkpoint, kept: list[int]
 ) -> None:
-    lines = export(rows_of(database))
+    lines = export(rows_of(sqlite_database))
     assert not queries.check(read_export(lines[number] for number in kept), signer, signed).ok
 
 
-def test_a_changed_line_of_an_export_shows(database: Database, signer: Ed25519Signer, signed: Checkpoint) -> None:
-    lines = [line.replace("git/log#2", "git/log#3") for line in export(rows_of(database))]
+def test_a_changed_line_of_an_export_shows(
+    sqlite_database: Database, signer: Ed25519Signer, signed: Checkpoint
+) -> None:
+    lines = [line.replace("git/log#2", "git/log#3") for line in export(rows_of(sqlite_database))]
     assert not queries.check(read_export(lines), signer, signed).ok
 
 
@@ -80,29 +82,29 @@ def test_a_changed_line_of_an_export_shows(database: Database, signer: Ed25519Si
     ids=str,
 )
 def test_a_forged_checkpoint_is_not_believed(
-    database: Database, signer: Ed25519Signer, signed: Checkpoint, change: dict[str, Any]
+    sqlite_database: Database, signer: Ed25519Signer, signed: Checkpoint, change: dict[str, Any]
 ) -> None:
     forged = replace(signed, **change)
     if "seq" in change:
-        forged = replace(forged, hash=rows_of(database)[4].hash)
-    found = queries.check(rows_of(database), signer, forged)
+        forged = replace(forged, hash=rows_of(sqlite_database)[4].hash)
+    found = queries.check(rows_of(sqlite_database), signer, forged)
     assert "signature" in " ".join(one.problem for one in found.problems)
 
 
 def test_a_checkpoint_of_another_server_is_not_believed(
-    database: Database, signed: Checkpoint, tmp_path: Path, clock: MovableClock, signer: Ed25519Signer
+    sqlite_database: Database, signed: Checkpoint, tmp_path: Path, clock: MovableClock, signer: Ed25519Signer
 ) -> None:
     other = Ed25519Signer.load_or_make(tmp_path / "other.key")
-    foreign = database.read_sync(lambda conn: handlers.checkpoint(conn, ADA, clock, other))
-    assert queries.check(rows_of(database), other, foreign).ok
+    foreign = sqlite_database.read_sync(lambda conn: handlers.checkpoint(conn, ADA, clock, other))
+    assert queries.check(rows_of(sqlite_database), other, foreign).ok
     for checkpoint in (foreign, replace(foreign, key_id=signer.key_id)):
-        assert not queries.check(rows_of(database), signer, checkpoint).ok
+        assert not queries.check(rows_of(sqlite_database), signer, checkpoint).ok
     assert foreign.hash == signed.hash
 
 
-def test_a_row_reads_from_json_as_it_was_hashed(database: Database) -> None:
-    append(database, 2)
-    for row, line in zip(rows_of(database), export(rows_of(database)), strict=True):
+def test_a_row_reads_from_json_as_it_was_hashed(sqlite_database: Database) -> None:
+    append(sqlite_database, 2)
+    for row, line in zip(rows_of(sqlite_database), export(rows_of(sqlite_database)), strict=True):
         fields = json.loads(line)
         claimed = fields.pop("hash")
         assert row_hash(fields) == claimed == hash_of(row)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from swarmstead.audit import handlers, queries
 from swarmstead.audit.adapters.ed25519 import Ed25519Signer
@@ -124,18 +125,18 @@ def test_verifying_while_rows_are_appended_raises_no_false_alarm(database: Datab
 # Tampering -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("column", [name for name in Row.__slots__ if name not in {"seq", "tenant"}])
-def test_a_changed_field_shows(database: Database, signer: Ed25519Signer, column: str) -> None:
+def test_a_change_of_any_field_shows(database: Database, signer: Ed25519Signer) -> None:
     append(database, 4)
-    value = {"at": "at + 1", "data": "'{\"n\": 2}'"}.get(column, f"'{'f' * 64 if 'hash' in column else 'changed'}'")
-    if column == "trace_id":
-        value = f"'{'0' * 32}'"
-    if column in {"actor_kind", "phase"}:
-        value = "'system'"
-    tamper(database, f"UPDATE audit_rows SET {column} = {value} WHERE tenant = 'acme' AND seq = 2")  # noqa: S608 - ours
-    found = verify(database, signer)
-    assert not found.ok
-    assert {one.seq for one in found.problems} <= {2, 3}
+    values = dict.fromkeys(Row.__slots__, "'changed'") | {"at": "at + 1", "data": "'{\"n\": 2}'", "seq": "7"}
+    for column in Row.__slots__:
+        with database.writer.connect() as conn, conn.begin() as undone:
+            change = f"UPDATE audit_rows SET {column} = {values[column]} WHERE tenant = 'acme' AND seq = 2"  # noqa: S608
+            conn.execute(sa.text(change))
+            found = queries.verify_stored(conn, ADA, signer)
+            undone.rollback()
+        assert not found.ok, column
+        assert min(one.seq for one in found.problems) == 2, column
+    assert verify(database, signer).ok
 
 
 @pytest.mark.parametrize("seq", [1, 2, 3])

@@ -6,7 +6,7 @@ from typing import Any, cast
 import jsonschema_rs
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swarmstead.resources.contract import Document
@@ -39,8 +39,8 @@ def test_the_order_of_keys_and_the_way_of_writing_do_not_matter() -> None:
 
 def test_defaults_that_are_written_out_do_not_matter() -> None:
     assert one(agent(max_turns=24, description="")).digest == one(agent()).digest
-    swarm = {"pattern": "delegate", "coordinator": "a", "task": "x"}
-    full = swarm | {"limits": {"budget_usd": "0.10", "max_agents": 16}, "members": [], "inputs": {}}
+    swarm: dict[str, Any] = {"pattern": "delegate", "coordinator": "a", "task": "x"}
+    full: dict[str, Any] = swarm | {"limits": {"budget_usd": "0.10", "max_agents": 16}, "members": [], "inputs": {}}
     assert one(manifest("Swarm", "s", full)).digest == one(manifest("Swarm", "s", swarm)).digest
 
 
@@ -79,6 +79,7 @@ def test_the_samples_survive_being_written_and_read(name: str) -> None:
 _TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=80)
 
 
+@settings(max_examples=40)
 @given(_TEXT, _TEXT, st.dictionaries(st.from_regex(r"[a-z][a-z./-]{0,5}", fullmatch=True), _TEXT, max_size=3))
 def test_any_text_survives_being_written_and_read(text: str, owner: str, labels: dict[str, str]) -> None:
     spec = {"instructions": text, "model": "m"}
@@ -87,6 +88,7 @@ def test_any_text_survives_being_written_and_read(text: str, owner: str, labels:
     assert one(dump(document)) == document
 
 
+@settings(max_examples=40)
 @given(
     st.recursive(
         st.none()
@@ -211,7 +213,7 @@ def test_schema_and_parser_refuse_what_is_not(kind: str, spec: dict[str, Any]) -
 @pytest.mark.parametrize("kind", SOUND)
 def test_schema_and_parser_agree_about_the_frame(kind: str) -> None:
     sound = document_of(kind, {})
-    for change in (
+    changes: list[dict[str, Any]] = [
         {"apiVersion": "v1"},
         {"metadata": {"name": "A"}},
         {"metadata": {"name": "a" * 64}},
@@ -223,7 +225,8 @@ def test_schema_and_parser_agree_about_the_frame(kind: str) -> None:
         {"metadata": {"name": "a", "uid": "1"}},
         {"spec": None},
         {"status": {}},
-    ):
+    ]
+    for change in changes:
         both_say(sound | change, sound=False)
     for name in ("apiVersion", "metadata", "spec"):
         both_say({key: value for key, value in sound.items() if key != name}, sound=False)

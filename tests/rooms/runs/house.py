@@ -96,6 +96,7 @@ class House:
 
     def __init__(self, db: Database, clock: MovableClock, signals: Signals, folder: Path) -> None:
         self.db = db
+        self.write, self.read = db.write, db.read  # for people, and for the test: whatever is done to those of `db`
         self.clock = clock
         self.signals = signals
         self.repository = folder / "repo"
@@ -104,7 +105,7 @@ class House:
         registry = Registry(KINDS)
         grants = Grants(db, registry)
         signals.watch(grants.forget)
-        limits = GatewayLimits(call_timeout_s=5, plan_life_ms=PLAN_LIFE_S * 1000)
+        limits = GatewayLimits(call_timeout_s=5, plan_life_ms=PLAN_LIFE_S * 1000, write_pauses_s=(0, 0, 0))
         self.gateway = Gateway(db, clock, self.upstream, grants, permits, limits)
         self.hands = Hands(
             db=db,
@@ -136,7 +137,7 @@ class House:
     async def resume(self) -> None:
         """What a start after a crash does: every agent run that has not ended is started."""
         query = sa.select(agent_runs.c.id).where(agent_runs.c.finished_at.is_(None))
-        for agent_run in await self.db.read(lambda conn: conn.execute(query).scalars().all()):
+        for agent_run in await self.read(lambda conn: conn.execute(query).scalars().all()):
             await self.engine.start(agent_run)
 
     async def restart(self) -> None:
@@ -147,12 +148,13 @@ class House:
     async def declare(self, text: str, scope: Scope = ADA) -> None:
         """Apply manifests."""
         documents = parse(text, KINDS)
-        await self.db.write(lambda tx: resources.apply(tx, scope, self.clock, documents))
+        await self.write(lambda tx: resources.apply(tx, scope, self.clock, documents))
 
     def wish(self, **more: Any) -> Launch:
         """A wish to launch the test's swarm on its repository."""
-        values: dict[str, Any] = {"swarm": "team", "input": {"repo": str(self.repository)}}
-        return Launch(**(values | {"overrides": Overrides(), "environment": "dev"} | more))
+        values: dict[str, Any] = {"swarm": "team", "input": {"repo": str(self.repository)}, "environment": "dev"}
+        values["overrides"] = Overrides()
+        return Launch(**(values | more))
 
     async def preview(self, **more: Any) -> Plan:
         """What would run."""
@@ -170,7 +172,7 @@ class House:
 
     async def run(self, run: str) -> Mapping[str, Any]:
         """The run's row as it is now."""
-        return (await self.db.read(lambda conn: queries.get(conn, ADA, run))).row
+        return (await self.read(lambda conn: queries.get(conn, ADA, run))).row
 
     async def until(self, ready: Callable[[], Awaitable[T | None]]) -> T:
         """Wait until `ready` answers something; it is asked after every event."""
@@ -197,7 +199,7 @@ class House:
 
     async def events(self, run: str) -> list[StoredEvent]:
         """The run's events, oldest first."""
-        return await self.db.read(lambda conn: after(conn, ADA, 0, run=run, limit=10_000))
+        return await self.read(lambda conn: after(conn, ADA, 0, run=run, limit=10_000))
 
     async def kinds(self, run: str) -> list[str]:
         """The kinds of the run's events, oldest first."""
@@ -205,18 +207,18 @@ class House:
 
     async def steps(self, run: str) -> dict[str, Mapping[str, Any]]:
         """The run's steps with their outputs, by `agent/turn/part`."""
-        rows = await self.db.read(lambda conn: queries.steps_of(conn, ADA, run))
-        whole = [await self.db.read(lambda conn, row=row: queries.step(conn, ADA, run, row["key"])) for row in rows]
+        rows = await self.read(lambda conn: queries.steps_of(conn, ADA, run))
+        whole = [await self.read(lambda conn, row=row: queries.step(conn, ADA, run, row["key"])) for row in rows]
         return {f"{row['agent']}/{row['key'].partition('/')[2]}": row for row in whole}
 
     async def agents(self, run: str) -> dict[str, Mapping[str, Any]]:
         """The run's agent runs, by agent; of several the latest."""
-        rows = await self.db.read(lambda conn: queries.agents_of(conn, ADA, run))
+        rows = await self.read(lambda conn: queries.agents_of(conn, ADA, run))
         return {row["agent"]: row for row in rows}
 
     async def asked(self, run: str, *statuses: str) -> list[Approval]:
         """The run's questions."""
-        return await self.db.read(lambda conn: permit_reads.find(conn, ADA, run=run, statuses=statuses))
+        return await self.read(lambda conn: permit_reads.find(conn, ADA, run=run, statuses=statuses))
 
     async def question(self, run: str) -> Approval:
         """Wait for an open question of the run."""
@@ -228,10 +230,8 @@ class House:
 
     async def decide(self, asked: Approval, decision: Decision = "approve", reason: str = "") -> Approval:
         """A person's answer."""
-        return await self.db.write(
-            lambda tx: permits.decide(tx, ADA, self.clock, asked.id, decision, reason, asked.hash)
-        )
+        return await self.write(lambda tx: permits.decide(tx, ADA, self.clock, asked.id, decision, reason, asked.hash))
 
     async def expire(self) -> None:
         """What the sweeper does about questions that nobody has answered."""
-        await self.db.write(lambda tx: permits.expire(tx, self.clock))
+        await self.write(lambda tx: permits.expire(tx, self.clock))

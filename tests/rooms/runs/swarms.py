@@ -1,4 +1,4 @@
-"""A swarm for tests: `boss` coordinates, `ann` and `bob` are members; each has every tool, and does what a script says."""
+"""A swarm for tests: `boss` coordinates, `ann` and `bob` are members; each has every tool and follows a script."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ AGENTS = ("boss", "ann", "bob")
 _TOOLS = ["read", "look", "put", "append", "wipe", "note"]
 
 
-def call(tool: str, **arguments: Any) -> dict[str, Any]:
+def call(tool: str, /, **arguments: Any) -> dict[str, Any]:
     """A tool call in a script."""
     return {"tool": tool if tool == "delegate" else f"kit__{tool}", "arguments": arguments}
 
@@ -22,7 +22,11 @@ def delegate(agent: str, task: str = "Do your part.") -> dict[str, Any]:
 
 def turns(*steps: Any) -> list[dict[str, Any]]:
     """A script: a text ends the work, anything else is the calls of a turn."""
-    return [{"say": step} if isinstance(step, str) else {"calls": [step] if isinstance(step, dict) else step} for step in steps]
+    return [{"say": step} if isinstance(step, str) else {"calls": _listed(step)} for step in steps]
+
+
+def _listed(step: Any) -> Any:
+    return [step] if isinstance(step, dict) else step
 
 
 def document(kind: str, name: str, **spec: Any) -> dict[str, Any]:
@@ -30,7 +34,7 @@ def document(kind: str, name: str, **spec: Any) -> dict[str, Any]:
     return {"apiVersion": API, "kind": kind, "metadata": {"name": name}, "spec": spec}
 
 
-def model(script: Mapping[str, Sequence[Any]], name: str = "script", **more: Any) -> dict[str, Any]:
+def model(script: Mapping[str, Sequence[Any]], name: str = "script", /, **more: Any) -> dict[str, Any]:
     """A scripted model. It has a price, so that budgets can be seen to work."""
     price = {"input_per_million_usd": "1", "output_per_million_usd": "1"}
     parts = {agent: turns(*steps) for agent, steps in script.items()}
@@ -75,4 +79,11 @@ def everything(script: Mapping[str, Sequence[Any]], *instead: Mapping[str, Any])
 
 def manifests(script: Mapping[str, Sequence[Any]], *instead: Mapping[str, Any]) -> str:
     """All resources as YAML."""
-    return yaml.safe_dump_all(everything(script, *instead))
+    return yaml.dump_all(everything(script, *instead), Dumper=_Plain)
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes out what is used twice: manifests take no aliases."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True

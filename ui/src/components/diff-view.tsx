@@ -48,7 +48,21 @@ const TONES = { '+': 'bg-succeeded/10', '-': 'bg-failed/10', ' ': '' }
 const SIGNS = { '+': 'text-succeeded', '-': 'text-failed', ' ': '' }
 const SPOKEN = { '+': 'added', '-': 'removed', ' ': '' }
 
+// Long stretches are laid out when they come into view; the text is there from the start, for search and for readers.
+const CHUNK = 200
+const LINE_PX = 20
+
 function Lines({ lines, both }: { lines: NumberedLine[]; both: boolean }) {
+  if (lines.length <= CHUNK) return <Rows lines={lines} both={both} />
+  const chunks = Array.from({ length: Math.ceil(lines.length / CHUNK) }, (_, i) => lines.slice(i * CHUNK, (i + 1) * CHUNK))
+  return chunks.map((chunk, i) => (
+    <div key={i} style={{ contentVisibility: 'auto', containIntrinsicSize: `auto ${chunk.length * LINE_PX}px` }}>
+      <Rows lines={chunk} both={both} />
+    </div>
+  ))
+}
+
+function Rows({ lines, both }: { lines: NumberedLine[]; both: boolean }) {
   return lines.map((l, i) => (
     <div key={i} className={cx('flex font-mono', TONES[l.op])}>
       {both && <Gutter n={l.before} />}

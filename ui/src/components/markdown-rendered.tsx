@@ -24,7 +24,7 @@ const PARTS: Components = {
   ),
   img: ({ alt, src }) => <span className="text-mute">[picture: {alt || (typeof src === 'string' ? src : '')}]</span>,
   table: ({ children }) => (
-    <div className="scroll-thin my-2 overflow-x-auto">
+    <div className="scroll-thin my-2 overflow-x-auto [overflow-wrap:normal]">
       <table className="border-collapse text-xs">{children}</table>
     </div>
   ),

@@ -63,11 +63,11 @@ function InboxLink() {
 function Spend() {
   const spend = useQuery(overviewQuery).data?.spend
   if (!spend) return null
-  const near = spend.cap_micros !== null && spend.today_micros >= spend.cap_micros * 0.8
+  const near = spend.today_micros >= spend.cap_micros * 0.8
   return (
     <span className={cx('whitespace-nowrap text-xs max-md:hidden', near ? 'font-medium text-waiting' : 'text-soft')}>
       {money(spend.today_micros)} today
-      {spend.cap_micros !== null && <span className={near ? '' : 'text-mute'}> of {cap(spend.cap_micros)}</span>}
+      <span className={near ? '' : 'text-mute'}> of {cap(spend.cap_micros)}</span>
     </span>
   )
 }

@@ -42,6 +42,7 @@ def make_door(app: App, host: str) -> ASGIApp:
     return Guards(
         _Switch(api, McpEndpoint(app), WebUi()),
         hosts=hosts_of(host, settings.public_url),
+        public_url=settings.public_url,
         max_body=settings.max_body_bytes,
         read_timeout_s=settings.read_timeout_s,
     )

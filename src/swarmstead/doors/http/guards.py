@@ -30,14 +30,18 @@ _HEADERS = [
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-opener-policy", b"same-origin"),
 ]
+_PROBED = {"/healthz", "/readyz"}  # asked by address, by whoever watches the process
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 class Guards:
     """Refuses requests for another host (DNS rebinding), from another origin, or with too large a body."""
 
-    def __init__(self, app: ASGIApp, *, hosts: Sequence[str], max_body: int, read_timeout_s: float) -> None:
+    def __init__(
+        self, app: ASGIApp, *, hosts: Sequence[str], public_url: str, max_body: int, read_timeout_s: float
+    ) -> None:
         self._app = app
+        self._public_origin = public_url.rstrip("/").lower()
         self._read_timeout_s = read_timeout_s
         self._hosts = {host.lower() for host in hosts}
         self._max_body = max_body
@@ -48,14 +52,15 @@ class Guards:
             await self._app(scope, receive, send)
             return
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        refusal = self._refusal(headers)
-        if refusal is not None:
-            await refusal(scope, receive, send)
+        refused = self._refusal(scope["path"], headers)
+        if refused is not None:
+            await refused(scope, receive, send)
             return
         await self._app(scope, _Watched(receive, self._max_body, self._read_timeout_s), _decorated(send))
 
-    def _refusal(self, headers: dict[bytes, str]) -> ASGIApp | None:
-        if "*" not in self._hosts and _hostname("//" + headers.get(b"host", "")) not in self._hosts:
+    def _refusal(self, path: str, headers: dict[bytes, str]) -> ASGIApp | None:
+        host = headers.get(b"host", "")
+        if path not in _PROBED and "*" not in self._hosts and _hostname("//" + host) not in self._hosts:
             return problem(
                 421,
                 "host_refused",
@@ -63,7 +68,7 @@ class Guards:
                 way_out="Set STEAD_PUBLIC_URL.",
             )
         origin = headers.get(b"origin", "")
-        if origin and "*" not in self._hosts and _hostname(origin) not in self._hosts:
+        if origin and origin != self._public_origin and _netloc(origin) != host.lower():
             return problem(
                 403, "origin_refused", "A page of another origin sent this.", way_out="Set STEAD_PUBLIC_URL."
             )
@@ -118,5 +123,12 @@ def _decorated(send: Send) -> Send:
 def _hostname(url: str) -> str:
     try:
         return (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
     except ValueError:
         return ""

@@ -8,6 +8,8 @@ from fastapi import Query
 
 from swarmstead.kernel.errors import BadInput
 
+MAX_INT = 2**63 - 1
+Seq = Annotated[int, Query(ge=0, le=MAX_INT)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 Cursor = Annotated[str, Query(max_length=400)]
 
@@ -26,8 +28,12 @@ def decode(cursor: str, *types: type) -> tuple[str | int, ...] | None:
     except ValueError:
         found = None
     values = cast("list[str | int]", found) if isinstance(found, list) else []
-    if len(values) != len(types) or not all(map(isinstance, values, types)):
+    if len(values) != len(types) or not all(map(isinstance, values, types)) or not all(map(_storable, values)):
         raise BadInput(
             "This cursor is not one that the server gave.", field="cursor", way_out="Begin without a cursor."
         )
     return tuple(values)
+
+
+def _storable(value: str | int) -> bool:
+    return abs(value) <= MAX_INT if isinstance(value, int) else "\0" not in value

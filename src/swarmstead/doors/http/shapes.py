@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from swarmstead.doors.http.finite import finite
 from swarmstead.kernel.clock import rfc3339
 
 T = TypeVar("T")
@@ -50,33 +51,6 @@ class ErrorShape(Shape):
     code: str
     message: str
     way_out: str = ""
-
-
-class ActorShape(Shape):
-    """Who is signed in."""
-
-    id: str
-    name: str
-    kind: str
-    roles: list[str]
-
-
-class EnvironmentShape(Shape):
-    """An environment of the tenant."""
-
-    name: str
-    production: bool
-
-
-class SessionShape(Shape):
-    """Who the caller is and what they may do."""
-
-    tenant: str
-    actor: ActorShape
-    permissions: list[str]
-    environments: list[EnvironmentShape]
-    version: str
-    auth: Literal["key", "session"]
 
 
 class RunShape(Shape):
@@ -306,7 +280,7 @@ class PreviewIn(Shape):
     """What to preview."""
 
     swarm: Annotated[str, Field(min_length=1, max_length=63)]
-    input: dict[str, Any] = {}
+    input: Annotated[dict[str, Any], AfterValidator(finite)] = {}
     overrides: OverridesIn = OverridesIn()
     environment: Annotated[str, Field(max_length=63)] = "dev"
 
@@ -507,50 +481,6 @@ class VerifyOut(Shape):
     checked: int
     problems: list[AuditProblem]
     head: HeadShape
-
-
-class KeyShape(Shape):
-    """An API key without its secret."""
-
-    id: str
-    name: str
-    prefix: str
-    roles: list[str]
-    created_at: str
-    expires_at: str | None
-    revoked_at: str | None
-
-
-class NewKeyShape(KeyShape):
-    """A new key; `key` is shown this once."""
-
-    key: str
-
-
-class KeyIn(Shape):
-    """A key to make."""
-
-    name: Annotated[str, Field(min_length=1, max_length=120)]
-    roles: Annotated[list[str], Field(min_length=1, max_length=4)]
-    expires_in_s: Annotated[int | None, Field(ge=1, le=315_360_000)] = None
-
-
-class TokenIn(Shape):
-    """The token of a one-time sign-in link."""
-
-    token: Annotated[str, Field(min_length=1, max_length=200)]
-
-
-class SignInIn(Shape):
-    """An API key to sign a browser in with."""
-
-    key: Annotated[str, Field(min_length=1, max_length=200)]
-
-
-class LinkShape(Shape):
-    """A one-time sign-in link for the caller's own key; it works once, within 15 minutes."""
-
-    path: str
 
 
 class SpendShape(Shape):

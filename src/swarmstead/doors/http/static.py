@@ -30,11 +30,19 @@ class WebUi:
         index = self._folder / "index.html"
         if not index.is_file():
             return PlainTextResponse(_NOT_BUILT, 200 if path == "/" else 404)
-        file = (self._folder / path.lstrip("/")).resolve()
-        if file.is_file() and file.is_relative_to(self._folder) and file != index:
+        file = self._file(path)
+        if file is not None and file != index:
             hashed = file.parent.name == "assets"
             cache = "public, max-age=31536000, immutable" if hashed else "no-cache"
             return FileResponse(file, headers={"cache-control": cache})
-        if "." in path.rpartition("/")[2]:
+        if "\0" in path or "." in path.rpartition("/")[2]:
             return problem(404, "not_found", "There is no such file.")
         return FileResponse(index, headers={"cache-control": "no-cache"})
+
+    def _file(self, path: str) -> Path | None:
+        """The built file at this path; None where there is none, whatever the path is made of."""
+        try:
+            file = (self._folder / path.lstrip("/")).resolve()
+            return file if file.is_relative_to(self._folder) and file.is_file() else None
+        except (OSError, ValueError):  # a NUL, or a name longer than the system allows
+            return None

@@ -7,6 +7,7 @@ credential is looked at again then, so a revoked key stops hearing.
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
@@ -63,13 +64,16 @@ class EventStream(Response):
         hello = json.dumps({"seq": self._after})
         await _write(send, f"event: hello\ndata: {hello}\n\n")
         topic = events_topic(self._scope.tenant)
+        checked = time.monotonic()
         while True:
+            if time.monotonic() - checked >= _BEAT_S:
+                await self._still_welcome()
+                checked = time.monotonic()
             try:
                 # Not wait_for: before Python 3.12 it swallows a cancellation that meets a result.
                 async with asyncio.timeout(_BEAT_S):
                     batch = await self._app.signals.until(topic, self._more)
             except TimeoutError:
-                await self._still_welcome()
                 await _write(send, ": beat\n\n")
                 if await self._is_over():
                     break

@@ -21,7 +21,7 @@ from swarmstead.doors.mcp import protocol
 from swarmstead.doors.mcp.protocol import INVALID_PARAMS, METHOD_NOT_FOUND, PARSE_ERROR, PLAN_META, RpcError
 from swarmstead.gateway.contract import Caller, CallOutcome, CallRequest, PlanNeeded
 from swarmstead.kernel.clock import rfc3339
-from swarmstead.kernel.errors import SteadError
+from swarmstead.kernel.errors import NotSignedIn, SteadError
 from swarmstead.kernel.scope import Scope as Tenancy
 from swarmstead.people.contract import require
 from swarmstead.permits import queries as permits
@@ -51,6 +51,10 @@ class McpEndpoint:
             answer.headers["allow"] = "POST"
             return answer
         try:
+            if "authorization" not in request.headers:  # a browser's cookie is for our pages only
+                raise NotSignedIn(
+                    "MCP clients send `Authorization: Bearer KEY`.", way_out="Make a key: `stead key create`."
+                )
             tenancy = await scope_of(request)
             require(tenancy, "tool.call")
             body = await request.body()
@@ -132,9 +136,13 @@ def _object(params: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def _parsed(body: bytes) -> Any:
     try:
-        return json.loads(body)
+        return json.loads(body, parse_constant=_not_json)
     except (ValueError, RecursionError) as error:
         raise RpcError(PARSE_ERROR, "The body is not JSON.") from error
+
+
+def _not_json(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _result(answer: CallOutcome | PlanNeeded) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
+from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 from sqlalchemy.exc import DBAPIError
 
 from swarmstead.runs.adapters.leases import RENEW_EVERY_S, Leases
@@ -56,6 +56,7 @@ class DbosEngine:
     def __init__(
         self, engine: sa.Engine, leases: Leases, carry: Callable[[str, "DbosEngine"], Awaitable[None]]
     ) -> None:
+        self._engine = engine
         self._single = is_sqlite(engine)
         self._leases = leases
         self._carry_one = carry
@@ -205,19 +206,32 @@ class DbosEngine:
     async def close(self) -> None:
         """Let go: loops are cut where they stand and handed back, for others now or for the next start of this one."""
         self._resting = self._closing = True
-        logging.getLogger("dbos").setLevel(logging.ERROR)  # it warns of every loop that is cut
+        logging.getLogger("dbos").setLevel(logging.CRITICAL)  # it has something to say about every loop that is cut
         await _cut(self._carrying.values())
-        try:
-            async with asyncio.timeout(_HAND_BACK_S):
-                # An orderly stop is no crash: queueing a loop again sets its count of crashes back.
-                if ids := await self._pending():
-                    await self._queue_again(ids)
-                await self._leases.give_back()
-        except Exception:
-            log.exception("loops could not be handed back; they are found by their lease or by the next start")
         await asyncio.to_thread(DBOS.destroy)
         # DBOS had the loop's threads exchanged for its own, and has ended those.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
+        try:
+            async with asyncio.timeout(_HAND_BACK_S):
+                await asyncio.to_thread(self._hand_back)
+                await self._leases.give_back()
+        except Exception:
+            log.exception("loops could not be handed back; they are found by their lease or by the next start")
+        self._engine.dispose()
+
+    def _hand_back(self) -> None:
+        """Queue again what was carried here: only now, when nothing takes from the queue here any more.
+
+        An orderly stop is no crash, and queueing sets the count of crashes back.
+        """
+        client = DBOSClient(system_database_engine=self._engine, retry_connection_errors=False)
+        left = client.list_workflows(
+            status="PENDING", executor_id=self._leases.executor, load_input=False, load_output=False
+        )
+        if left:
+            queue = None if self._single else _QUEUE
+            client.resume_workflows([workflow.workflow_id for workflow in left], queue_name=queue)
+        client.destroy()
 
 
 async def _cut(tasks: Iterable[asyncio.Task[Any]]) -> None:

@@ -15,7 +15,6 @@ from swarmstead.kernel.clock import Clock
 from swarmstead.runs.tables import workers
 from swarmstead.storage.database import Database, Tx
 from swarmstead.storage.engines import is_sqlite
-from swarmstead.storage.sql import insert_or_ignore
 
 RENEW_EVERY_S = 5.0
 LEASE_MS = 30_000
@@ -40,14 +39,12 @@ class Leases:
         until = self._clock.now_ms() + LEASE_MS
 
         def write(tx: Tx) -> None:
-            mine = {
-                "executor": self.executor,
-                "version": self._version,
-                "started_at": self._clock.now_ms(),
-                "lease_until": until,
-            }
-            if not insert_or_ignore(tx.conn, workers, mine):
-                tx.conn.execute(workers.update().where(workers.c.executor == self.executor).values(lease_until=until))
+            # In this order: while others take our loops they hold our row, and then they remove it.
+            mine = workers.c.executor == self.executor
+            if tx.conn.execute(workers.update().where(mine).values(lease_until=until)).rowcount:
+                return
+            row = {"version": self._version, "started_at": self._clock.now_ms(), "lease_until": until}
+            tx.conn.execute(workers.insert().values(executor=self.executor, **row))
 
         await self._db.write(write)
         self._until = until

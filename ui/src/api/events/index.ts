@@ -1,6 +1,7 @@
 import { useEffect, useEffectEvent, useSyncExternalStore } from 'react'
 import { queryClient } from '../query-client'
 import type { Event } from '../types'
+import { catchUp } from './catch-up'
 import { concerns } from './concerns'
 import type { Link } from './link'
 import { Refresher } from './refresh'
@@ -23,9 +24,7 @@ export const stream = new EventStream({
     refresher.add(concerns(event))
     for (const listener of listeners) listener(event)
   },
-  onCaughtUp: (at) => {
-    void queryClient.invalidateQueries({ predicate: (q) => q.state.dataUpdatedAt > 0 && q.state.dataUpdatedAt < at })
-  },
+  onCaughtUp: (at) => void catchUp(queryClient, at),
   onRewound: () => void queryClient.resetQueries(),
   onSignedOut: expired,
 })

@@ -2,6 +2,7 @@ import { queryOptions, useMutation } from '@tanstack/react-query'
 import { api, body } from '../client'
 import { keys } from '../keys'
 import { queryClient } from '../query-client'
+import type { JsonObject } from '../types'
 
 const ALL = { query: { limit: 500 } } as const
 
@@ -49,12 +50,12 @@ export const resourceQuery = (kind: string, name: string) =>
       body(api.GET('/api/v1/resources/{kind}/{name}', { signal, params: { path: { kind, name } } })),
   })
 
-export const schemaQuery = (kind: string) =>
-  queryOptions({
-    queryKey: [...keys.schemas, kind],
-    queryFn: ({ signal }) => body(api.GET('/api/v1/schemas/{kind}', { signal, params: { path: { kind } } })),
-    staleTime: Infinity,
-  })
+/** JSON Schemas of all kinds, by kind. They change with the server's version only. */
+export const schemasQuery = queryOptions({
+  queryKey: keys.schemas,
+  queryFn: async ({ signal }) => (await body(api.GET('/api/v1/schemas', { signal }))) as Record<string, JsonObject>,
+  staleTime: Infinity,
+})
 
 export const modelsQuery = queryOptions({
   queryKey: keys.models,

@@ -85,9 +85,11 @@ function Entry({ entry, onClose }: { entry: AuditEntry; onClose: () => void }) {
           <Fact name="When">{absolute(millis(entry.at) ?? 0)}</Fact>
           <Fact name="Actor">
             <Who actor={entry.actor} /> <Tag>{entry.actor_kind}</Tag>
+            <Only search={{ actor: entry.actor }} />
           </Fact>
           <Fact name="Action">
             <span className="mono">{entry.action}</span>
+            <Only search={{ action: entry.action }} />
           </Fact>
           <Fact name="Phase">{entry.phase}</Fact>
           <Fact name="Target">
@@ -99,6 +101,7 @@ function Entry({ entry, onClose }: { entry: AuditEntry; onClose: () => void }) {
                 Open
               </Link>
               <Id id={entry.run} what="run id" />
+              <Only search={{ run: entry.run }} />
             </Fact>
           )}
           <Hash name="Trace" value={entry.trace_id} />
@@ -114,7 +117,17 @@ function Entry({ entry, onClose }: { entry: AuditEntry; onClose: () => void }) {
   )
 }
 
+/** Leads to the entries that share something with this one. */
+function Only({ search }: { search: AuditFilter }) {
+  return (
+    <Link to="/audit" search={search} className="rounded-sm text-mute underline decoration-edge underline-offset-2 hover:text-fg">
+      only these
+    </Link>
+  )
+}
+
 function Hash({ name, value }: { name: string; value: string }) {
+  if (value === '') return null
   return (
     <Fact name={name}>
       <span className="mono min-w-0 flex-1 truncate text-soft" title={value}>

@@ -1,17 +1,18 @@
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { resourceQuery, resourcesQuery } from '@/api/queries/resources'
+import { resourceQuery, resourcesQuery, schemasQuery } from '@/api/queries/resources'
 import { Filter } from '@/components/filter'
 import { Page } from '@/components/page'
 import { Loaded } from '@/components/loaded'
 import { Editor } from './editor'
-import { KINDS, templateOf } from './templates'
+import { templateOf } from './templates'
 
 /** Any declared thing as YAML, or a new one. */
 export default function Apply() {
   const { kind, name } = useSearch({ from: '/shell/resources/apply' })
   const navigate = useNavigate({ from: '/resources/apply' })
   const shown = kind ?? 'Agent'
+  const kinds = Object.keys(useQuery(schemasQuery).data ?? { [shown]: {} })
   const names = (useQuery(resourcesQuery(shown)).data ?? []).map((r) => r.name)
   return (
     <Page
@@ -19,7 +20,7 @@ export default function Apply() {
       fixed
       filters={
         <>
-          <Filter label="Kind" none={null} value={shown} options={KINDS} onChange={(value) => void navigate({ search: { kind: value } })} />
+          <Filter label="Kind" none={null} value={shown} options={kinds} onChange={(value) => void navigate({ search: { kind: value } })} />
           {names.length > 0 && (
             <Filter label="Open" none="a new one" value={name} options={names} onChange={(value) => void navigate({ search: { kind: shown, ...(value ? { name: value } : {}) } })} />
           )}

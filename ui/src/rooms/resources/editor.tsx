@@ -3,7 +3,7 @@ import { CircleCheck, FilePlus2, FileDiff } from 'lucide-react'
 import { lazy, Suspense, useCallback, useState } from 'react'
 import { Problem } from '@/api/problem'
 import { useCan } from '@/api/queries/people'
-import { schemaQuery, useApply } from '@/api/queries/resources'
+import { schemasQuery, useApply } from '@/api/queries/resources'
 import type { Applied, ApplyProblem } from '@/api/types'
 import { CommandLine } from '@/components/commands'
 import { ProblemNote } from '@/components/states'
@@ -67,7 +67,8 @@ export function Editor({ draft, initial, label, onApplied }: EditorProps) {
   const { text, change, run, apply, valid } = useDocument({ draft, initial, onApplied })
   const [place, setPlace] = useState<YamlPlace>(NOWHERE)
   const can = useCan('resource.apply')
-  const schema = useQuery({ ...schemaQuery(place.kind ?? ''), enabled: place.kind !== null, retry: false })
+  const schemas = useQuery(schemasQuery).data
+  const schemaFor = (kind: string | null) => (kind === null ? undefined : schemas?.[kind])
   // What was said of another text is not shown beside this one.
   const said = apply.variables?.yaml === text ? apply : undefined
   return (
@@ -80,7 +81,7 @@ export function Editor({ draft, initial, label, onApplied }: EditorProps) {
               value={text}
               readOnly={!can}
               problems={problemsOf(said?.error)}
-              schemaFor={(kind) => (kind === place.kind ? schema.data : undefined)}
+              schemaFor={schemaFor}
               onChange={change}
               onPlace={setPlace}
               onSubmit={() => run(true)}
@@ -110,7 +111,7 @@ export function Editor({ draft, initial, label, onApplied }: EditorProps) {
         aria-label="What may stand here"
         className="scroll-thin shrink-0 border-line max-lg:border-t lg:w-80 lg:overflow-y-auto lg:border-l"
       >
-        <SchemaHelp schema={schema.data} place={place} />
+        <SchemaHelp schema={schemaFor(place.kind)} place={place} />
         <div className="px-4 pb-4">
           <CommandLine command={cli.apply()} />
         </div>

@@ -18,7 +18,7 @@ export function resolve(root: JsonObject, node: JsonObject | null): JsonObject |
   if (!node) return null
   const { $ref: ref, ...own } = node
   if (typeof ref === 'string') {
-    let target: Json | undefined = root
+    let target: Json = root
     for (const part of ref.replace(/^#\//, '').split('/')) target = asObject(target)?.[part]
     return { ...resolve(root, asObject(target)), ...own }
   }

@@ -42,5 +42,3 @@ metadata:
 spec:
 ${SPECS[kind] ?? '  {}\n'}`
 }
-
-export const KINDS = Object.keys(SPECS)

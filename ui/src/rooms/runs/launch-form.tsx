@@ -150,7 +150,7 @@ function Verdict({ plan, lacking, pending }: { plan: Plan | undefined; lacking: 
     if (pending) return 'Making the plan'
     if (!plan) return 'There is no plan for these inputs'
     if (plan.missing.length > 0) return 'Something is missing; see below'
-    return plan.cost.cap_micros === null ? 'Ready' : `Never more than ${cap(plan.cost.cap_micros)}`
+    return `Never more than ${cap(plan.cost.cap_micros)}`
   }
   return (
     <span role="status" className="text-xs text-mute">

@@ -19,13 +19,11 @@ export function PlanView({ plan, faded }: { plan: Plan; faded?: boolean }) {
         </Fact>
         <Fact name="Cost">
           {range(money(plan.cost.low_micros), money(plan.cost.high_micros))}
-          {plan.cost.cap_micros !== null && <span className="text-mute">never more than {cap(plan.cost.cap_micros)}</span>}
+          <span className="text-mute">never more than {cap(plan.cost.cap_micros)}</span>
         </Fact>
         <Fact name="Time">
           {range(ticking(plan.time.low_s * 1000), ticking(plan.time.high_s * 1000))}
-          {plan.time.cap_s !== null && (
-            <span className="text-mute">stopped after {ticking(plan.time.cap_s * 1000)} of work</span>
-          )}
+          <span className="text-mute">stopped after {ticking(plan.time.cap_s * 1000)} of work</span>
         </Fact>
         <Fact name="Will ask">
           {plan.expected_approvals.length === 0 ? (

@@ -16,11 +16,13 @@ import { Written } from './written'
 
 /** What a run has to say when no step is chosen: what it waits for first, then its result, then its facts. */
 export function RunSummary({ run, withResult }: { run: RunDetail; withResult: boolean }) {
-  const waiting = run.approvals.find((a) => a.status === 'pending')
+  const pending = run.approvals.filter((a) => a.status === 'pending')
+  const waiting = pending[0]
   return (
     <div className="flex flex-col gap-5 p-4">
       {waiting && (
         <section aria-label="Waiting for you" className="flex flex-col gap-4">
+          {pending.length > 1 && <p className="text-xs text-mute">The first of {pending.length} that wait; the next one follows.</p>}
           <Payload approval={waiting} inRun heading="h2" />
           <div className="sticky bottom-0 -mx-4 border-y border-line bg-bg px-4 py-3">
             <Decide key={`${waiting.id} ${waiting.hash}`} approval={waiting} />

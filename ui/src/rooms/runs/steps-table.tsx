@@ -48,7 +48,7 @@ function stepColumns(start: number, onSelect: (key: string) => void): Column<Ste
     {
       id: 'summary',
       header: 'What',
-      from: 'lg',
+      from: 'md',
       cell: (s) => <span className={s.error ? 'text-failed' : 'text-soft'}>{visible(s.error?.message ?? s.summary)}</span>,
     },
     { id: 'risk', header: 'Risk', width: '84px', from: 'lg', cell: (s) => (s.risk ? <RiskTag risk={s.risk} /> : null) },
@@ -67,7 +67,7 @@ function stepColumns(start: number, onSelect: (key: string) => void): Column<Ste
       header: 'Cost',
       width: '84px',
       right: true,
-      from: 'md',
+      from: 'lg',
       sort: (s) => s.spent_micros,
       cell: (s) => (s.kind === 'model' ? <Money micros={s.spent_micros} /> : null),
     },

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from swarmstead import __version__
-from swarmstead.doors.http import shapes, views
+from swarmstead.doors.http import people_shapes, shapes, views
 from swarmstead.doors.http.auth import COOKIE, Caller, Server, credential
 from swarmstead.kernel.errors import NotSignedIn
 from swarmstead.kernel.scope import Scope
@@ -15,20 +15,24 @@ router = APIRouter(prefix="/api/v1", tags=["people"])
 
 
 @router.get("/session")
-async def session(request: Request, scope: Caller, app: Server) -> shapes.SessionShape:
+async def session(request: Request, scope: Caller, app: Server) -> people_shapes.SessionShape:
     """Who the caller is and what they may do."""
     return await _session(app, scope, credential(request)[0])
 
 
 @router.post("/session:redeem")
-async def redeem(body: shapes.TokenIn, request: Request, response: Response, app: Server) -> shapes.SessionShape:
+async def redeem(
+    body: people_shapes.TokenIn, request: Request, response: Response, app: Server
+) -> people_shapes.SessionShape:
     """Use a one-time link: sets the session cookie."""
     secret = await app.db.write(lambda tx: handlers.redeem_link(tx, app.clock, body.token))
     return await _signed_in(request, response, app, secret)
 
 
 @router.post("/session:sign-in")
-async def sign_in(body: shapes.SignInIn, request: Request, response: Response, app: Server) -> shapes.SessionShape:
+async def sign_in(
+    body: people_shapes.SignInIn, request: Request, response: Response, app: Server
+) -> people_shapes.SessionShape:
     """Sign a browser in with an API key: sets the session cookie."""
     scope = await app.db.read(lambda conn: queries.scope_of_key(conn, app.clock, body.key))
     key_id = scope.actor.id.removeprefix("key:")
@@ -46,29 +50,29 @@ async def sign_out(request: Request, response: Response, scope: Caller, app: Ser
 
 
 @router.post("/session:link", status_code=201)
-async def link(scope: Caller, app: Server) -> shapes.LinkShape:
+async def link(scope: Caller, app: Server) -> people_shapes.LinkShape:
     """A one-time link that signs a browser in as the caller."""
     if not scope.actor.id.startswith("key:"):
         raise NotSignedIn("Only a key has links.")
     key_id = scope.actor.id.removeprefix("key:")
     token = await app.db.write(lambda tx: handlers.create_link(tx, app.clock, key_id))
-    return shapes.LinkShape(path=f"/signin#token={token}")
+    return people_shapes.LinkShape(path=f"/signin#token={token}")
 
 
 @router.get("/keys")
-async def keys(scope: Caller, app: Server) -> shapes.Page[shapes.KeyShape]:
+async def keys(scope: Caller, app: Server) -> shapes.Page[people_shapes.KeyShape]:
     """The tenant's keys, newest first."""
     found = await app.db.read(lambda conn: queries.list_keys(conn, scope))
-    return shapes.Page(items=[shapes.KeyShape(**views.key(one)) for one in found])
+    return shapes.Page(items=[people_shapes.KeyShape(**views.key(one)) for one in found])
 
 
 @router.post("/keys", status_code=201)
-async def create(body: shapes.KeyIn, scope: Caller, app: Server) -> shapes.NewKeyShape:
+async def create(body: people_shapes.KeyIn, scope: Caller, app: Server) -> people_shapes.NewKeyShape:
     """Make a key; its secret is in this answer and nowhere else."""
     made = await app.db.write(
         lambda tx: handlers.create_key(tx, scope, app.clock, body.name, body.roles, body.expires_in_s)
     )
-    return shapes.NewKeyShape(**views.key(made.view), key=made.secret)
+    return people_shapes.NewKeyShape(**views.key(made.view), key=made.secret)
 
 
 @router.post("/keys/{key}:revoke", status_code=204)
@@ -77,7 +81,7 @@ async def revoke(key: str, scope: Caller, app: Server) -> None:
     await app.db.write(lambda tx: handlers.revoke_key(tx, scope, app.clock, key))
 
 
-async def _signed_in(request: Request, response: Response, app: App, secret: str) -> shapes.SessionShape:
+async def _signed_in(request: Request, response: Response, app: App, secret: str) -> people_shapes.SessionShape:
     secure = request.url.scheme == "https" or app.settings.public_url.startswith("https://")
     response.set_cookie(
         COOKIE,
@@ -92,11 +96,11 @@ async def _signed_in(request: Request, response: Response, app: App, secret: str
     return await _session(app, scope, "session")
 
 
-async def _session(app: App, scope: Scope, how: str) -> shapes.SessionShape:
+async def _session(app: App, scope: Scope, how: str) -> people_shapes.SessionShape:
     require(scope, "read")
     found = await app.db.read(lambda conn: queries.list_environments(conn, scope))
     actor = scope.actor
-    return shapes.SessionShape.model_validate(
+    return people_shapes.SessionShape.model_validate(
         {
             "tenant": scope.tenant,
             "actor": {"id": actor.id, "name": actor.name, "kind": actor.kind, "roles": sorted(actor.roles)},

@@ -89,7 +89,7 @@ async def show(run: str, scope: Caller, app: Server) -> shapes.RunDetail:
 
 @router.get("/runs/{run}/events", response_model=shapes.Page[shapes.EventShape])
 async def run_events(
-    run: str, request: Request, scope: Caller, app: Server, after: int = 0, limit: paging.Limit = 500
+    run: str, request: Request, scope: Caller, app: Server, after: paging.Seq = 0, limit: paging.Limit = 500
 ) -> Any:
     """The run's events: a page of JSON, or a stream when `Accept: text/event-stream` asks for it."""
     require(scope, "read")
@@ -103,7 +103,7 @@ async def run_events(
 
 @router.get("/events", response_model=shapes.Page[shapes.EventShape])
 async def tenant_events(
-    request: Request, scope: Caller, app: Server, after: int | None = None, limit: paging.Limit = 500
+    request: Request, scope: Caller, app: Server, after: paging.Seq | None = None, limit: paging.Limit = 500
 ) -> Any:
     """Everything that happens in the tenant; streamed when `Accept` asks for it.
 

@@ -51,6 +51,7 @@ function Node({ agent, all, hung }: { agent: AgentRun; all: readonly AgentRun[];
         {agent.task && <p className="mt-1 line-clamp-4">{visible(agent.task)}</p>}
         {agent.why && <p className="mt-0.5 line-clamp-2 text-mute">because {visible(agent.why)}</p>}
         {agent.outcome && <p className="mt-0.5 line-clamp-4 text-soft">→ {visible(agent.outcome)}</p>}
+        {agent.error && <p className="mt-0.5 line-clamp-4 text-failed">{visible(agent.error.message)}</p>}
       </div>
       {handed.length > 0 && (
         <ul className="ml-4 flex flex-col gap-2 border-l border-edge/50 pt-2">

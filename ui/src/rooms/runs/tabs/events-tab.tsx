@@ -9,6 +9,7 @@ import { Filter } from '@/components/filter'
 import { FilteredOut, ProblemView, SkeletonRows } from '@/components/states'
 import { absolute, count, duration, millis } from '@/lib/format'
 import { visible } from '@/lib/text'
+import { eventWords } from './event-words'
 import { Who } from '@/components/who'
 
 interface EventsTabProps {
@@ -89,10 +90,9 @@ function eventColumns(start: number, onStep: (step: string) => void): Column<Eve
       id: 'data',
       header: 'Data',
       cell: (e) => {
-        const text = visible(JSON.stringify(e.data))
         const shown = (
-          <span className="mono text-mute" title={text}>
-            {text}
+          <span className="text-soft" title={visible(JSON.stringify(e.data, null, 1))}>
+            {visible(eventWords(e))}
           </span>
         )
         const step = e.step

@@ -1,4 +1,4 @@
-import type { Json, RunDetail } from '@/api/types'
+import type { RunDetail } from '@/api/types'
 import { CommandLine } from '@/components/commands'
 import { JsonView } from '@/components/json-view'
 import { curl } from '@/lib/commands'
@@ -9,7 +9,7 @@ export default function RawTab({ run }: { run: RunDetail }) {
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a region that scrolls must be reachable by key
     <div className="scroll-thin flex min-h-0 flex-1 flex-col gap-3 overflow-y-auto p-4" tabIndex={0} role="region" aria-label="The run as JSON">
       <CommandLine command={curl('GET', `/api/v1/runs/${run.id}`)} />
-      <JsonView value={run as unknown as Json} label="run" />
+      <JsonView value={run} label="run" />
     </div>
   )
 }

@@ -1,0 +1,9 @@
+import { expect, it } from 'vitest'
+import { eventWords } from './event-words'
+
+it('says what an event carries, without ids and what is empty', () => {
+  const data = { agent_run: 'a_01', agent: 'coordinator', turn: 1, spent_micros: 0, calls: ['git/log', 'git/show'], reason: '', plan_hash: 'sha256:1' }
+  expect(eventWords({ data })).toBe('agent coordinator · turn 1 · spent micros 0 · calls git/log, git/show')
+})
+
+it('has nothing to say of an empty one', () => expect(eventWords({ data: {} })).toBe(''))
