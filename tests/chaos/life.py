@@ -7,6 +7,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,7 @@ from swarmstead.kernel.scope import system_scope
 from swarmstead.permits import handlers as permits
 from swarmstead.permits import queries as inbox
 from swarmstead.permits.contract import Approval, Decision
+from swarmstead.permits.errors import AlreadyDecided
 from swarmstead.permits.tables import approvals
 from swarmstead.resources import handlers as resources
 from swarmstead.resources.contract import Document
@@ -137,11 +139,12 @@ async def answer(app: App, effects: Path) -> None:
     async def one() -> None:
         for asked in await app.db.read(lambda conn: inbox.find(conn, SCOPE, statuses=["pending"])):
             decision, reason = await judge(asked, effects)
-            await app.db.write(
-                lambda tx, asked=asked, decision=decision, reason=reason: permits.decide(
-                    tx, SCOPE, app.clock, asked.id, decision, reason, asked.hash
+            with suppress(AlreadyDecided):  # a person at another server was faster
+                await app.db.write(
+                    lambda tx, asked=asked, decision=decision, reason=reason: permits.decide(
+                        tx, SCOPE, app.clock, asked.id, decision, reason, asked.hash
+                    )
                 )
-            )
 
     await app.signals.until(events_topic("default"), one)
 

@@ -95,7 +95,7 @@ def parse(text: str, kinds: Mapping[str, Kind], file: str = "manifest") -> list[
                 documents[key] = document
             errors += [_at(file, places, path, message) for path, message in faults]
     except texts.NotPlain as fault:
-        errors.append(ManifestError(file, fault.line, fault.column, "", f"not a manifest: {fault.problem}"))
+        errors.append(ManifestError(file, fault.line, fault.column, "", fault.problem))
     if not documents and not errors:
         errors.append(ManifestError(file, 1, 1, "", "there is no document in it"))
     if errors:
@@ -157,7 +157,8 @@ def _head_faults(raw: Mapping[str, Any], kind: Kind | None, kinds: Mapping[str, 
     if raw.get("apiVersion", API_VERSION) != API_VERSION:
         yield ("apiVersion",), f"must be {API_VERSION}"
     if "kind" in raw and kind is None:
-        yield ("kind",), f"unknown kind; known are {', '.join(sorted(kinds))}"
+        called = f" {raw['kind']!r}" if isinstance(raw["kind"], str) and len(raw["kind"]) <= _MAX_LABEL else ""
+        yield ("kind",), f"unknown kind{called}; known are {', '.join(sorted(kinds))}"
 
 
 def _spec(raw: Any, places: Places, kind: Kind) -> tuple[Any, list[_Fault]]:

@@ -30,8 +30,9 @@ class NotPlain(Exception):
 
 
 def load(text: str) -> Iterator[tuple[Any, Places]]:
-    """Each document of the text with the places of its values, by path; a value in a mapping stands where its key does.
+    """Each document of the text with the places of its values, by path.
 
+    A value that begins on another line than its key stands where the key does.
     Fails: NotPlain, after the documents before the fault were given.
     Cost: about 70 us a value, at most MAX_NODES of them.
     """
@@ -42,11 +43,12 @@ def load(text: str) -> Iterator[tuple[Any, Places]]:
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         line, column = before.count("\n") + 1, error.position - before.rfind("\n")
-        raise NotPlain(line, column, f"the character {text[error.position]!r} cannot stand in YAML") from error
+        raise NotPlain(line, column, f"not YAML: the character {text[error.position]!r}") from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise NotPlain(line, column, str(error.problem)) from error
+        problem = error.problem if isinstance(error, _NotTaken) else f"not YAML: {error.problem}"
+        raise NotPlain(line, column, str(problem)) from error
 
 
 def _documents(text: str) -> Iterator[tuple[Any, Places]]:
@@ -58,6 +60,10 @@ def _documents(text: str) -> Iterator[tuple[Any, Places]]:
             yield (None if node is None else _build(loader, node, (), node.start_mark, places)), places
     finally:
         loader.dispose()
+
+
+class _NotTaken(yaml.MarkedYAMLError):
+    """YAML, but not what is taken here."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -95,7 +101,9 @@ def _build(loader: _Loader, node: yaml.Node, path: Path, mark: Any, places: Plac
                 raise _fault(key_node.start_mark, "a key must be text; quote it")
             if key in built:
                 raise _fault(key_node.start_mark, f"the key {key!r} stands twice")
-            built[key] = _build(loader, value_node, (*path, key), key_node.start_mark, places)
+            beside = value_node.start_mark.line == key_node.start_mark.line
+            mark = (value_node if beside else key_node).start_mark
+            built[key] = _build(loader, value_node, (*path, key), mark, places)
         return built
     if isinstance(node, yaml.SequenceNode):
         return [
@@ -133,5 +141,5 @@ def _can_be_stored(value: str) -> bool:
     return "\0" not in value
 
 
-def _fault(mark: Any, problem: str) -> yaml.MarkedYAMLError:
-    return yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+def _fault(mark: Any, problem: str) -> "_NotTaken":
+    return _NotTaken(problem=problem, problem_mark=mark)
