@@ -5,6 +5,7 @@ The Postgres is a real one, from a wheel. It is started when the first test asks
 
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -103,8 +104,22 @@ def running_postgres() -> Generator[Postgres]:
             file.write(_FAST)
         server.start()
         uri = server.get_uri()
-        with psycopg.connect(uri, autocommit=True) as admin:
+        pid = server.get_pid()
+        assert pid is not None
+        with _stopped_with_us(pid, home), psycopg.connect(uri, autocommit=True) as admin:
             yield Postgres(uri, admin, count(1))
     finally:
         server.cleanup()
         shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def _stopped_with_us(server: int, home: Path) -> Generator[None]:
+    """Have the server stopped and its data removed even when the tests are killed: then this pipe closes."""
+    script = 'read -r _ && exit; kill -QUIT "$0"; rm -rf "$1"'
+    argv = ["sh", "-c", script, str(server), str(home)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, start_new_session=True) as guard:
+        try:
+            yield
+        finally:
+            guard.communicate(b"all is well\n")

@@ -11,9 +11,9 @@ from tests.doors.cli.helpers import Server, make_repository, up
 from tests.story.browser import chromium
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
-    """`stead up`, started in a repository of its own."""
+    """`stead up`, started in a repository of its own: one for each file, so that no test finds another's approvals."""
     home = make_repository(tmp_path_factory.mktemp("story") / "project")
     with up(home, home.parent / "data") as running:
         yield running

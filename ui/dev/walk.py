@@ -260,6 +260,22 @@ def the_palette_finds_and_does(page: Page, base: str) -> None:
     page.wait_for_url("**/runs")
 
 
+@walk
+def a_session_that_ends_leads_to_the_sign_in_and_back(page: Page, base: str) -> None:
+    page.goto(f"{base}/runs?status=paused")
+    page.get_by_role("heading", name="Runs").wait_for()
+    page.request.post(f"{base}/api/v1/session:sign-out", headers={"X-Stead-Request": "1"})
+    page.get_by_role("link", name="Agents").click()
+    key = page.get_by_label("API key")
+    key.wait_for()
+    back = page.evaluate("new URLSearchParams(location.search).get('next')")
+    assert back in {"/agents", "/runs?status=paused"}, back
+    key.fill("stead_a_key")
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: "/signin" not in url)
+    expect(page.locator("[data-live]")).to_have_attribute("data-live", "live")
+
+
 def main() -> int:
     """Goes every walk; ends with the number of those that failed."""
     parser = argparse.ArgumentParser(description=__doc__)

@@ -51,11 +51,12 @@ async def test_a_failing_handler_leaves_nothing_and_its_error_reaches_the_caller
 
 
 async def test_a_failing_handler_does_not_disturb_its_neighbours(database: Database) -> None:
+    await database.write(insert("taken"))
     outcomes = await write_together(
-        database, insert("a"), failing("b", Conflict("no")), insert("c"), insert("a"), insert("e")
+        database, insert("a"), failing("b", Conflict("no")), insert("c"), insert("taken"), insert("e")
     )
     assert [type(one) for one in outcomes] == [str, Conflict, str, IntegrityError, str]
-    assert names(database) == ["a", "c", "e"]
+    assert names(database) == ["a", "c", "e", "taken"]
 
 
 async def test_many_writers_at_once_all_get_their_own_answer(database: Database) -> None:

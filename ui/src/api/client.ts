@@ -3,7 +3,7 @@ import type { paths } from './generated'
 import { Problem } from './problem'
 
 /** A key for one unsafe call, so that the client's own retry cannot do it twice. Works without a secure context. */
-export function idempotencyKey(): string {
+function idempotencyKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, '0')).join('')
 }
 

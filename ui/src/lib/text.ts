@@ -9,12 +9,6 @@ export function visible(text: string): string {
   return text.replace(HIDDEN, (c) => `⟨U+${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}⟩`)
 }
 
-/** The first line, for a row. */
-export function firstLine(text: string): string {
-  const end = text.indexOf('\n')
-  return end < 0 ? text : text.slice(0, end)
-}
-
 /** `run.queued` -> `run queued`; `spec_hash` -> `spec hash`. */
 export function words(code: string): string {
   return code.replace(/[._]/g, ' ')

@@ -1,6 +1,6 @@
 import * as Dialog from '@radix-ui/react-dialog'
 import { useQuery } from '@tanstack/react-query'
-import { Outlet, useNavigate, useRouterState, useSearch } from '@tanstack/react-router'
+import { Outlet, useNavigate, useSearch } from '@tanstack/react-router'
 import { lazy, Suspense, useEffect, useRef, useState, type ReactNode } from 'react'
 import { stream } from '@/api/events'
 import { sessionQuery } from '@/api/queries/people'
@@ -78,10 +78,13 @@ function useStream(): void {
 function useSignedIn(): void {
   const { data } = useQuery(sessionQuery)
   const navigate = useNavigate()
-  const here = useRouterState({ select: (s) => s.location.href })
+  const leaving = useRef(false)
   useEffect(() => {
-    if (data === null) void navigate({ to: '/signin', search: { next: here } })
-  }, [data, navigate, here])
+    // Once: while the way out is under way this shell is still drawn, and must not send it off again.
+    if (data !== null || leaving.current) return
+    leaving.current = true
+    void navigate({ to: '/signin', search: { next: window.location.pathname + window.location.search } })
+  }, [data, navigate])
 }
 
 function usePlaceKeys(onSearch: () => void): void {

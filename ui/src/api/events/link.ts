@@ -5,7 +5,7 @@
  * missed beats with a second's slack make the view stale however healthy the socket looks.
  */
 
-export const BEAT_MS = 5_000
+const BEAT_MS = 5_000
 export const STALE_AFTER_MS = 2 * BEAT_MS + 1_000
 
 export interface Link {

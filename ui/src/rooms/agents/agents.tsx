@@ -17,7 +17,7 @@ const agentName = (agent: Agent) => agent.name
 const ORDER = ['read', 'write', 'danger', 'unknown']
 
 /** The highest risk among an agent's tools, as far as it is declared; null when none is. */
-export function highestRisk(agent: Pick<Agent, 'tools'>): string | null {
+function highestRisk(agent: Pick<Agent, 'tools'>): string | null {
   const known = agent.tools.map((t) => ORDER.indexOf(t.risk ?? ''))
   return ORDER[Math.max(-1, ...known)] ?? null
 }

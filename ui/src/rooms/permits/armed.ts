@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'react'
 
 /** A key pressed in this time was meant for what was there before. */
-export const ARM_MS = 400
+const ARM_MS = 400
 
 /**
  * True once `what` has been on the screen for a while. Nothing is decided by a key or a click that was aimed at the item

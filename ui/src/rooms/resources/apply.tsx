@@ -37,7 +37,7 @@ export default function Apply() {
 }
 
 /** The newest version of a resource, ready to be changed. */
-export function Existing({ kind, name }: { kind: string; name: string }) {
+function Existing({ kind, name }: { kind: string; name: string }) {
   const query = useQuery(resourceQuery(kind, name))
   return (
     <Loaded query={query} what={name} rows={12}>

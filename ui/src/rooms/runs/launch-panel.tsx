@@ -51,7 +51,7 @@ export default function LaunchPanel({ swarm }: { swarm: string }) {
   )
 }
 
-export function PanelSkeleton() {
+function PanelSkeleton() {
   return (
     <div role="status" aria-label="Loading" className="flex flex-col gap-3 p-4">
       {[40, 90, 70, 100, 60, 100].map((width, i) => (

@@ -27,7 +27,7 @@ const ResultTab = lazy(() => import('./tabs/result-tab'))
 const RawTab = lazy(() => import('./tabs/raw-tab'))
 
 const TABS = ['timeline', 'agents', 'events', 'cost', 'audit', 'result', 'raw'] as const
-export type RunTab = (typeof TABS)[number]
+type RunTab = (typeof TABS)[number]
 
 /** One run: what it does, what it asks, what it costs, and how to stop it. */
 export default function RunPage() {
@@ -63,7 +63,7 @@ function Content({ run }: { run: RunDetail }) {
   const panel = () => {
     switch (tab) {
       case 'agents':
-        return <AgentsTab run={run} asTable={asTable} onTable={(on) => change({ view: on ? 'table' : undefined })} />
+        return <AgentsTab run={run} asTable={asTable} />
       case 'events':
         return <EventsTab run={run} kind={search.kind} onKind={(kind) => change({ kind: kind || undefined })} onStep={select} />
       case 'cost':

@@ -15,7 +15,7 @@ export interface CostRow {
 }
 
 /** Sums steps by a name; the dearest first. */
-export function sumBy(steps: readonly Step[], nameOf: (step: Step) => string | null): CostRow[] {
+function sumBy(steps: readonly Step[], nameOf: (step: Step) => string | null): CostRow[] {
   const rows = new Map<string, CostRow>()
   let total = 0
   for (const step of steps) {

@@ -88,7 +88,7 @@ const STEPS_MS = [
   7_200_000, 21_600_000, DAY_MS,
 ]
 
-export interface Tick {
+interface Tick {
   at: number
   x: number
 }

@@ -1,0 +1,203 @@
+"""The `/mcp` door as the official SDK's client meets it: initialize, list, call, and plan, approve, apply."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import pytest_asyncio
+import uvicorn
+from mcp import ClientSession, types
+from mcp.client.streamable_http import streamable_http_client
+
+from swarmstead.audit import queries as audit
+from swarmstead.audit.adapters.ed25519 import Ed25519Signer
+from swarmstead.doors.http.app import make_door
+from swarmstead.doors.worker.serve import bind
+from swarmstead.kernel.scope import system_scope
+from swarmstead.people import handlers as people
+from swarmstead.permits import handlers as permits
+from swarmstead.permits import queries as permit_reads
+from swarmstead.resources.queries import Registry
+from swarmstead.settings import load
+from swarmstead.wiring import KINDS, App
+from tests.fakes.upstream import text
+from tests.rooms.gateway.desk import MANIFESTS
+from tests.rooms.runs.house import House
+
+TENANT = system_scope("default", "ada")
+PLAN = "swarmstead.dev/plan-id"
+
+
+class Door:
+    """A door that is open, and clients with different keys."""
+
+    def __init__(self, house: House, address: str, key: str) -> None:
+        self.house = house
+        self.address = address
+        self.key = key
+        self.welcome: types.InitializeResult | None = None
+
+    @asynccontextmanager
+    async def session(self) -> AsyncGenerator[ClientSession]:
+        """The SDK's client with the first key, after the handshake."""
+        headers = {"authorization": f"Bearer {self.key}"}
+        async with (
+            httpx2.AsyncClient(headers=headers, timeout=30) as http,
+            streamable_http_client(self.address, http_client=http) as (read, write),
+            ClientSession(read, write) as session,
+        ):
+            self.welcome = await session.initialize()
+            yield session
+
+    async def new_key(self, *roles: str) -> str:
+        """A key with these roles."""
+        house = self.house
+        made = await house.write(lambda tx: people.create_key(tx, TENANT, house.clock, "test", roles))
+        return made.secret
+
+    async def decide(self, plan: str, decision: str = "approve", reason: str = "") -> None:
+        """A person's answer, out of band."""
+        house = self.house
+        asked = await house.read(lambda conn: permit_reads.get(conn, TENANT, plan))
+        await house.write(
+            lambda tx: permits.decide(
+                tx, TENANT, house.clock, plan, "approve" if decision == "approve" else "deny", reason, asked.hash
+            )
+        )
+
+
+@pytest_asyncio.fixture
+async def door(house: House, tmp_path: Path) -> AsyncGenerator[Door]:
+    """The whole HTTP door on a socket of this machine."""
+    first = await house.write(lambda tx: people.bootstrap(tx, house.clock, ""))
+    assert first is not None
+    await house.declare(MANIFESTS, TENANT)
+    signer = Ed25519Signer.load_or_make(tmp_path / "audit.key")
+    settings = load({}, data=tmp_path)
+    app = App(
+        settings,
+        house.clock,
+        house.db,
+        house.signals,
+        Registry(KINDS),
+        signer,
+        house.models,
+        house.gateway,
+        house.runs,
+        first,
+        "1",
+    )
+    listener = bind("127.0.0.1", 0)
+    server = uvicorn.Server(uvicorn.Config(make_door(app, "127.0.0.1"), lifespan="off", log_config=None))
+    task = asyncio.create_task(server.serve([listener]))
+    yield Door(house, f"http://127.0.0.1:{listener.getsockname()[1]}/mcp", first.secret)
+    app.closing.set()
+    server.should_exit = True
+    await task
+    listener.close()
+
+
+def words(result: types.CallToolResult) -> str:
+    return "\n".join(block.text for block in result.content if isinstance(block, types.TextContent))
+
+
+async def test_a_client_of_the_sdk_is_welcome(door: Door) -> None:
+    async with door.session():
+        welcome = door.welcome
+        assert welcome is not None
+        assert (welcome.server_info.name, welcome.protocol_version in {"2025-11-25", "2025-06-18"}) == (
+            "swarmstead",
+            True,
+        )
+        assert PLAN in (welcome.instructions or "")
+        assert welcome.capabilities.tools is not None
+
+
+async def test_it_is_told_of_what_is_bound_to_outside_callers_and_of_nothing_else(door: Door) -> None:
+    async with door.session() as client:
+        found = {tool.name: tool for tool in (await client.list_tools()).tools}
+        assert set(found) == {"kit__read", "kit__append"}
+        read, append = found["kit__read"].annotations, found["kit__append"].annotations
+        assert read is not None
+        assert append is not None
+        assert (read.read_only_hint, append.read_only_hint) == (True, False)
+        assert found["kit__read"].input_schema["required"] == ["name"]
+
+
+async def test_a_read_is_answered_as_the_tool_answers_it(door: Door) -> None:
+    async with door.session() as client:
+        door.house.upstream.answers["read"] = text("found", structured={"found": [1, 2]})
+        result = await client.call_tool("kit__read", {"name": "x"})
+        assert (words(result), result.structured_content, result.is_error) == ("found", {"found": [1, 2]}, False)
+
+
+async def test_a_side_effect_is_planned_approved_and_applied_once(door: Door) -> None:
+    async with door.session() as client:
+        planned = await client.call_tool("kit__append", {"line": "one"})
+        told: dict[str, Any] = (planned.meta or {})["swarmstead.dev/plan"]
+        assert (told["plan_id"] in words(planned), door.house.upstream.lines) == (True, [])
+        meta: Any = {PLAN: told["plan_id"]}
+        early = await client.call_tool("kit__append", {"line": "one"}, meta=meta)
+        assert (early.is_error, "nobody has decided yet" in words(early)) == (True, True)
+        await door.decide(told["plan_id"])
+        other = await client.call_tool("kit__append", {"line": "two"}, meta=meta)
+        assert (other.is_error, "for other arguments" in words(other)) == (True, True)
+        applied = await client.call_tool("kit__append", {"line": "one"}, meta=meta)
+        assert (applied.is_error, words(applied), door.house.upstream.lines) == (False, "append one", ["one"])
+        again = await client.call_tool("kit__append", {"line": "one"}, meta=meta)
+        assert (again.is_error, "it was used before" in words(again), door.house.upstream.lines) == (
+            True,
+            True,
+            ["one"],
+        )
+
+
+async def test_a_denied_plan_is_told_with_its_reason(door: Door) -> None:
+    async with door.session() as client:
+        planned = await client.call_tool("kit__append", {"line": "one"})
+        plan = (planned.meta or {})["swarmstead.dev/plan"]["plan_id"]
+        await door.decide(plan, "deny", "Not today")
+        meta: Any = {PLAN: plan}
+        refused = await client.call_tool("kit__append", {"line": "one"}, meta=meta)
+        assert (refused.is_error, "Not today" in words(refused), door.house.upstream.lines) == (True, True, [])
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "code"),
+    [
+        ("kit__put", {"name": "x"}, "tool_unknown"),
+        ("kit__fly", {}, "tool_unknown"),
+        ("kit__read", {"name": 7}, "arguments_refused"),
+    ],
+)
+async def test_a_refusal_is_an_answer_with_a_code_and_a_way_out(
+    door: Door, tool: str, arguments: dict[str, Any], code: str
+) -> None:
+    async with door.session() as client:
+        result = await client.call_tool(tool, arguments)
+        assert (result.is_error, (result.meta or {})["swarmstead.dev/refusal"]["code"]) == (True, code)
+        assert words(result).startswith("Denied: ")
+
+
+async def test_without_the_right_key_there_is_no_door(door: Door) -> None:
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    viewer = await door.new_key("viewer")
+    async with httpx2.AsyncClient(timeout=30) as http:
+        for key, status in (("", 401), ("stead_wrong", 401), (viewer, 403)):
+            headers = {"authorization": f"Bearer {key}"} if key else {}
+            answer = await http.post(door.address, json=message, headers=headers)
+            assert answer.status_code == status
+            assert "tools" not in answer.text
+
+
+async def test_what_an_outside_caller_does_is_in_the_trail_under_its_key(door: Door) -> None:
+    async with door.session() as client:
+        await client.call_tool("kit__read", {"name": "x"})
+        rows = await door.house.read(lambda conn: audit.page(conn, TENANT, action="tool.call"))
+        assert [(row.phase, row.target, row.actor.startswith("key:"), row.run) for row in rows] == [
+            ("effect", "kit/read", True, "")
+        ]
