@@ -7,7 +7,13 @@ from swarmstead.gateway.chain import Answer, Call, chained
 from swarmstead.gateway.contract import Caller, CallRequest, ServerRef, Tool, ToolServerSpec
 from swarmstead.gateway.errors import UpstreamFailed
 from swarmstead.gateway.grants import Grants
-from swarmstead.gateway.links import Attempt, CallUpstream, Contract, DryRun, Grant, Permit, Record, Redact
+from swarmstead.gateway.links.arguments import Contract
+from swarmstead.gateway.links.attempt import Attempt
+from swarmstead.gateway.links.grant import Grant
+from swarmstead.gateway.links.permit import DryRun, Permit
+from swarmstead.gateway.links.record import Record
+from swarmstead.gateway.links.redact import Redact
+from swarmstead.gateway.links.upstream import CallUpstream
 from swarmstead.gateway.ports import Approvals, Upstream
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.errors import BadInput

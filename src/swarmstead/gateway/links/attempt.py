@@ -1,0 +1,38 @@
+"""Before a side effect: the trail says that it is about to start."""
+
+from swarmstead.audit.contract import record
+from swarmstead.gateway.chain import Answer, Call, Next
+from swarmstead.gateway.links.record import audit_entry
+from swarmstead.gateway.model import plan_payload
+from swarmstead.gateway.ports import Approvals
+from swarmstead.kernel.clock import Clock
+from swarmstead.kernel.hashing import digest
+from swarmstead.storage.database import Database, Tx
+
+
+class Attempt:
+    """Fails closed: no side effect starts before the trail says that it is about to."""
+
+    def __init__(self, db: Database, clock: Clock, approvals: Approvals) -> None:
+        self._db = db
+        self._clock = clock
+        self._approvals = approvals
+
+    async def __call__(self, call: Call, proceed: Next) -> Answer:
+        request, tool = call.request, call.target[1].tool
+        if tool.risk == "read":
+            return await proceed(call)
+
+        def write(tx: Tx) -> None:
+            if request.hooks.begin is not None:
+                request.hooks.begin(tx)
+            if request.plan_id:
+                payload_hash = digest(plan_payload(request, tool))
+                self._approvals.use(
+                    tx, request.caller.scope, self._clock, request.plan_id, payload_hash, again=request.repeat
+                )
+            record(tx, audit_entry(request, "intent", {"risk": tool.risk, "plan": request.plan_id}))
+            record(tx, audit_entry(request, "attempt", {"schema": tool.schema_hash}))
+
+        await self._db.write(write)
+        return await proceed(call)

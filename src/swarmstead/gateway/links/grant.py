@@ -1,0 +1,35 @@
+"""Who may know of which tool."""
+
+from swarmstead.gateway.catalogue import Catalogue
+from swarmstead.gateway.chain import Answer, Call, Next
+from swarmstead.gateway.contract import CallRequest
+from swarmstead.gateway.errors import ToolUnknown
+from swarmstead.gateway.grants import Grants
+
+
+class Grant:
+    """Lets through only what is bound to the caller. Unknown and hidden read the same."""
+
+    def __init__(self, grants: Grants, catalogue: Catalogue) -> None:
+        self._grants = grants
+        self._catalogue = catalogue
+
+    async def __call__(self, call: Call, proceed: Next) -> Answer:
+        request = call.request
+        grants = await self._grants.of(request.caller.scope)
+        server = grants.server(request.server, request.root)
+        bound = grants.of(request.caller.agent).get(request.server, frozenset())
+        if not request.planned or server is None or request.tool not in bound:
+            raise _unknown_tool(request)
+        listed = (await self._catalogue.tools(server)).get(request.tool)
+        if listed is None:
+            raise _unknown_tool(request)
+        return await proceed(call.found(server, listed))
+
+
+def _unknown_tool(request: CallRequest) -> ToolUnknown:
+    who = request.caller.agent or "this caller"
+    return ToolUnknown(
+        f"Denied: {who} has no tool {request.tool!r} on {request.server!r}.",
+        way_out="Bind the tool to the agent with a Binding, if it should have it.",
+    )

@@ -1,0 +1,101 @@
+"""Straight through, wait for a person, or never."""
+
+from typing import Any
+
+from swarmstead.gateway.catalogue import Catalogue
+from swarmstead.gateway.chain import Answer, Call, Next
+from swarmstead.gateway.contract import PlanNeeded
+from swarmstead.gateway.errors import RiskUnknown, UpstreamFailed, UpstreamUnknown
+from swarmstead.gateway.model import plan_payload, plan_sentence
+from swarmstead.gateway.ports import Approvals, Upstream
+from swarmstead.kernel.clock import Clock
+from swarmstead.permits.contract import Ask, rule_for
+from swarmstead.storage.database import Database, Tx
+from swarmstead.telemetry.contract import redact, redact_text
+
+_PREVIEW_S = 10.0
+
+
+class Permit:
+    """Decides by risk class; turns a risky call into a plan, and spends an approved plan."""
+
+    def __init__(self, db: Database, clock: Clock, approvals: Approvals, dry_run: "DryRun", plan_life_ms: int) -> None:
+        self._db = db
+        self._clock = clock
+        self._approvals = approvals
+        self._dry_run = dry_run
+        self._plan_life_ms = plan_life_ms
+
+    async def __call__(self, call: Call, proceed: Next) -> Answer:
+        tool = call.target[1].tool
+        rule = rule_for(tool.risk)
+        if rule.verdict == "deny":
+            raise RiskUnknown(
+                f"Denied: nobody has said what {tool.name!r} of {tool.server!r} may do.",
+                way_out=f"Class it in the ToolServer: spec.risk.{tool.name}: read, write or danger.",
+            )
+        if rule.verdict == "ask" and not call.request.plan_id:
+            return await self._plan(call, rule.text)
+        return await proceed(call)
+
+    async def _plan(self, call: Call, rule: str) -> PlanNeeded:
+        request, tool = call.request, call.target[1].tool
+        caller = request.caller
+        effect = await self._dry_run.of(call)
+        question = Ask(
+            kind="plan",
+            run=caller.run,
+            agent_run=caller.agent_run,
+            agent=caller.agent,
+            step=request.key,
+            swarm=caller.swarm,
+            environment=caller.environment,
+            server=request.server,
+            tool=request.tool,
+            risk=tool.risk,
+            sentence=plan_sentence(request, effect),
+            rule=rule,
+            payload=plan_payload(request, tool),
+            effect=effect,
+            expires_in_ms=self._plan_life_ms,
+        )
+
+        def write(tx: Tx) -> PlanNeeded:
+            approval = self._approvals.ask(tx, caller.scope, self._clock, question)
+            needed = PlanNeeded(approval.id, approval.hash, approval.expires_at)
+            if request.hooks.asked is not None:
+                request.hooks.asked(tx, needed)
+            return needed
+
+        return await self._db.write(write)
+
+
+class DryRun:
+    """What a tool's own preview says will happen: for the person who decides, never for the agent."""
+
+    def __init__(self, upstream: Upstream, catalogue: Catalogue) -> None:
+        self._upstream = upstream
+        self._catalogue = catalogue
+
+    async def of(self, call: Call) -> dict[str, Any]:
+        """The effect, redacted; `{"kind": "none"}`, with the reason, where there is no preview or it fails.
+
+        Only a read tool may be a preview: anything else would be a side effect before anybody has agreed to one.
+        """
+        server, _ = call.target
+        request = call.request
+        name = server.spec.preview.get(request.tool)
+        if not name:
+            return {"kind": "none"}
+        try:
+            listed = (await self._catalogue.tools(server)).get(name)
+            if listed is None or listed.tool.risk != "read":
+                return {"kind": "none", "why": f"{name!r} cannot be used as a preview: it is not a read tool."}
+            result = await self._upstream.call_tool(
+                server, name, request.arguments, key=f"{request.key}/preview", timeout_s=_PREVIEW_S
+            )
+        except (UpstreamFailed, UpstreamUnknown) as error:
+            return {"kind": "none", "why": redact_text(error.message)}
+        if result.is_error or result.structured is None:
+            return {"kind": "none", "why": redact_text(result.text[:500])}
+        return {"kind": "file"} | redact(result.structured)

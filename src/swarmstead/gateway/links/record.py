@@ -1,0 +1,87 @@
+"""Outermost: what happened is written down, refusals too."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from swarmstead.audit.contract import Entry, Phase, record
+from swarmstead.gateway.chain import Answer, Call, Next
+from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, Verdict
+from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown
+from swarmstead.kernel.errors import SteadError, Unavailable
+from swarmstead.kernel.hashing import digest
+from swarmstead.storage.database import Database, Tx
+from swarmstead.telemetry.contract import redact_text, tool_called
+
+_STORAGE_CODES = {"database_unavailable", "database_locked", "disk_full"}
+log = logging.getLogger(__name__)
+
+
+def audit_entry(request: CallRequest, phase: Phase, data: Mapping[str, Any]) -> Entry:
+    """An audit entry about this call: hashes and verdicts, never arguments or results."""
+    caller = request.caller
+    facts = {"arguments": digest(dict(request.arguments)), "key": request.key} | dict(data)
+    if caller.agent:
+        facts["agent"] = caller.agent
+    target = f"{request.server}/{request.tool}"
+    return Entry(caller.scope, "tool.call", target, phase, caller.run, request.key, caller.trace_id, facts)
+
+
+class Record:
+    """Writes down how a call ended. Outermost, so that nothing ends unrecorded.
+
+    How a side effect ended it tries to write again, after each of `pauses_s`: a database that is away for a moment must
+    not make a known outcome an unknown one.
+    """
+
+    def __init__(self, db: Database, pauses_s: Sequence[float]) -> None:
+        self._db = db
+        self._pauses_s = pauses_s
+
+    async def __call__(self, call: Call, proceed: Next) -> Answer:
+        started = time.perf_counter_ns()
+        try:
+            answer = await proceed(call)
+        except SteadError as error:
+            if error.code in _STORAGE_CODES:
+                raise  # we could not write before; the call did not happen or is settled when it is repeated
+            answer = _refused(error)
+        if isinstance(answer, PlanNeeded):
+            return answer
+        seconds = (time.perf_counter_ns() - started) / 1e9
+        duration = int(seconds * 1000)
+        outcome = CallOutcome(answer.verdict, answer.result, answer.code, answer.reason, answer.way_out, duration)
+        await self._write(call.request, outcome)
+        tool_called(outcome.verdict, "planned" if call.request.plan_id else "direct", seconds)
+        return outcome
+
+    async def _write(self, request: CallRequest, outcome: CallOutcome) -> None:
+        for pause in self._pauses_s if request.plan_id else ():
+            try:
+                return await self._db.write(lambda tx: _settle(tx, request, outcome))
+            except Unavailable as error:
+                log.warning("how %s/%s ended cannot be written yet: %s", request.server, request.tool, error.message)
+                await asyncio.sleep(pause)
+        return await self._db.write(lambda tx: _settle(tx, request, outcome))
+
+
+def _settle(tx: Tx, request: CallRequest, outcome: CallOutcome) -> None:
+    data: dict[str, Any] = {"verdict": outcome.verdict, "ms": outcome.duration_ms}
+    if outcome.code:
+        data["code"] = outcome.code
+    if outcome.result is not None:
+        data["result"] = digest(list(outcome.result.content))
+    record(tx, audit_entry(request, "effect", data))
+    if request.hooks.settle is not None:
+        request.hooks.settle(tx, outcome)
+
+
+def _refused(error: SteadError) -> CallOutcome:
+    verdict: Verdict = "denied"
+    if isinstance(error, UpstreamUnknown):
+        verdict = "unknown"
+    elif isinstance(error, UpstreamFailed):
+        verdict = "failed"
+    return CallOutcome(verdict, None, error.code, redact_text(error.message), error.way_out)
