@@ -83,8 +83,8 @@ class Gateway:
         """
         grants = await self._grants.of(caller.scope)
         found: list[ServerTools] = []
-        for name, allowed in sorted(grants.of(caller.agent).items()):
-            server = grants.server(name, root)
+        for name, allowed in sorted(grants.of(caller).items()):
+            server = grants.server(name, root, caller)
             if server is None:
                 found.append(ServerTools(name, (), f"There is no ToolServer called {name!r}."))
             else:
@@ -93,7 +93,7 @@ class Gateway:
 
     async def inspect(self, caller: Caller, name: str, root: str = "") -> list[Tool]:
         """Every tool of a server, bound or not, with its class: for operators. Fails: UpstreamFailed."""
-        server = (await self._grants.of(caller.scope)).server(name, root)
+        server = (await self._grants.of(caller.scope)).server(name, root, caller)
         if server is None:
             raise UpstreamFailed(f"There is no ToolServer called {name!r}.", way_out="List them with `stead mcp list`.")
         return [listed.tool for listed in (await self._catalogue.tools(server)).values()]

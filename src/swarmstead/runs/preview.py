@@ -45,7 +45,9 @@ class Preview:
         found = await self._hands.db.read(lambda conn: self._resolve(conn, scope, wish))
         swarm: SwarmSpec = found.swarm.spec
         values, root = await asyncio.to_thread(self._inputs, swarm, wish.input)
-        agents = await asyncio.gather(*(self._agent(scope, root, found, name) for name in found.agents))
+        agents = await asyncio.gather(
+            *(self._agent(scope, (root, wish.environment), found, name) for name in found.agents)
+        )
         missing = [*found.missing, *(one for _, lacking in agents for one in lacking)]
         planned = tuple(agent for agent, _ in agents)
         low, high = self._cost(found, planned, budget := _budget(swarm, wish.overrides))
@@ -105,13 +107,17 @@ class Preview:
         found.times, found.costs = _history(conn, scope, wish.swarm)
         return found
 
-    async def _agent(self, scope: Scope, root: str, found: "_Found", name: str) -> tuple[PlannedAgent, list[Missing]]:
+    async def _agent(
+        self, scope: Scope, place: tuple[str, str], found: "_Found", name: str
+    ) -> tuple[PlannedAgent, list[Missing]]:
         agent, model = found.agents[name]
         spec = cast("AgentSpec", agent.spec)
         model_spec: ModelSpec = model.spec
         tools: list[PlannedTool] = []
         missing: list[Missing] = []
-        for bound in await self._hands.tools.tools(Caller(scope, agent=name), root):
+        root, environment = place
+        caller = Caller(scope, name, environment=environment, agent_digest=agent.digest)
+        for bound in await self._hands.tools.tools(caller, root):
             tools += [_planned_tool(tool) for tool in bound.tools]
             if bound.problem:
                 missing.append(

@@ -157,6 +157,7 @@ SOUND: dict[str, dict[str, Any]] = {
     "Model": {"provider": "ollama", "model": "m"},
     "Swarm": {"pattern": "delegate", "coordinator": "a", "task": "x"},
     "ToolServer": {"transport": "stdio", "command": ["builtin:git"]},
+    "ToolSet": {"select": [{"server": "s", "tools": ["t"]}]},
 }
 UNSOUND: list[tuple[str, dict[str, Any]]] = [
     ("Agent", {"instructions": ""}),
@@ -170,6 +171,9 @@ UNSOUND: list[tuple[str, dict[str, Any]]] = [
     ("Binding", {"tools": []}),
     ("Binding", {"tools": "git_log"}),
     ("Binding", {"tools": [1]}),
+    ("ToolSet", {"select": []}),
+    ("ToolSet", {"select": [{"server": "s"}]}),
+    ("ToolSet", {"names": "short"}),
     ("Model", {"provider": "skynet"}),
     ("Model", {"price": {"input_per_million_usd": "1"}}),
     ("Model", {"script": {"a": [{"shout": "x"}]}}),

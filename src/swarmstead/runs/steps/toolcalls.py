@@ -184,6 +184,7 @@ class ToolCalls:
         caller = Caller(
             scope=context.scope,
             agent=context.planned.name,
+            agent_digest=context.planned.digest,
             run=context.run,
             agent_run=context.agent_run,
             swarm=context.swarm,
