@@ -1,6 +1,6 @@
 """The chain that every tool call walks, in this order, whoever calls. There is no other path to a tool.
 
-    record     one audit row and the run's own row for every outcome, refusals too; in one transaction
+    record     one audit row for every outcome, refusals too: with the run's own row in one transaction, or with others
     grant      is this tool bound to this caller? what is not bound does not exist for them
     contract   do the arguments satisfy the tool's JSON Schema? is the definition the one that was previewed?
     permit     by risk class: straight through, wait for a person (plan), or never; an approved plan is spent here
@@ -13,13 +13,21 @@ on.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from swarmstead.gateway.catalogue import Listed
 from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, ServerRef
 
 Answer = CallOutcome | PlanNeeded
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a call has come, for links that stand before the one that knows."""
+
+    attempted: bool = False
+    """`intent` and `attempt` are written: a side effect may have happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,7 @@ class Call:
     request: CallRequest
     server: ServerRef | None = None
     listed: Listed | None = None
+    progress: Progress = field(default_factory=Progress)
 
     def found(self, server: ServerRef, listed: Listed) -> "Call":
         """This call with its server and tool known."""

@@ -35,4 +35,5 @@ class Attempt:
             record(tx, audit_entry(request, "attempt", {"schema": tool.schema_hash}))
 
         await self._db.write(write)
+        call.progress.attempted = True
         return await proceed(call)

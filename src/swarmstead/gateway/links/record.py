@@ -4,12 +4,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from swarmstead.audit.contract import Entry, Phase, record
 from swarmstead.gateway.chain import Answer, Call, Next
 from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, Verdict
 from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown
+from swarmstead.gateway.trail import Trail
 from swarmstead.kernel.errors import SteadError, Unavailable
 from swarmstead.kernel.hashing import digest
 from swarmstead.storage.database import Database, Tx
@@ -32,12 +34,14 @@ def audit_entry(request: CallRequest, phase: Phase, data: Mapping[str, Any]) -> 
 class Record:
     """Writes down how a call ended. Outermost, so that nothing ends unrecorded.
 
-    How a side effect ended it tries to write again, after each of `pauses_s`: a database that is away for a moment must
-    not make a known outcome an unknown one.
+    How a side effect ended is on disk before the caller hears of it, and is tried again after each of `pauses_s`: a
+    database that is away for a moment must not make a known outcome an unknown one. What changed nothing, and has no
+    row of a run beside it, goes to the trail.
     """
 
-    def __init__(self, db: Database, pauses_s: Sequence[float]) -> None:
+    def __init__(self, db: Database, trail: Trail, pauses_s: Sequence[float]) -> None:
         self._db = db
+        self._trail = trail
         self._pauses_s = pauses_s
 
     async def __call__(self, call: Call, proceed: Next) -> Answer:
@@ -53,12 +57,16 @@ class Record:
         seconds = (time.perf_counter_ns() - started) / 1e9
         duration = int(seconds * 1000)
         outcome = CallOutcome(answer.verdict, answer.result, answer.code, answer.reason, answer.way_out, duration)
-        await self._write(call.request, outcome)
+        if call.progress.attempted or call.request.hooks.settle is not None:
+            await self._write(call, outcome)
+        else:
+            await self._trail.note(partial(_effect, call.request, outcome))
         tool_called(outcome.verdict, "planned" if call.request.plan_id else "direct", seconds)
         return outcome
 
-    async def _write(self, request: CallRequest, outcome: CallOutcome) -> None:
-        for pause in self._pauses_s if request.plan_id else ():
+    async def _write(self, call: Call, outcome: CallOutcome) -> None:
+        request = call.request
+        for pause in self._pauses_s if call.progress.attempted else ():
             try:
                 return await self._db.write(lambda tx: _settle(tx, request, outcome))
             except Unavailable as error:
@@ -67,13 +75,17 @@ class Record:
         return await self._db.write(lambda tx: _settle(tx, request, outcome))
 
 
-def _settle(tx: Tx, request: CallRequest, outcome: CallOutcome) -> None:
+def _effect(request: CallRequest, outcome: CallOutcome) -> Entry:
     data: dict[str, Any] = {"verdict": outcome.verdict, "ms": outcome.duration_ms}
     if outcome.code:
         data["code"] = outcome.code
     if outcome.result is not None:
         data["result"] = digest(list(outcome.result.content))
-    record(tx, audit_entry(request, "effect", data))
+    return audit_entry(request, "effect", data)
+
+
+def _settle(tx: Tx, request: CallRequest, outcome: CallOutcome) -> None:
+    record(tx, _effect(request, outcome))
     if request.hooks.settle is not None:
         request.hooks.settle(tx, outcome)
 
