@@ -2,7 +2,8 @@
 
 A session's id says what was agreed, so that any replica can serve it: version and client capabilities, and a mark of
 the caller it was given to. It is no credential: it is good for nothing without its caller's own, and forging one only
-fools the forger. What is kept in memory is which ones were ended here.
+fools the forger. Its letters are of one case, because some clients and proxies fold header values. What is kept in
+memory is which ones were ended here.
 """
 
 import base64
@@ -55,8 +56,8 @@ class Sessions:
 
     def open(self, caller: Scope, version: str, capabilities: dict[str, Any]) -> Session:
         """A new session."""
-        agreed = _Agreed(secrets.token_urlsafe(12), _mark(caller), version, capabilities)
-        id_ = base64.urlsafe_b64encode(msgspec.json.encode(agreed)).decode().rstrip("=")
+        agreed = _Agreed(secrets.token_hex(8), _mark(caller), version, capabilities)
+        id_ = base64.b32encode(msgspec.json.encode(agreed)).decode().rstrip("=").lower()
         if len(id_) > _LONGEST_ID:  # whatever it declares beyond this, we would not use
             return self.open(caller, version, {})
         return self._remember(caller, Session(id_, agreed.n, version, capabilities))
@@ -95,6 +96,6 @@ def _read(id_: str) -> _Agreed | None:
     if len(id_) > _LONGEST_ID:
         return None
     try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(id_ + "=" * (-len(id_) % 4)), type=_Agreed)
+        return msgspec.json.decode(base64.b32decode(id_ + "=" * (-len(id_) % 8), casefold=True), type=_Agreed)
     except (binascii.Error, ValueError, RecursionError):  # msgspec's errors are ValueErrors
         return None
