@@ -52,6 +52,7 @@ class McpEndpoint:
     def __init__(self, app: App) -> None:
         self._app = app
         self._sessions = Sessions()
+        self._root = app.sample_repository()  # where root-limited servers work for callers that name no folder
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -154,7 +155,7 @@ class McpEndpoint:
                 raise RpcError(METHOD_NOT_FOUND, f"There is no method {method[:100]!r}.")
 
     async def _list(self, exchange: Exchange) -> Mapping[str, Any]:
-        found = await self._app.gateway.tools(exchange.caller, self._app.sample_repository())
+        found = await self._app.gateway.tools(exchange.caller, self._root)
         tools = [
             answers.tool_of(name, tool)
             for server in found
@@ -176,7 +177,7 @@ class McpEndpoint:
             scope = exchange.caller.scope
             key = (await self._app.db.read(lambda conn: permits.get(conn, scope, plan_id))).step
         request = CallRequest(
-            exchange.caller, server, tool, arguments, key, root=self._app.sample_repository(), plan_id=plan_id
+            exchange.caller, server, tool, arguments, key, root=self._root, plan_id=plan_id
         )
         return answers.result_of(await self._app.gateway.call(request))
 
