@@ -39,6 +39,12 @@ class UpstreamUnknown(Unavailable):
     code = "outcome_unknown"
 
 
+class RelayRefused(NotPermitted):
+    """The client cannot be asked, or has refused what a tool server asked of it."""
+
+    code = "client_refused"
+
+
 class TrailFull(Unavailable):
     """What was done cannot be written down, so no more is done."""
 

@@ -85,12 +85,12 @@ class Gateway:
         """
         grants = await self._grants.of(caller.scope)
         found: list[ServerTools] = []
-        for name, allowed in sorted(grants.of(caller).items()):
+        for name, granted in sorted(grants.of(caller).items()):
             server = grants.server(name, root, caller)
             if server is None:
                 found.append(ServerTools(name, (), f"There is no ToolServer called {name!r}."))
             else:
-                found.append(await self._bound(server, allowed))
+                found.append(await self._bound(server, granted.tools))
         return found
 
     async def toolset(self, caller: Caller, name: str) -> ToolSetSpec | None:
