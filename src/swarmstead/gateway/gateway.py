@@ -1,12 +1,15 @@
 """The gateway: `call` is the one way to a tool, `tools` is what a caller may know of."""
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from swarmstead.gateway.catalogue import Catalogue
 from swarmstead.gateway.chain import Answer, Call, chained
-from swarmstead.gateway.contract import Caller, CallRequest, ServerRef, Tool, ToolServerSpec, ToolSetSpec
+from swarmstead.gateway.contract import Caller, CallRequest, Kind, ServerRef, Tool, ToolServerSpec, ToolSetSpec
 from swarmstead.gateway.errors import UpstreamFailed
-from swarmstead.gateway.grants import Grants
+from swarmstead.gateway.grants import GrantedServers, Grants
 from swarmstead.gateway.links.arguments import Contract
 from swarmstead.gateway.links.attempt import Attempt
 from swarmstead.gateway.links.grant import Grant
@@ -40,6 +43,22 @@ class ServerTools:
     server: str
     tools: tuple[Tool, ...]
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A resource, template or prompt as its server describes it. `name` is the address of a resource."""
+
+    server: str
+    name: str
+    definition: Mapping[str, Any]
+
+
+_NAMED: Mapping[str, tuple[Kind, str]] = {
+    "prompts/list": ("prompt", "name"),
+    "resources/list": ("resource", "uri"),
+    "resources/templates/list": ("resource", "uriTemplate"),
+}
 
 
 class Gateway:
@@ -92,6 +111,31 @@ class Gateway:
             else:
                 found.append(await self._bound(server, granted.tools))
         return found
+
+    async def listed(self, caller: Caller, method: str, root: str = "") -> list[Feature]:
+        """What one of MCP's lists (`prompts/list`, `resources/list`, `resources/templates/list`) shows this caller.
+
+        A server that does not answer is left out: clients see what there is now, operators see what is missing.
+        """
+        kind, name = _NAMED[method]
+        grants = await self._grants.of(caller.scope)
+        found: list[Feature] = []
+        for server_name, granted in sorted(grants.of(caller).items()):
+            server = grants.server(server_name, root, caller)
+            if server is None or not (granted.prompts if kind == "prompt" else granted.resources):
+                continue
+            with suppress(UpstreamFailed):
+                items = await self._upstream.list_all(server, method)
+                found += [
+                    Feature(server_name, shown, item)
+                    for item in items
+                    if granted.shows(kind, shown := str(item.get(name, "")))
+                ]
+        return found
+
+    async def granted(self, caller: Caller) -> GrantedServers:
+        """What is bound to this caller, server by server."""
+        return (await self._grants.of(caller.scope)).of(caller)
 
     async def toolset(self, caller: Caller, name: str) -> ToolSetSpec | None:
         """The tool set of this name in the caller's tenant."""

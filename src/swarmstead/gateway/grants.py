@@ -38,6 +38,10 @@ class Granted:
             return name in self.tools
         return name in self.prompts if kind == "prompt" else covers(self.resources, name)
 
+    def shows(self, kind: Kind, name: str) -> bool:
+        """As `holds`, for what a list shows: there a template stands for all that it may become."""
+        return self.holds(kind, name.partition("{")[0] if kind == "resource" else name) or self.holds(kind, name)
+
 
 NOTHING = Granted()
 GrantedServers = Mapping[str, Granted]

@@ -96,6 +96,10 @@ async def test_a_session_is_its_callers_and_ends_when_it_says_so(door: Door) -> 
     assert (await door.post(ping, mcp_session_id=session)).status_code == 404
 
 
+async def test_an_answer_without_a_session_has_nobody_to_go_to(door: Door) -> None:
+    assert (await door.post({"jsonrpc": "2.0", "id": 1, "result": {}})).status_code == 404
+
+
 async def test_two_sessions_of_one_key_have_sessions_of_their_own_with_the_tool_server(door: Door) -> None:
     for _ in range(2):
         opened = await door.post(request("initialize", protocolVersion="2025-11-25", capabilities={}))
@@ -122,7 +126,6 @@ async def test_two_sessions_of_one_key_have_sessions_of_their_own_with_the_tool_
         (b'{"jsonrpc": "2.0", "id": null, "method": "ping"}', -32600),
         (b'{"jsonrpc": "2.0", "id": 1, "method": 7}', -32600),
         (b'{"jsonrpc": "2.0", "id": 1, "method": "ping", "params": []}', -32602),
-        (b'{"jsonrpc": "2.0", "id": 1, "result": {}}', -32600),
     ],
 )
 async def test_what_is_no_request_is_told_so(door: Door, body: bytes, code: int) -> None:

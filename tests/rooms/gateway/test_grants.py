@@ -148,12 +148,12 @@ async def test_what_may_have_been_missed_is_read_again(desk: Desk) -> None:
     """A worker whose link to the database was away hears `everything`, whatever has changed meanwhile."""
     unheard = Grants(desk.db, Registry(KINDS))
     ann = Caller(ADA, "ann")
-    assert "append" in (await unheard.of(ADA)).of(ann)["kit"]
+    assert "append" in (await unheard.of(ADA)).of(ann)["kit"].tools
     await desk.declare(MANIFESTS.replace("[read, put, append, wipe, note, missing]", "[read]"))
     unheard.forget("resources:other")
-    assert "append" in (await unheard.of(ADA)).of(ann)["kit"]
+    assert "append" in (await unheard.of(ADA)).of(ann)["kit"].tools
     unheard.forget(EVERYTHING)
-    assert (await unheard.of(ADA)).of(ann) == {"kit": {"read"}}
+    assert (await unheard.of(ADA)).of(ann)["kit"].tools == {"read"}
 
 
 async def test_callers_do_not_share_a_session_with_a_server_unless_it_says_so(desk: Desk) -> None:

@@ -9,6 +9,8 @@ class Contract:
     """Checks arguments against the tool's schema, and the tool against what was previewed."""
 
     async def __call__(self, call: Call, proceed: Next) -> Answer:
+        if call.request.kind != "tool":
+            return await proceed(call)
         _, listed = call.target
         pinned = call.request.schema_hash
         if pinned and pinned != listed.tool.schema_hash:

@@ -19,9 +19,10 @@ class Attempt:
         self._approvals = approvals
 
     async def __call__(self, call: Call, proceed: Next) -> Answer:
-        request, tool = call.request, call.target[1].tool
-        if tool.risk == "read":
+        request = call.request
+        if request.kind != "tool" or call.target[1].tool.risk == "read":
             return await proceed(call)
+        tool = call.target[1].tool
 
         def write(tx: Tx) -> None:
             if request.hooks.begin is not None:

@@ -27,6 +27,8 @@ class Permit:
         self._plan_life_ms = plan_life_ms
 
     async def __call__(self, call: Call, proceed: Next) -> Answer:
+        if call.request.kind != "tool":  # resources and prompts are read, and reads go straight through
+            return await proceed(call)
         tool = call.target[1].tool
         rule = rule_for(tool.risk)
         if rule.verdict == "deny":
