@@ -36,7 +36,14 @@ class Ticket:
 
 
 class SessionLost(Exception):
-    """No usable answer came. The message is for people; whether the call may have happened, its Ticket says."""
+    """No usable answer came. The message is for people; whether the call may have happened, its Ticket says.
+
+    `code` says more than that the upstream failed; '' when there is no more to say.
+    """
+
+    def __init__(self, message: str, *, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class RpcRefused(Exception):

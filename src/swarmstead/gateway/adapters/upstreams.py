@@ -21,12 +21,14 @@ from swarmstead.gateway.adapters.mcp_messages import Message, RpcRefused, Sessio
 from swarmstead.gateway.adapters.mcp_stdio import Program, StdioSession
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
 from swarmstead.gateway.contract import CallResult, ServerRef
-from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown
+from swarmstead.gateway.egress import WAY_OUT, Egress
+from swarmstead.gateway.errors import EGRESS_DENIED, UpstreamFailed, UpstreamUnknown
+from swarmstead.gateway.ports import Resolver
 from swarmstead.kernel.errors import SteadError
 from swarmstead.kernel.secrets import resolve_reference
 
 if TYPE_CHECKING:
-    import aiohttp  # 150 ms: imported with the first HTTP server, not before
+    from swarmstead.gateway.adapters.http.client import HttpClient  # imported with the first HTTP server, not before
 
 T = TypeVar("T")
 Ask = Callable[[Session, Ticket], Awaitable[T]]
@@ -38,6 +40,7 @@ _INHERITED = ("PATH", "HOME", "LANG")
 _REFERENCE = ("env:", "file:")
 _SHORTEST_SECRET = 4
 _MOST_DOUBLINGS = 20
+_CHECK_SPEC = "Check the tool server's spec, then try again."
 
 
 class _Line:
@@ -52,6 +55,7 @@ class _Line:
         self.failures = 0
         self.closed_until = 0.0
         self.why = ""
+        self.code = ""
 
     @property
     def idle(self) -> bool:
@@ -59,13 +63,25 @@ class _Line:
 
 
 class Upstreams:
-    """Satisfies `gateway.ports.Upstream`. Belongs to one event loop; `clock` counts seconds and never goes back."""
+    """Satisfies `gateway.ports.Upstream`. Belongs to one event loop; `clock` counts seconds and never goes back.
 
-    def __init__(self, limits: UpstreamLimits | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+    `egress` says where HTTP may go (without it: public hosts over https); `resolver` looks names up.
+    """
+
+    def __init__(
+        self,
+        limits: UpstreamLimits | None = None,
+        *,
+        egress: Egress | None = None,
+        resolver: Resolver | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._limits = limits or UpstreamLimits()
+        self._egress = egress or Egress()
+        self._resolver = resolver
         self._clock = clock
         self._lines: dict[object, _Line] = {}
-        self._client: aiohttp.ClientSession | None = None
+        self._client: HttpClient | None = None
         self._reaper: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -103,7 +119,7 @@ class Upstreams:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._drop(list(self._lines))
         if self._client is not None:
-            await self._client.close()
+            await self._client.aclose()
 
     async def _use(self, server: ServerRef, timeout_s: float, ask: Ask[T]) -> T:
         """Put one question to a server, and say what a failure means."""
@@ -116,7 +132,7 @@ class Upstreams:
             trouble = line.session.trouble() if line.session else ""
             raise _failure(server, ticket, f"it took longer than {timeout_s:g} s. {trouble}") from error
         except SessionLost as error:
-            raise _failure(server, ticket, str(error)) from error
+            raise _failure(server, ticket, str(error), error.code) from error
         except RpcRefused as error:
             if error.code in mcp.NOT_STARTED:
                 ticket.sent = False
@@ -166,7 +182,8 @@ class Upstreams:
                 wait = line.closed_until - self._clock()
                 if wait > 0:
                     raise SessionLost(
-                        f"it failed {line.failures} times in a row and gets a pause of {wait:.1f} s: {line.why}"
+                        f"it failed {line.failures} times in a row and gets a pause of {wait:.1f} s: {line.why}",
+                        code=line.code,
                     )
                 if await self._made_room(line):
                     continue
@@ -196,14 +213,15 @@ class Upstreams:
             self._failed(line, why)
             raise SessionLost(why) from error
         except SessionLost as error:
-            self._failed(line, str(error))
+            self._failed(line, str(error), error.code)
             raise
         finally:
             line.starting = None
 
-    def _failed(self, line: _Line, why: str) -> None:
+    def _failed(self, line: _Line, why: str, code: str = "") -> None:
         line.failures += 1
         line.why = why
+        line.code = code
         if line.failures > 1:
             pause = self._limits.backoff_base_s * 2 ** min(line.failures - 2, _MOST_DOUBLINGS)
             line.closed_until = self._clock() + min(pause, self._limits.backoff_max_s)
@@ -223,7 +241,7 @@ class Upstreams:
         from swarmstead.gateway.adapters import mcp_http
 
         if self._client is None:
-            self._client = mcp_http.make_client(self._limits)
+            self._client = mcp_http.make_client(self._limits, self._egress, self._resolver)
         return mcp_http.HttpSession(mcp_http.Endpoint(spec.url, given, line.secrets), self._client, self._limits)
 
     async def _made_room(self, wanting: _Line) -> bool:
@@ -257,7 +275,7 @@ def _seen(task: asyncio.Task[None]) -> None:
         task.exception()
 
 
-def _failure(server: ServerRef, ticket: Ticket, why: str) -> SteadError:
+def _failure(server: ServerRef, ticket: Ticket, why: str, code: str = "") -> SteadError:
     why = why.strip().rstrip(".")
     if ticket.sent:
         return UpstreamUnknown(
@@ -266,7 +284,8 @@ def _failure(server: ServerRef, ticket: Ticket, why: str) -> SteadError:
         )
     return UpstreamFailed(
         f"The tool server {server.name!r} did not take the call: {why}.",
-        way_out="Nothing was done. Check the tool server's spec, then try again.",
+        way_out=f"Nothing was done. {WAY_OUT if code == EGRESS_DENIED else _CHECK_SPEC}",
+        code=code,
     )
 
 
