@@ -1,4 +1,4 @@
-"""A little HTTP/1.1 server for the fakes: it shares no code with the client under test, and can cut a connection off."""
+"""A little HTTP/1.1 server for the fakes: it shares no code with the client under test, and can cut connections off."""
 
 import asyncio
 import json
@@ -87,7 +87,8 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def _status_line(status: int) -> str:
-    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"
+    known = status in HTTPStatus._value2member_map_
+    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase if known else 'Unheard Of'}"
 
 
 class _Peer(asyncio.Protocol):
@@ -131,7 +132,11 @@ class _Peer(asyncio.Protocol):
             while len(self._received) < length:
                 await self._more()
             request = Request(method, unquote(path.partition("?")[0]), headers, self._take(length), transport)
-            transport.write((await self._handler(request)).encoded())
+            try:
+                transport.write((await self._handler(request)).encoded())
+            except Exception:
+                transport.abort()  # a fake that fails is not to look like one that hangs
+                raise
 
     async def _more(self) -> None:
         self._arrived.clear()

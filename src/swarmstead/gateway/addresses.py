@@ -1,10 +1,10 @@
 """What an IP address is for, and which other addresses hide inside it. Pure; no name is resolved here.
 
-The tables follow IANA's registries of special-purpose addresses (RFC 6890 and its updates). `ipaddress.is_global` is not
-enough: it takes NAT64, 6to4, site-local and IPv4-compatible addresses for global ones.
+The tables follow IANA's registries of special-purpose addresses (RFC 6890 and its updates). `ipaddress.is_global` is
+not enough: it takes NAT64, 6to4, site-local and IPv4-compatible addresses for global ones.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Literal
 
@@ -29,43 +29,39 @@ _METADATA = frozenset(
     )
 )
 
-_V4: tuple[tuple[IPv4Network, Purpose], ...] = tuple(
-    (IPv4Network(text), purpose)
-    for text, purpose in (
-        ("0.0.0.0/8", "special"),
-        ("10.0.0.0/8", "private"),
-        ("100.64.0.0/10", "shared"),
-        ("127.0.0.0/8", "loopback"),
-        ("169.254.0.0/16", "link-local"),
-        ("172.16.0.0/12", "private"),
-        ("192.0.0.0/24", "special"),  # protocol assignments
-        ("192.0.2.0/24", "special"),  # documentation
-        ("192.31.196.0/24", "special"),  # AS112
-        ("192.52.193.0/24", "special"),  # AMT
-        ("192.88.99.0/24", "special"),  # 6to4 relays
-        ("192.168.0.0/16", "private"),
-        ("192.175.48.0/24", "special"),  # AS112
-        ("198.18.0.0/15", "special"),  # benchmarking
-        ("198.51.100.0/24", "special"),  # documentation
-        ("203.0.113.0/24", "special"),  # documentation
-        ("224.0.0.0/3", "special"),  # multicast, reserved, broadcast
-    )
+_V4_TABLE: tuple[tuple[str, Purpose], ...] = (
+    ("0.0.0.0/8", "special"),
+    ("10.0.0.0/8", "private"),
+    ("100.64.0.0/10", "shared"),
+    ("127.0.0.0/8", "loopback"),
+    ("169.254.0.0/16", "link-local"),
+    ("172.16.0.0/12", "private"),
+    ("192.0.0.0/24", "special"),  # protocol assignments
+    ("192.0.2.0/24", "special"),  # documentation
+    ("192.31.196.0/24", "special"),  # AS112
+    ("192.52.193.0/24", "special"),  # AMT
+    ("192.88.99.0/24", "special"),  # 6to4 relays
+    ("192.168.0.0/16", "private"),
+    ("192.175.48.0/24", "special"),  # AS112
+    ("198.18.0.0/15", "special"),  # benchmarking
+    ("198.51.100.0/24", "special"),  # documentation
+    ("203.0.113.0/24", "special"),  # documentation
+    ("224.0.0.0/3", "special"),  # multicast, reserved, broadcast
 )
+_V4: tuple[tuple[IPv4Network, Purpose], ...] = tuple((IPv4Network(text), purpose) for text, purpose in _V4_TABLE)
 
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
-_V6: tuple[tuple[IPv6Network, Purpose], ...] = tuple(
-    (IPv6Network(text), purpose)
-    for text, purpose in (
-        ("::1/128", "loopback"),
-        ("fc00::/7", "private"),
-        ("fe80::/10", "link-local"),
-        ("2001::/23", "special"),  # protocol assignments, Teredo among them
-        ("2001:db8::/32", "special"),  # documentation
-        ("2002::/16", "special"),  # 6to4
-        ("2620:4f:8000::/48", "special"),  # AS112
-        ("3fff::/20", "special"),  # documentation
-    )
+_V6_TABLE: tuple[tuple[str, Purpose], ...] = (
+    ("::1/128", "loopback"),
+    ("fc00::/7", "private"),
+    ("fe80::/10", "link-local"),
+    ("2001::/23", "special"),  # protocol assignments, Teredo among them
+    ("2001:db8::/32", "special"),  # documentation
+    ("2002::/16", "special"),  # 6to4
+    ("2620:4f:8000::/48", "special"),  # AS112
+    ("3fff::/20", "special"),  # documentation
 )
+_V6: tuple[tuple[IPv6Network, Purpose], ...] = tuple((IPv6Network(text), purpose) for text, purpose in _V6_TABLE)
 
 _MAPPED = IPv6Network("::ffff:0:0/96")
 _COMPATIBLE = IPv6Network("::/96")
@@ -90,14 +86,18 @@ def purpose_of(address: Address) -> Purpose:
     if address in _METADATA:
         return "metadata"
     if isinstance(address, IPv4Address):
-        return next((purpose for network, purpose in _V4 if address in network), "public")
+        return _listed(address, _V4) or "public"
     if address in _NAT64:
         inner = purpose_of(IPv4Address(int(address) & 0xFFFF_FFFF))
         return inner if inner in {"public", "metadata"} else "special"
-    known = next((purpose for network, purpose in _V6 if address in network), None)
-    if known is not None:
-        return known
-    return "public" if address in _GLOBAL_UNICAST else "special"
+    return _listed(address, _V6) or ("public" if address in _GLOBAL_UNICAST else "special")
+
+
+def _listed(address: Address, table: Iterable[tuple[Network, Purpose]]) -> Purpose | None:
+    for network, purpose in table:
+        if address in network:
+            return purpose
+    return None
 
 
 def embedded(address: Address) -> tuple[IPv4Address, ...]:

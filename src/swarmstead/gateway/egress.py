@@ -1,4 +1,4 @@
-"""Where a request of ours may go. Deny by default, pure: names are resolved elsewhere, and what came out is judged here.
+"""Where a request of ours may go. Denied by default, and pure: names are resolved elsewhere, the result is judged here.
 
 A request is let out when its host and every address of it pass these rules, in this order:
 
@@ -18,7 +18,7 @@ from ipaddress import ip_network
 from typing import Literal
 
 from swarmstead.gateway.addresses import Address, Network, Purpose, embedded, plain, purpose_of
-from swarmstead.gateway.targets import BadTarget, Target, parse_host
+from swarmstead.gateway.targets import BadTarget, Target, parse_host, parse_port
 
 Rule = Literal["blocked", "no-address", "not-public", "plain-http", "public-off"]
 _BY_NAME: frozenset[Purpose] = frozenset({"public", "private", "shared"})
@@ -60,10 +60,8 @@ class Entry:
 
     def holds(self, address: Address, port: int) -> bool:
         """Whether the address is meant. A metadata address is only by a network that is nothing else."""
-        network = self.network
-        if network is None or self.port not in {0, port} or address.version != network.version:
-            return False
-        return address in network and (network.num_addresses == 1 or purpose_of(address) != "metadata")
+        wide = self.network is not None and self.network.num_addresses > 1
+        return self.covers(address, port) and not (wide and purpose_of(address) == "metadata")
 
     def covers(self, address: Address, port: int) -> bool:
         """As `holds`, metadata addresses included: for the block list."""
@@ -138,8 +136,8 @@ def parse_entries(text: str) -> tuple[Entry, ...]:
 
 
 def _entry(text: str) -> Entry:
-    bare, port = _without_port(text)
     try:
+        bare, port = _without_port(text)
         if bare.startswith("*."):
             return Entry(domain=_name(bare[2:]), port=port)
         if "/" in bare:
@@ -158,9 +156,7 @@ def _without_port(text: str) -> tuple[str, int]:
     bare, colon, port = text.rpartition(":")
     if not colon or (":" in bare and not bare.endswith("]")):
         return text, 0
-    if not port.isascii() or not port.isdecimal() or not 0 < int(port) < 65_536:
-        raise ValueError(f"has {text!r}, whose port is no number from 1 to 65535")
-    return bare, int(port)
+    return bare, parse_port(port)
 
 
 def _name(text: str) -> str:
@@ -172,3 +168,22 @@ def _name(text: str) -> str:
 
 LOOPBACK = parse_entries("127.0.0.0/8, ::1")
 """What a server that itself listens on loopback adds to its allow-list: development on one machine."""
+
+
+def rules(allow: str = "", block: str = "", *, public: bool = True, listens_on: str = "") -> Egress:
+    """The rules as settings say them. Fails: ValueError, which names the entry that cannot be read.
+
+    `listens_on` is the address of the server itself: on loopback, it may reach loopback.
+    """
+    return Egress(
+        parse_entries(allow) + (LOOPBACK if is_loopback(listens_on) else ()), parse_entries(block), public=public
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine and nothing else."""
+    try:
+        name, address = parse_host(host)
+    except BadTarget:
+        return False
+    return name == "localhost" if address is None else purpose_of(address) == "loopback"

@@ -1,8 +1,8 @@
 """A URL taken apart strictly: what is not unmistakably one host, one port and one path is refused.
 
-Parsers of URLs disagree, and an attacker lives on that: one reads `http://a@b`, `http://0x7f.1`, `http://①`, another sees
-something else. Here a host is ASCII, a number is a dotted quad or it is refused, and nothing is repaired but upper case
-and one trailing dot.
+Parsers of URLs disagree, and an attacker lives on that: one takes `http://a@b`, `http://0x7f.1` or `http://①` for one
+thing, another for something else. Here a host is ASCII, a number is a dotted quad or it is refused, and nothing is
+repaired but upper case and one trailing dot.
 """
 
 import re
@@ -20,6 +20,7 @@ _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _PORT = re.compile(r"[0-9]{1,5}")
 _PORTS = {"http": 80, "https": 443}
+_LAST_PORT = 65_535
 _LONGEST = 253
 _AUTHORITY_MISTAKES = (
     ("@", "it has a user name or password before the host", "Leave them out; a secret goes into a header."),
@@ -94,6 +95,13 @@ def parse_host(text: str) -> tuple[str, Address | None]:
     return _host(bare)
 
 
+def parse_port(text: str) -> int:
+    """A port's number. Fails: BadTarget."""
+    if not _PORT.fullmatch(text) or not 0 < int(text) <= _LAST_PORT:
+        raise BadTarget("its port is no number from 1 to 65535")
+    return int(text)
+
+
 def _split(authority: str, default: int) -> tuple[str, int]:
     for mark, problem, way_out in _AUTHORITY_MISTAKES:
         if mark in authority:
@@ -107,9 +115,7 @@ def _split(authority: str, default: int) -> tuple[str, int]:
         raise BadTarget("it names no host")
     if not colon:
         return host, default
-    if not _PORT.fullmatch(port) or not 0 < int(port) < 65_536:
-        raise BadTarget("its port is no number from 1 to 65535")
-    return host, int(port)
+    return host, parse_port(port)
 
 
 def _host(host: str) -> tuple[str, Address | None]:

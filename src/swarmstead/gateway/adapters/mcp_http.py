@@ -5,8 +5,8 @@ the server hands out at the handshake. When it has forgotten it, it says 404; wh
 401 or 403. Both mean that it has not run the call, and that this session is of no more use.
 
 Whether a request may have been received is known from our own client (`adapters/http`): until the operating system has
-taken its first byte, it has not. Afterwards only an answer that turns the request away before it is acted upon (a 4xx status, or a JSON-RPC
-error of that kind) makes it certain.
+taken its first byte, it has not. Afterwards only an answer that turns the request away before it is acted upon (a 4xx
+status, or a JSON-RPC error of that kind) makes it certain.
 
 Redirects are not followed, cookies not kept, proxies of the environment not used: a request goes where the spec says.
 """
@@ -132,14 +132,28 @@ class HttpSession:
         return result
 
     async def _answer(self, response: Response, request_id: int) -> Message:
-        """The response to our request; what else the server asks meanwhile gets its reply."""
-        async with aclosing(self._messages(response)) as messages:
-            async for message in messages:
-                if mcp.is_answer(message) and message.get("id") == request_id:
-                    return message
-                if (reply := mcp.reply_to(message)) is not None:
-                    self._do_aside(partial(self._tell, reply))
+        """The response to our request. Fails: SessionLost, HttpFailed."""
+        kind = response.header("content-type").partition(";")[0].strip().lower()
+        if kind == "application/json":
+            message = _decoded(await response.read(self._limits.max_message_bytes))
+            if self._is_answer(message, request_id):
+                return message
+        elif kind == "text/event-stream":
+            async with aclosing(self._events(response)) as messages:
+                async for message in messages:
+                    if self._is_answer(message, request_id):
+                        return message
+        else:
+            raise SessionLost(f"it answered with {self._words(kind)!r}, which is not MCP")
         raise SessionLost("it ended its answer without the result")
+
+    def _is_answer(self, message: Message, request_id: int) -> bool:
+        """Whether this is the response to our request; what else the server asks meanwhile gets its reply."""
+        if mcp.is_answer(message) and message.get("id") == request_id:
+            return True
+        if (reply := mcp.reply_to(message)) is not None:
+            self._do_aside(partial(self._tell, reply))
+        return False
 
     async def _post(self, body: bytes, ticket: Ticket | None) -> Response:
         if self._head is None:
@@ -175,22 +189,16 @@ class HttpSession:
             mcp.result_of(answer)
         raise SessionLost(f"it answered HTTP {status} {_phrase(status)}".rstrip())
 
-    async def _messages(self, response: Response) -> AsyncGenerator[Message]:
-        """JSON-RPC messages in a response, one or a stream of them. Fails: SessionLost."""
-        kind, cap = response.header("content-type").partition(";")[0].strip().lower(), self._limits.max_message_bytes
-        if kind == "application/json":
-            yield _decoded(await response.read(cap))
-        elif kind == "text/event-stream":
-            reader, size = EventReader(), 0
-            async for chunk in response.chunks():
-                size += len(chunk)
-                if size > cap:
-                    raise SessionLost(f"its answer has more than {cap} bytes")
-                for data in reader.feed(chunk):
-                    if data.strip():  # an event that only carries an id has no message
-                        yield _decoded(data)
-        else:
-            raise SessionLost(f"it answered with {self._words(kind)!r}, which is not MCP")
+    async def _events(self, response: Response) -> AsyncGenerator[Message]:
+        """JSON-RPC messages in a stream of server-sent events. Fails: SessionLost, HttpFailed."""
+        reader, size, cap = EventReader(), 0, self._limits.max_message_bytes
+        async for chunk in response.chunks():
+            size += len(chunk)
+            if size > cap:
+                raise SessionLost(f"its answer has more than {cap} bytes")
+            for data in reader.feed(chunk):
+                if data.strip():  # an event that only carries an id has no message
+                    yield _decoded(data)
 
     async def _tell(self, message: Message) -> None:
         """Send a message that has no answer."""

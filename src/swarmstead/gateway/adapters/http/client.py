@@ -6,7 +6,7 @@ It follows no redirect, keeps no cookie, and knows no proxy of the environment: 
 import asyncio
 import ssl
 
-from swarmstead.gateway.adapters.http.connection import Connection, Ticket
+from swarmstead.gateway.adapters.http.connection import Ticket
 from swarmstead.gateway.adapters.http.dialer import Dialer
 from swarmstead.gateway.adapters.http.errors import NotConnected
 from swarmstead.gateway.adapters.http.limits import HttpLimits
@@ -47,15 +47,17 @@ class HttpClient:
         connection that turns out to be gone before that is passed over for another one. The caller sets the time limit.
         Fails: Refused, NotConnected, Broken, TooLong. Being called off closes the connection.
         """
-        pool = self._pool(head)
+        pool = self._pools.get(head.target.origin) or self._new_pool(head)
         message = head.message(body)
         for _ in range(_MOST_STALE):
             connection = pool.take() or await pool.get()
             try:
-                answer = connection.send(message, ticket)
-            except ConnectionError:
+                return await connection.send(message, ticket)
+            except ConnectionError:  # raised before anything was sent, and by nothing else
                 continue
-            return await _awaited(connection, answer)
+            except asyncio.CancelledError:
+                connection.abort()
+                raise
         raise NotConnected("its connections are closed as soon as they are made")
 
     async def aclose(self) -> None:
@@ -67,17 +69,13 @@ class HttpClient:
             pool.close()
         await asyncio.sleep(0)  # sockets are closed in the loop's next turn
 
-    def _pool(self, head: RequestHead) -> Pool:
+    def _new_pool(self, head: RequestHead) -> Pool:
         target = head.target
-        pool = self._pools.get(target.origin)
-        if pool is None:
-            if self._closed:
-                raise NotConnected("we are shutting down")
-            pool = self._pools[target.origin] = Pool(target, self._dialer, self.limits)
-            if self._tidying is None:
-                self._tidy_later()
-        elif self._closed:
-            raise NotConnected("we are shutting down")
+        pool = self._pools[target.origin] = Pool(target, self._dialer, self.limits)
+        if self._closed:
+            pool.close()
+        elif self._tidying is None:
+            self._tidy_later()
         return pool
 
     def _tidy_later(self) -> None:
@@ -91,11 +89,3 @@ class HttpClient:
         self._tidying = None
         if self._pools:
             self._tidy_later()
-
-
-async def _awaited(connection: Connection, answer: "asyncio.Future[Response]") -> Response:
-    try:
-        return await answer
-    except asyncio.CancelledError:
-        connection.abort()
-        raise

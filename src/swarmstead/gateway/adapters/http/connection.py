@@ -16,9 +16,10 @@ import httptools
 from swarmstead.gateway.adapters.http.errors import Broken, HttpFailed, TooLong
 from swarmstead.gateway.adapters.http.limits import HttpLimits
 from swarmstead.gateway.adapters.http.response import Response
-from swarmstead.gateway.addresses import Address
+from swarmstead.gateway.addresses import Address  # noqa: TC001 - an annotation of a name that docs show
 
 _BODILESS = frozenset({204, 304})
+_FIRST_INTERIM, _SWITCHING, _FIRST_FINAL, _LAST = 100, 101, 200, 599
 _FRAMING_PER_BYTE = 16  # a chunk of one byte costs six on the wire
 _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL | getattr(select, "POLLRDHUP", 0)
 
@@ -29,10 +30,13 @@ class Ticket(Protocol):
     sent: bool
 
 
+OnFree = Callable[["Connection"], None]
+
+
 class Connection(asyncio.Protocol):
     """A connection to a checked address. `on_free` is told when it may serve again, or has ended."""
 
-    def __init__(self, limits: HttpLimits, on_free: "Callable[[Connection], None]") -> None:
+    def __init__(self, limits: HttpLimits, on_free: "OnFree") -> None:
         self._limits = limits
         self._on_free = on_free
         self._loop = asyncio.get_running_loop()
@@ -47,6 +51,9 @@ class Connection(asyncio.Protocol):
         self.address: Address | None = None
         """The checked address it leads to; set by who dials."""
         self.closed = False
+        self._paused = False
+        self._queued = False
+        """Whether a request went through the transport's own buffer, and may still lie there."""
         self._begin()
 
     def _begin(self) -> None:
@@ -86,14 +93,14 @@ class Connection(asyncio.Protocol):
         if transport is None or self.closed:
             raise ConnectionResetError
         self._begin()
-        if self._socket is not None:
-            message = message[self._send_now(self._socket, message) :]
+        sent = self._send_now(self._socket, message) if self._socket is not None else 0
         if ticket is not None:
             ticket.sent = True
-        self._answer = self._loop.create_future()
-        if message:
-            transport.write(message)
-        return self._answer
+        if sent < len(message):
+            self._queued = True
+            transport.write(message[sent:])
+        self._answer = answer = self._loop.create_future()
+        return answer
 
     def _send_now(self, sock: socket.socket, message: bytes) -> int:
         try:
@@ -106,7 +113,8 @@ class Connection(asyncio.Protocol):
 
     def resume(self) -> None:
         """Read on after an answer was held back."""
-        if self._transport is not None and not self.closed:
+        if self._paused and self._transport is not None and not self.closed:
+            self._paused = False
             self._transport.resume_reading()
 
     def abort(self) -> None:
@@ -122,6 +130,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
 
     def data_received(self, data: bytes) -> None:
+        """Parse, then hand over what has become of the answer."""
         parser = self._parser
         if parser is None or (self._answer is None and self._response is None):
             self.abort()  # nobody asked
@@ -144,6 +153,7 @@ class Connection(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """The end of an answer that has no length, or of the hope for one."""
         was_closed, self.closed = self.closed, True
         response = self._response
         if response is not None and self._until_close and exc is None and not was_closed and not self._ended:
@@ -161,6 +171,7 @@ class Connection(asyncio.Protocol):
             raise self._wrong(Broken("it sent more than one answer, or more than its length says"))
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header; values of one name are joined."""
         if self._response is not None:  # trailers: read past, nobody needs them
             return
         headers, key = self._headers, name.lower()
@@ -171,9 +182,10 @@ class Connection(asyncio.Protocol):
         headers[key] = value
 
     def on_headers_complete(self) -> None:
+        """Decide whether the head is acceptable, where its body ends, and whether the connection may go on."""
         parser = cast("httptools.HttpResponseParser", self._parser)  # it is the one that calls
         status = parser.get_status_code()
-        if status < 200:
+        if status < _FIRST_FINAL:
             self._between(status)
             return
         headers = self._headers
@@ -218,7 +230,7 @@ class Connection(asyncio.Protocol):
 
     def _between(self, status: int) -> None:
         self._interim += 1
-        if status == 101 or status < 100:
+        if status == _SWITCHING or status < _FIRST_INTERIM:
             raise self._wrong(Broken(f"it answered HTTP {status}, which was not asked for"))
         if self._interim > self._limits.max_interim:
             raise self._wrong(TooLong(f"it sent more than {self._limits.max_interim} interim answers"))
@@ -243,18 +255,22 @@ class Connection(asyncio.Protocol):
                 answer.set_result(response)
 
     def _hold_back(self, response: Response) -> None:
-        if self._transport is not None and not self.closed and self._transport.is_reading():
+        if self._transport is not None and not self.closed and not self._paused:
+            self._paused = True
             self._transport.pause_reading()
             response.held_back()
 
     def _free(self) -> None:
-        transport = self._transport
-        if not self._keep or self.closed or transport is None or transport.get_write_buffer_size():
+        if not self._keep or self.closed or (self._queued and self._unsent()):
             self.abort()  # the pool hears of it when it is gone
             return
-        if not transport.is_reading():
-            transport.resume_reading()
+        if self._paused:
+            self.resume()
         self._on_free(self)
+
+    def _unsent(self) -> bool:
+        self._queued = self._transport is not None and self._transport.get_write_buffer_size() > 0
+        return self._queued
 
     def _wrong(self, problem: HttpFailed) -> httptools.HttpParserError:
         """Remember the words for what the parser's callback found; the parser only passes on that it failed."""
@@ -279,7 +295,7 @@ class Connection(asyncio.Protocol):
 
 def _problem(status: int, version: str, transfer: bytes | None, content: bytes | None) -> str:
     """What makes a head unacceptable although it can be parsed; '' for nothing."""
-    if version not in {"1.1", "1.0"} or status > 599:
+    if version not in {"1.1", "1.0"} or status > _LAST:
         return f"it answered HTTP/{version} {status}, which we do not speak"
     if transfer is not None and (transfer.lower() != b"chunked" or version == "1.0"):
         return "its answer has a Transfer-Encoding that is not chunked"

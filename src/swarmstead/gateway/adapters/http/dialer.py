@@ -7,11 +7,11 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 
-from swarmstead.gateway.adapters.http.connection import Connection
+from swarmstead.gateway.adapters.http.connection import Connection, OnFree
 from swarmstead.gateway.adapters.http.errors import NotConnected, Refused
 from swarmstead.gateway.adapters.http.limits import HttpLimits
 from swarmstead.gateway.addresses import Address
@@ -36,9 +36,7 @@ class Dialer:
         self._trust = trust
         self._making_trust: asyncio.Task[ssl.SSLContext] | None = None
 
-    async def dial(
-        self, target: Target, on_free: Callable[[Connection], None]
-    ) -> tuple[Connection, frozenset[Address]]:
+    async def dial(self, target: Target, on_free: OnFree) -> tuple[Connection, frozenset[Address]]:
         """A ready connection, and the checked addresses of its target. Fails: Refused, NotConnected."""
         try:
             async with asyncio.timeout(self._limits.connect_timeout_s) as deadline:
@@ -69,7 +67,7 @@ class Dialer:
         self,
         target: Target,
         addresses: Sequence[Address],
-        on_free: Callable[[Connection], None],
+        on_free: OnFree,
         deadline: asyncio.Timeout,
     ) -> Connection:
         """A connection to the first address that takes one, in order. Fails: NotConnected, TimeoutError."""
@@ -86,10 +84,12 @@ class Dialer:
         when, now = deadline.when(), asyncio.get_running_loop().time()
         return now + (when - now) * _SHARE if more and when is not None else None
 
-    async def _connect(self, target: Target, address: Address, on_free: Callable[[Connection], None]) -> Connection:
+    async def _connect(self, target: Target, address: Address, on_free: OnFree) -> Connection:
         loop = asyncio.get_running_loop()
         context = await self._context() if target.scheme == "https" else None
-        sock = socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_STREAM)
+        sock = socket.socket(
+            socket.AF_INET if isinstance(address, IPv4Address) else socket.AF_INET6, socket.SOCK_STREAM
+        )
         try:
             sock.setblocking(False)
             with suppress(OSError):

@@ -11,8 +11,10 @@ from swarmstead.gateway.targets import Target
 
 
 class Pool:
-    """Belongs to one event loop. Invariants: `open` counts connections that are there or being made, `max_per_host` at
-    most; nobody waits while one is idle.
+    """Belongs to one event loop.
+
+    Invariants: `_open` counts connections that are there or being made, `max_per_host` at most; nobody waits while one
+    is idle.
     """
 
     def __init__(self, target: Target, dialer: Dialer, limits: HttpLimits) -> None:
@@ -84,22 +86,27 @@ class Pool:
     async def _new(self) -> Connection:
         """Make one, in a place that is counted already."""
         try:
-            if self._closed:
-                raise NotConnected("we are shutting down")
+            self._check_open()
             connection, addresses = await self._dialer.dial(self._target, self._on_free)
-            if connection.closed:
-                raise NotConnected("it closes connections as soon as they are made")
         except BaseException:
             self._vacate()
             raise
+        if connection.closed:  # `_on_free` did not know it yet
+            self._vacate()
+            raise NotConnected("it closes connections as soon as they are made")
         self._all.add(connection)
         if self._closed:
             connection.abort()
+            self._check_open()
         # What leads to an address that the name no longer has is not used again.
         for other in [one for one in self._idle if one.address not in addresses]:
             self._idle.remove(other)
             other.abort()
         return connection
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise NotConnected("we are shutting down")
 
     def _fresh(self, connection: Connection, now: float) -> bool:
         limits = self._limits

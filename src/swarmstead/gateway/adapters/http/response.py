@@ -59,6 +59,8 @@ class Response:
 
     async def read(self, cap: int) -> bytes:
         """The body. Fails: TooLong when it has more than `cap` bytes (then the connection is closed), Broken."""
+        if self.complete and self.size <= cap and (whole := self.whole()) is not None:
+            return whole
         parts: list[bytes] = []
         size = 0
         async for chunk in self.chunks():
