@@ -154,7 +154,7 @@ def _entry(text: str) -> Entry:
 def _without_port(text: str) -> tuple[str, int]:
     """`host:80` as `("host", 80)`. An IPv6 address or network has a port only behind brackets."""
     bare, colon, port = text.rpartition(":")
-    if not colon or (":" in bare and not bare.endswith("]")):
+    if not colon or (":" in bare and "]" not in bare):
         return text, 0
     return bare, parse_port(port)
 
