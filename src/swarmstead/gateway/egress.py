@@ -39,7 +39,7 @@ class EgressDenied(Exception):
 
     def __init__(self, rule: Rule, why: str, address: Address | None = None) -> None:
         super().__init__(f"{why} (egress rule: {rule})")
-        self.rule = rule
+        self.rule: Rule = rule
         self.address = address
 
 

@@ -59,6 +59,7 @@ class Connection(asyncio.Protocol):
     def _begin(self) -> None:
         self._headers: dict[bytes, bytes] = {}
         self._head_left = self._limits.max_head_bytes
+        self._lines = 0
         self._interim = 0
         self._wire = 0
         self._body = 0
@@ -174,12 +175,11 @@ class Connection(asyncio.Protocol):
         """Keep a header; values of one name are joined."""
         if self._response is not None:  # trailers: read past, nobody needs them
             return
-        headers, key = self._headers, name.lower()
-        if key in headers:
-            value = headers[key] + b", " + value
-        elif len(headers) >= self._limits.max_headers:
+        self._lines += 1
+        if self._lines > self._limits.max_headers:
             raise self._wrong(TooLong(f"its answer has more than {self._limits.max_headers} headers"))
-        headers[key] = value
+        headers, key = self._headers, name.lower()
+        headers[key] = value if key not in headers else headers[key] + b", " + value
 
     def on_headers_complete(self) -> None:
         """Decide whether the head is acceptable, where its body ends, and whether the connection may go on."""

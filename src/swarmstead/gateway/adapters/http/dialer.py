@@ -5,6 +5,7 @@ Between check and connect there is no second look-up, so a name that changes its
 
 import asyncio
 import logging
+import os
 import socket
 import ssl
 from collections.abc import Sequence
@@ -131,7 +132,7 @@ def _words(error: Exception | None) -> str:
             return "the TLS handshake failed"
         case TimeoutError():
             return "no answer in time"
-        case OSError() if error.strerror:
-            return error.strerror
+        case OSError() if error.errno:
+            return os.strerror(error.errno)  # asyncio's own words quote the address
         case _:
             return type(error).__name__
