@@ -1,7 +1,9 @@
 """A server on a bare socket that answers with the very bytes a test gives it, HTTP or not."""
 
 import asyncio
+import socket
 import ssl
+import struct
 from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
@@ -14,13 +16,14 @@ class Turn:
     """What follows one request: bytes, and then what becomes of the connection.
 
     `flood` is sent over and over, `times` times, as fast as the client takes it. `hold` waits for the server's
-    `release` before it closes.
+    `release` before it closes; `talk` then says `later` and listens on.
     """
 
     answer: bytes = b""
-    then: Literal["keep", "close", "reset", "hold"] = "keep"
+    then: Literal["keep", "close", "reset", "hold", "talk"] = "keep"
     flood: bytes = b""
     times: int = 1_000_000_000
+    later: bytes = b""
 
 
 def ok(body: bytes = b"hello", head: bytes = b"") -> Turn:
@@ -30,7 +33,7 @@ def ok(body: bytes = b"hello", head: bytes = b"") -> Turn:
 
 @dataclass
 class RawServer:
-    """Counts connections; `requests` is what came, `left` tells that a client has gone."""
+    """Counts connections; `requests` is what came, `left` tells that a client has gone, `said` that `later` is out."""
 
     port: int = 0
     connections: int = 0
@@ -38,6 +41,7 @@ class RawServer:
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     release: asyncio.Event = field(default_factory=asyncio.Event)
     left: asyncio.Event = field(default_factory=asyncio.Event)
+    said: asyncio.Event = field(default_factory=asyncio.Event)
     server_names: list[str | None] = field(default_factory=list[str | None])
     _turns: deque[Turn] = field(default_factory=deque[Turn])
 
@@ -70,11 +74,17 @@ class RawServer:
                 writer.write(turn.flood)
                 await writer.drain()
         await writer.drain()
-        if turn.then == "hold":
+        if turn.then in {"hold", "talk"}:
             await self.release.wait()
+        if turn.then == "talk":
+            writer.write(turn.later)
+            await writer.drain()
+            self.said.set()
         if turn.then == "reset":
+            linger = struct.pack("ii", 1, 0)  # zero seconds: the other side sees a reset, not an end
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             writer.transport.abort()
-        return turn.then == "keep"
+        return turn.then in {"keep", "talk"}
 
 
 @asynccontextmanager

@@ -85,12 +85,14 @@ async def test_a_connection_too_long_idle_or_too_old_is_not_used_again(
 async def test_idle_connections_are_closed_and_hosts_forgotten(server: RawServer) -> None:
     client = limited(keep_alive_s=0.0)
     await client.send(head_to(server))
-    client._tidy()
+    client.tidy()
     await server.left.wait()
-    while client._pools:
+    while client.hosts:
         await asyncio.sleep(0)
-        client._tidy()
-    assert client._tidying is None
+        client.tidy()
+    await client.send(head_to(server))
+    assert (client.hosts, server.connections) == (1, 2)
+    await client.aclose()
 
 
 async def test_no_more_connections_than_allowed_and_everybody_gets_a_turn(server: RawServer) -> None:

@@ -1,8 +1,10 @@
 """Where requests may go: rules over addresses, names and ports, and every disguise an address can wear."""
 
+import re
 import socket
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -216,6 +218,13 @@ def test_loopback_is_open_only_while_the_server_itself_listens_there(host: str, 
     egress = rules(listens_on=host)
     for address in ("127.0.0.1", "::1"):
         assert (broken_rule(egress, CALLED, address) is None) == found
+
+
+def test_the_examples_in_the_guide_can_be_read() -> None:
+    guide = (Path(__file__).parents[3] / "docs/rooms/gateway.md").read_text()
+    lists = re.findall(r'^export STEAD_EGRESS_(?:ALLOW|BLOCK)="(.+?)"', guide, re.MULTILINE)
+    assert len(lists) == 2
+    assert all(parse_entries(text) for text in lists)
 
 
 @given(st.lists(st.integers(0, 0xFFFF_FFFF), min_size=1, max_size=4), st.sampled_from(["d", "o", "x"]))

@@ -60,6 +60,17 @@ class HttpClient:
                 raise
         raise NotConnected("its connections are closed as soon as they are made")
 
+    @property
+    def hosts(self) -> int:
+        """To how many origins there are connections."""
+        return len(self._pools)
+
+    def tidy(self) -> None:
+        """Close connections that were idle for too long, forget hosts without any. Runs by itself now and then."""
+        for pool in self._pools.values():
+            pool.tidy()
+        self._pools = {origin: pool for origin, pool in self._pools.items() if not pool.empty}
+
     async def aclose(self) -> None:
         """Close all connections; requests under way fail, later ones too."""
         self._closed = True
@@ -79,13 +90,11 @@ class HttpClient:
         return pool
 
     def _tidy_later(self) -> None:
-        self._tidying = asyncio.get_running_loop().call_later(self.limits.keep_alive_s / 2, self._tidy)
+        self._tidying = asyncio.get_running_loop().call_later(self.limits.keep_alive_s / 2, self._tidy_and_go_on)
 
-    def _tidy(self) -> None:
-        """Close idle connections, and forget hosts without any. Stops by itself when there is nothing left."""
-        for pool in self._pools.values():
-            pool.tidy()
-        self._pools = {origin: pool for origin, pool in self._pools.items() if not pool.empty}
+    def _tidy_and_go_on(self) -> None:
+        """Every now and then, until there is nothing left to tidy."""
+        self.tidy()
         self._tidying = None
         if self._pools:
             self._tidy_later()

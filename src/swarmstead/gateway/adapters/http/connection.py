@@ -16,7 +16,6 @@ import httptools
 from swarmstead.gateway.adapters.http.errors import Broken, HttpFailed, TooLong
 from swarmstead.gateway.adapters.http.limits import HttpLimits
 from swarmstead.gateway.adapters.http.response import Response
-from swarmstead.gateway.addresses import Address  # noqa: TC001 - an annotation of a name that docs show
 
 _BODILESS = frozenset({204, 304})
 _FIRST_INTERIM, _SWITCHING, _FIRST_FINAL, _LAST = 100, 101, 200, 599
@@ -48,7 +47,7 @@ class Connection(asyncio.Protocol):
         self._response: Response | None = None
         self.made_at = self._loop.time()
         self.idle_since = self.made_at
-        self.address: Address | None = None
+        self.address = ""
         """The checked address it leads to; set by who dials."""
         self.closed = False
         self._paused = False

@@ -37,12 +37,12 @@ class Dialer:
         self._trust = trust
         self._making_trust: asyncio.Task[ssl.SSLContext] | None = None
 
-    async def dial(self, target: Target, on_free: OnFree) -> tuple[Connection, frozenset[Address]]:
+    async def dial(self, target: Target, on_free: OnFree) -> tuple[Connection, frozenset[str]]:
         """A ready connection, and the checked addresses of its target. Fails: Refused, NotConnected."""
         try:
             async with asyncio.timeout(self._limits.connect_timeout_s) as deadline:
                 addresses = await self._checked(target)
-                return await self._connected(target, addresses, on_free, deadline), frozenset(addresses)
+                return await self._connected(target, addresses, on_free, deadline), frozenset(map(str, addresses))
         except TimeoutError as error:
             raise NotConnected("no connection in time") from error
 
@@ -105,7 +105,7 @@ class Dialer:
         except BaseException:
             sock.close()
             raise
-        connection.address = address
+        connection.address = str(address)
         connection.attach(sock)
         return connection
 

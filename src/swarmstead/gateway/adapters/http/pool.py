@@ -24,6 +24,8 @@ class Pool:
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
         self._open = 0
+        self._addresses: frozenset[str] = frozenset()
+        """Those that the last look-up gave: what leads elsewhere is not used again."""
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
         self._loop = asyncio.get_running_loop()
         self._closed = False
@@ -45,12 +47,13 @@ class Pool:
 
     async def get(self) -> Connection:
         """A new connection, or the next one that becomes free. Fails: Refused, NotConnected."""
-        if self._open >= self._limits.max_per_host:
-            connection = await self._next_free()
-            if connection is not None:
-                return connection
-        else:
+        if self._open < self._limits.max_per_host:
             self._open += 1
+            return await self._new()
+        while (connection := await self._next_free()) is not None:
+            if connection.alive:
+                return connection
+            connection.abort()
         return await self._new()
 
     def tidy(self) -> None:
@@ -87,7 +90,7 @@ class Pool:
         """Make one, in a place that is counted already."""
         try:
             self._check_open()
-            connection, addresses = await self._dialer.dial(self._target, self._on_free)
+            connection, self._addresses = await self._dialer.dial(self._target, self._on_free)
         except BaseException:
             self._vacate()
             raise
@@ -98,10 +101,6 @@ class Pool:
         if self._closed:
             connection.abort()
             self._check_open()
-        # What leads to an address that the name no longer has is not used again.
-        for other in [one for one in self._idle if one.address not in addresses]:
-            self._idle.remove(other)
-            other.abort()
         return connection
 
     def _check_open(self) -> None:
@@ -109,8 +108,10 @@ class Pool:
             raise NotConnected("we are shutting down")
 
     def _fresh(self, connection: Connection, now: float) -> bool:
-        limits = self._limits
-        return now - connection.idle_since < limits.keep_alive_s and now - connection.made_at < limits.max_age_s
+        return now - connection.idle_since < self._limits.keep_alive_s and self._current(connection, now)
+
+    def _current(self, connection: Connection, now: float) -> bool:
+        return now - connection.made_at < self._limits.max_age_s and connection.address in self._addresses
 
     def _on_free(self, connection: Connection) -> None:
         """A connection may serve again, or has ended."""
@@ -125,7 +126,7 @@ class Pool:
         connection.idle_since = now
         if not self._waiting:
             self._idle.append(connection)
-        elif now - connection.made_at >= self._limits.max_age_s:
+        elif not self._current(connection, now):
             connection.abort()  # its place goes to the next in turn
         elif (turn := self._next_turn()) is not None:
             turn.set_result(connection)
