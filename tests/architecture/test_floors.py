@@ -36,7 +36,7 @@ _BAD = [
 
 @pytest.fixture(autouse=True)
 def loggers_stay_on() -> Generator[None]:
-    """import-linter sets logging up for itself, which switches off every logger that is there; later tests read logs."""
+    """import-linter sets up logging for itself and switches off every logger that is there; later tests read logs."""
     yield
     for logger in logging.Logger.manager.loggerDict.values():
         if isinstance(logger, logging.Logger):

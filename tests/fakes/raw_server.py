@@ -49,6 +49,10 @@ class RawServer:
         """Answer the next requests with these, in order; a sound answer when there is none left."""
         self._turns.extend(turns)
 
+    def forget(self) -> None:
+        """Drop what is still planned."""
+        self._turns.clear()
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         try:
@@ -64,8 +68,8 @@ class RawServer:
 
     async def _turn(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = await reader.readuntil(b"\r\n\r\n")
-        (length,) = (line.partition(b":")[2] for line in head.split(b"\r\n") if line.startswith(b"content-length"))
-        self.requests.append(head + await reader.readexactly(int(length)))
+        lengths = [line.partition(b":")[2] for line in head.split(b"\r\n") if line.startswith(b"content-length")]
+        self.requests.append(head + await reader.readexactly(sum(map(int, lengths))))
         self.arrived.set()
         turn = self._turns.popleft() if self._turns else ok()
         writer.write(turn.answer)
@@ -98,6 +102,7 @@ async def serving(
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.ensure_future(fake.serve(reader, writer))
         tasks.add(task)
+        task.add_done_callback(tasks.discard)
 
     if tls is not None:
         tls.sni_callback = lambda _socket, name, _context: fake.server_names.append(name)

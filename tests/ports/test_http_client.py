@@ -53,6 +53,12 @@ async def test_a_request_goes_out_as_written_and_the_answer_comes_whole(server: 
     assert response.whole() == b'{"a":1}'
 
 
+async def test_a_length_is_told_where_a_body_is_to_be_expected(server: RawServer, client: HttpClient) -> None:
+    for method, body in [("GET", b""), ("DELETE", b""), ("DELETE", b"x"), ("POST", b""), ("PUT", b"x")]:
+        await client.send(head_to(server, method=method), body)
+    assert [b"content-length" in request for request in server.requests] == [False, False, True, True, True]
+
+
 async def test_one_connection_serves_one_after_another(server: RawServer, client: HttpClient) -> None:
     server.plan(
         ok(), Turn(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n1;x=y\r\nc\r\n0\r\nT: 1\r\n\r\n")

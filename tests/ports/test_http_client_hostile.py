@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
@@ -192,6 +193,36 @@ async def test_what_is_said_unasked_on_a_kept_connection_answers_nobody(
         await server.left.wait()
     assert (await client.send(head_to(server))).whole() == b"second"
     assert server.connections == 2
+
+
+async def test_after_all_of_it_every_place_is_free_again(server: RawServer) -> None:
+    client = HttpClient(Egress(LOOPBACK), HttpLimits(max_per_host=3))
+    turns = [
+        ok(),
+        Turn(CHUNKED + b"3\r\nabc\r\n0\r\n\r\n"),
+        Turn(OK + b"content-length: 500\r\n\r\nabc", "close"),
+        Turn(b"junk"),
+        Turn(b"", "reset"),
+        Turn(OK + b"\r\n", flood=b"x" * 1000, times=100, then="close"),
+        Turn(OK + b"content-length: 300000\r\n\r\n", "close"),
+    ]
+
+    async def one(number: int) -> None:
+        with suppress(HttpFailed, TimeoutError):
+            async with asyncio.timeout(0.001 if number % 4 == 0 else 10):
+                response = await client.send(head_to(server), b"y" * (number % 3 * 50_000))
+                try:
+                    await response.read(100 if number % 5 == 0 else 1_000_000)
+                finally:
+                    response.close()
+
+    for start in range(0, 200, 20):
+        server.plan(*(turns[number % len(turns)] for number in range(start, start + 20)))
+        await asyncio.gather(*(one(number) for number in range(start, start + 20)))
+    server.forget()
+    answers = await asyncio.gather(*(client.send(head_to(server)) for _ in range(12)))
+    assert [answer.whole() for answer in answers] == [b"hello"] * 12
+    await client.aclose()
 
 
 # Any bytes at all ----------------------------------------------------------------------------------------------------

@@ -8,19 +8,26 @@ from swarmstead.gateway.adapters.http.errors import BadRequest
 from swarmstead.gateway.headers import problem_with
 from swarmstead.gateway.targets import Target
 
-_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+_BODILESS = frozenset({"GET", "DELETE"})
+_METHODS = _BODILESS | {"POST", "PUT", "PATCH"}
 _PATH = re.compile(r"/[\x21-\x7e]*|\?[\x21-\x7e]*")
 
 
 @dataclass(frozen=True, slots=True)
 class RequestHead:
-    """Method, target and headers as they go over the wire, up to the length of the body."""
+    """Method, target and headers as they go over the wire.
+
+    `prefix` goes up to the length of the body; `alone` is the whole head of a request that needs none, b"" if it does.
+    """
 
     target: Target
     prefix: bytes
+    alone: bytes
 
     def message(self, body: bytes) -> bytes:
         """Head and body."""
+        if not body and self.alone:
+            return self.alone
         return b"%b%d\r\n\r\n%b" % (self.prefix, len(body), body)
 
 
@@ -40,5 +47,5 @@ def request_head(target: Target, method: str, headers: Mapping[str, str]) -> Req
             raise BadRequest(problem)
         if name.lower() != "accept-encoding":
             lines.append(f"{name}: {value.strip()}")
-    lines.append("content-length: ")
-    return RequestHead(target, "\r\n".join(lines).encode())
+    head = "\r\n".join(lines).encode() + b"\r\n"
+    return RequestHead(target, head + b"content-length: ", head + b"\r\n" if method in _BODILESS else b"")
