@@ -164,11 +164,13 @@ class ServerRef:
     """The tenant and the digest of the declaration that `spec` comes from: one definition for all lanes."""
     lane: str = ""
     """Who shares a session with it; '' for everybody in the tenant."""
+    modern: bool = False
+    """Whether it is best asked without a session, as its caller asks us."""
 
     @property
-    def key(self) -> tuple[str, ...]:
+    def key(self) -> tuple[object, ...]:
         """What a session is kept under."""
-        return (self.version or repr(self.spec), self.name, self.root, self.lane)
+        return (self.version or repr(self.spec), self.name, self.root, self.lane, self.modern)
 
     @property
     def definition(self) -> tuple[str, ...]:

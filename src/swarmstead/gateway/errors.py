@@ -27,6 +27,10 @@ class PlanRefused(Conflict):
     code = "plan_refused"
 
 
+EGRESS_DENIED = "egress_denied"
+"""The code of an UpstreamFailed that the egress rules caused."""
+
+
 class UpstreamFailed(Unavailable):
     """The tool server could not be reached or refused; it is certain that nothing happened."""
 

@@ -8,6 +8,7 @@ from typing import Any
 from swarmstead.gateway.catalogue import Catalogue
 from swarmstead.gateway.chain import Answer, Call, chained
 from swarmstead.gateway.contract import Caller, CallRequest, Kind, ServerRef, Tool, ToolServerSpec, ToolSetSpec
+from swarmstead.gateway.egress import Egress
 from swarmstead.gateway.errors import UpstreamFailed
 from swarmstead.gateway.grants import GrantedServers, Grants
 from swarmstead.gateway.links.arguments import Contract
@@ -18,6 +19,7 @@ from swarmstead.gateway.links.record import Record
 from swarmstead.gateway.links.redact import Redact
 from swarmstead.gateway.links.upstream import CallUpstream
 from swarmstead.gateway.ports import Approvals, Upstream
+from swarmstead.gateway.reach import check_headers, check_url
 from swarmstead.gateway.trail import Trail
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.errors import BadInput
@@ -167,8 +169,8 @@ class Gateway:
         return ServerTools(server.name, tuple(listed[tool].tool for tool in sorted(allowed & listed.keys())), problem)
 
 
-def check_server(spec: ToolServerSpec) -> None:
-    """What the types of a ToolServer cannot say. Fails: BadInput with the field."""
+def check_server(spec: ToolServerSpec, egress: Egress | None = None) -> None:
+    """What the types of a ToolServer cannot say, and `egress` can without a look-up. Fails: BadInput with the field."""
     if spec.transport == "stdio":
         if not spec.command:
             raise BadInput(
@@ -177,8 +179,8 @@ def check_server(spec: ToolServerSpec) -> None:
         if spec.url or spec.headers:
             raise BadInput("a stdio server has no url and no headers", field="url", way_out="Use transport: http.")
     else:
-        if not spec.url.startswith(("http://", "https://")):
-            raise BadInput("an http server needs a url that starts with http:// or https://", field="url")
+        check_url(spec.url, egress, field="url")
+        check_headers(spec.headers, field="headers")
         if spec.command or spec.env or spec.root:
             raise BadInput(
                 "an http server has no command, env or root", field="command", way_out="Use transport: stdio."

@@ -66,7 +66,9 @@ class TenantGrants:
     bindings: Mapping[str, Sequence[BindingSpec]]
     toolsets: Mapping[str, ToolSetSpec]
     _granted: dict[_Who, GrantedServers] = field(default_factory=dict[_Who, GrantedServers])
-    _refs: dict[tuple[str, str, str], ServerRef] = field(default_factory=dict[tuple[str, str, str], ServerRef])
+    _refs: dict[tuple[str, str, str, bool], ServerRef] = field(
+        default_factory=dict[tuple[str, str, str, bool], ServerRef]
+    )
 
     def of(self, caller: Caller) -> GrantedServers:
         """What is bound to this caller, here and now."""
@@ -81,10 +83,10 @@ class TenantGrants:
         declared = self.servers.get(name)
         if declared is None:
             return None
-        key = (name, root if declared.spec.root else "", lane_of(caller, declared.spec))
+        key = (name, root if declared.spec.root else "", lane_of(caller, declared.spec), caller.modern)
         found = self._refs.get(key)
         if found is None:
-            ref = ServerRef(name, declared.spec, key[1], f"{self.tenant}/{declared.digest}", key[2])
+            ref = ServerRef(name, declared.spec, key[1], f"{self.tenant}/{declared.digest}", key[2], modern=key[3])
             found = _remember(self._refs, key, ref)
         return found
 

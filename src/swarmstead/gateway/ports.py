@@ -1,6 +1,6 @@
 """What the gateway needs from outside: sessions with MCP servers, declared resources, and the inbox."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -86,4 +86,12 @@ class Upstream(Protocol):
 
     async def aclose(self) -> None:
         """End sessions and the processes that we started."""
+        ...
+
+
+class Resolver(Protocol):
+    """Looks names up. Given by `adapters/http/resolver.py`, the system's own."""
+
+    async def resolve(self, host: str) -> Sequence[str]:
+        """The addresses of a name as text, in the order in which to try them. Fails: OSError."""
         ...

@@ -61,7 +61,7 @@ class McpEndpoint:
             match scope["method"]:
                 case "POST":
                     await self._post(http)
-                case "GET":
+                case "GET" if _SESSION in headers:
                     session = self._named(http)
                     session.stream = Stream(http.tenancy.tenant)
                     await session.stream.serve(receive, send, self._app.signals, self._app.closing)
@@ -197,7 +197,7 @@ async def _refuse(http: Http, status: int, error: RpcError, id_: Any) -> None:
 
 
 async def _not_allowed(scope: Scope, receive: Receive, send: Send) -> None:
-    detail = "This MCP endpoint takes POST, GET and DELETE."
+    detail = "This MCP endpoint takes POST, and in a session GET and DELETE."
     answer = problem(405, "method_not_allowed", detail, way_out="Send JSON-RPC messages with POST.")
     answer.headers["allow"] = "POST, GET, DELETE"
     await answer(scope, receive, send)
