@@ -10,14 +10,24 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.money import micros_from_usd
 
 PREFIX = "STEAD_"
 # Settings that are options of `stead up` as well.
-_OPTIONS = {"host": " or --host", "port": " or --port", "data": " or --data", "allowed_paths": " or --allow"}
+_OPTIONS = {
+    "host": " or --host",
+    "port": " or --port",
+    "data": " or --data",
+    "allowed_paths": " or --allow",
+    "identity_providers": " or --identity-providers",
+    "tls_cert": " or --tls-cert",
+    "tls_key": " or --tls-key",
+    "client_ca": " or --client-ca",
+    "client_cert": " or --client-cert",
+}
 
 
 def _default_allowed() -> tuple[Path, ...]:
@@ -69,6 +79,16 @@ class Settings(BaseModel):
 
     Empty: host and port.
     """
+    identity_providers: Path | None = None
+    """A YAML file of `IdentityProvider`s: issuers whose JWTs are let in. Who can write it can let anybody in."""
+    tls_cert: Path | None = None
+    """The server's certificate with its chain (PEM): the server speaks TLS itself. With `tls_key`."""
+    tls_key: Path | None = None
+    """The private key of `tls_cert` (PEM, without a passphrase)."""
+    client_ca: Path | None = None
+    """CA certificates (PEM) that client certificates must come from. Whoever these CAs vouch for may knock."""
+    client_cert: Literal["optional", "required"] = "optional"
+    """Whether a connection without a client certificate is taken. Only with `client_ca`."""
     log_level: str = "info"
     """debug, info, warning or error."""
     log_json: bool = False
@@ -116,6 +136,16 @@ class Settings(BaseModel):
             raise ValueError("must be debug, info, warning or error")
         return value.lower()
 
+    @model_validator(mode="after")
+    def _whole_tls(self) -> "Settings":
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key go together")
+        if self.client_ca is not None and self.tls_cert is None:
+            raise ValueError("client_ca needs tls_cert and tls_key: a client certificate is shown to a TLS server only")
+        if self.client_cert == "required" and self.client_ca is None:
+            raise ValueError("client_cert needs client_ca: who is to vouch for the certificates?")
+        return self
+
     @property
     def url(self) -> str:
         """The database's URL. Never log it: it may hold a password."""
@@ -151,9 +181,10 @@ def load(environment: Mapping[str, str] | None = None, **options: Any) -> Settin
         return Settings.model_validate(values)
     except ValidationError as error:
         fault = error.errors(include_input=False, include_url=False)[0]
-        name = str(fault["loc"][0]) if fault["loc"] else ""
+        why = fault["msg"].removeprefix("Value error, ")
+        name = str(fault["loc"][0]) if fault["loc"] else why.partition(" ")[0]  # of several together: the first named
         raise BadInput(
-            f"The setting {name} is not usable: {fault['msg'].removeprefix('Value error, ')}.",
+            f"The setting {name} is not usable: {why}.",
             field=PREFIX + name.upper(),
             way_out=f"Set {PREFIX}{name.upper()}{_OPTIONS.get(name, '')} to a valid value.",
         ) from error

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -34,7 +35,11 @@ from swarmstead.models.contract import ModelSpec
 from swarmstead.models.routing import Models
 from swarmstead.models.rules import check_spec
 from swarmstead.people import handlers as people
-from swarmstead.people.contract import NewKey
+from swarmstead.people.adapters.fetch import HttpFetch
+from swarmstead.people.contract import IdentityProviderSpec, NewKey
+from swarmstead.people.credentials import Credentials
+from swarmstead.people.issuers import Issuers
+from swarmstead.people.providers import ProviderFile, check_provider
 from swarmstead.permits import handlers as permits
 from swarmstead.permits import queries as permit_reads
 from swarmstead.resources import handlers as resource_handlers
@@ -83,6 +88,10 @@ def kinds(egress: Egress | None = None) -> dict[str, Kind]:
 
 
 KINDS = kinds()
+# Read from the operator's own files, never applied: a tenant declares none of these.
+OPERATOR_KINDS: dict[str, Kind] = {
+    kind.name: kind for kind in (Kind("IdentityProvider", IdentityProviderSpec, check_provider),)
+}
 
 
 @dataclass
@@ -98,6 +107,7 @@ class App:
     models: Models
     gateway: Gateway
     runs: Runs
+    credentials: Credentials
     first_key: NewKey | None
     loop_version: str
     closing: asyncio.Event = field(default_factory=asyncio.Event)
@@ -160,14 +170,13 @@ async def open_app(settings: Settings) -> App:
     closers: list[Callable[[], Awaitable[None]]] = []
     try:
         if settings.single_process:
-            directory = DataDir(settings.data)
-            closers.append(lambda: _sync(directory.close))
+            closers.append(partial(_sync, DataDir(settings.data).close))
         signer = Ed25519Signer.load_or_make(settings.data / "audit.key")
         db = await asyncio.to_thread(open_database, settings, clock, signals)
         closers.append(lambda: _sync(db.close))  # DBOS takes the loop's threads with it, so not in one of them
         registry = Registry(kinds(egress))
-        first_key = await db.write(lambda tx: people.bootstrap(tx, clock, settings.bootstrap_key.get_secret_value()))
-        await _apply_samples(db, clock)
+        first_key = await _first_start(settings, clock, db)
+        credentials = _open_identity(settings, clock, db, signals, closers)
         models = Models(_providers())
         closers.append(models.close)
         grants = Grants(db, registry)
@@ -192,10 +201,46 @@ async def open_app(settings: Settings) -> App:
         models,
         gateway,
         runs,
+        credentials,
         first_key,
         runs.loop_version,
         _closers=closers,
     )
+
+
+def _open_identity(
+    settings: Settings, clock: Clock, db: Database, signals: Signals, closers: list[Callable[[], Awaitable[None]]]
+) -> Credentials:
+    """Who is let in: what is in the database, and issuers where the operator has declared some."""
+    credentials = Credentials(db, clock)
+    signals.watch(credentials.heard)
+    if settings.identity_providers is not None:
+        file = ProviderFile(settings.identity_providers, _parse_providers)
+        credentials.issuers = issuers = Issuers(clock, HttpFetch(), file.load(), credentials.forget)
+        closers.append(issuers.aclose)
+        following = asyncio.create_task(_follow(file, issuers))
+        closers.append(lambda: _cancelled(following))
+    return credentials
+
+
+def _parse_providers(text: str, name: str) -> dict[str, IdentityProviderSpec]:
+    return {one.metadata.name: one.spec for one in parse(text, OPERATOR_KINDS, name)}
+
+
+async def _follow(file: ProviderFile, issuers: Issuers) -> None:
+    """Every few seconds: take over what the operator has changed in the file."""
+    while True:
+        await asyncio.sleep(_SWEEP_EVERY_S)
+        try:
+            if (found := await asyncio.to_thread(file.changed)) is not None:
+                issuers.replace(found)
+        except Exception:
+            log.exception("the identity providers could not be read again; it is tried again")
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _providers() -> dict[str, ScriptedModel | DirectModel]:
@@ -270,12 +315,14 @@ async def _sweep(hands: Hands, runs: Runs) -> None:
             log.exception("the sweeper could not finish; it tries again")
 
 
-async def _apply_samples(db: Database, clock: Clock) -> None:
-    """Declare the sample swarm on the first start; what an operator has changed or removed since is left alone."""
+async def _first_start(settings: Settings, clock: Clock, db: Database) -> NewKey | None:
+    """The first key, and the sample swarm; what an operator has changed or removed since is left alone."""
+    first_key = await db.write(lambda tx: people.bootstrap(tx, clock, settings.bootstrap_key.get_secret_value()))
     text = (files("swarmstead") / "samples" / "repo-review.yaml").read_text()
     documents = parse(text, KINDS, "samples/repo-review.yaml")
     scope = system_scope(people.DEFAULT_TENANT)
     await db.write(lambda tx: resource_handlers.apply_missing(tx, scope, clock, documents))
+    return first_key
 
 
 async def _sync(close: Callable[[], None]) -> None:

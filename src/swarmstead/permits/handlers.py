@@ -13,7 +13,7 @@ from swarmstead.kernel.scope import Scope, system_scope
 from swarmstead.people.contract import require
 from swarmstead.permits.contract import Approval, Ask, Decision, topic_of
 from swarmstead.permits.errors import AlreadyDecided, ApprovalUnknown, HashChanged, PlanNotApproved
-from swarmstead.permits.tables import approvals
+from swarmstead.permits.tables import approvals, visible
 from swarmstead.storage.database import Tx
 from swarmstead.storage.signals import wake
 from swarmstead.storage.sql import fields, insert_or_ignore
@@ -160,7 +160,7 @@ def _record(tx: Tx, scope: Scope, approval: Approval, action: str) -> None:
 
 
 def _mine(scope: Scope, approval_id: str) -> sa.Select[Any]:
-    return sa.select(approvals).where(approvals.c.tenant == scope.tenant, approvals.c.id == approval_id)
+    return sa.select(approvals).where(visible(scope), approvals.c.id == approval_id)
 
 
 def _approval(row: sa.Row[Any]) -> Approval:

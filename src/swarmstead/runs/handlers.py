@@ -9,7 +9,7 @@ from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.errors import Conflict
 from swarmstead.kernel.ids import new_id
 from swarmstead.kernel.scope import Scope
-from swarmstead.people.contract import require
+from swarmstead.people.contract import require, require_environment
 from swarmstead.runs import records
 from swarmstead.runs.contract import Command, Launch, Plan, run_topic
 from swarmstead.runs.errors import CommandRefused, PlanChanged, PlanIncomplete, RunUnknown
@@ -17,7 +17,7 @@ from swarmstead.runs.events import emit, last_of_run
 from swarmstead.runs.model import after_command
 from swarmstead.runs.plans import load_plan, save_plan
 from swarmstead.runs.steps.delegation import new_agent_run
-from swarmstead.runs.tables import agent_runs, runs
+from swarmstead.runs.tables import agent_runs, runs, visible
 from swarmstead.storage.database import Tx
 from swarmstead.storage.signals import wake
 from swarmstead.telemetry.contract import trace_id_of
@@ -30,14 +30,12 @@ def launch(tx: Tx, scope: Scope, clock: Clock, wish: Launch, plan: Plan, engine_
     Fails: NotPermitted, PlanIncomplete, PlanChanged, Conflict.
     """
     require(scope, "run.launch")
+    require_environment(scope, wish.environment)
     if wish.idempotency_key:
         earlier = _of_key(tx, scope, wish, plan)
         if earlier is not None:
             return earlier
-    if plan.missing:
-        first = plan.missing[0]
-        more = f" and {len(plan.missing) - 1} more" if len(plan.missing) > 1 else ""
-        raise PlanIncomplete(f"This run lacks {first.what}{more}.", way_out=first.way_out)
+    _check_whole(plan)
     if wish.plan_hash and wish.plan_hash != plan.hash:
         raise PlanChanged(
             "What would run now is not what was previewed.",
@@ -63,6 +61,13 @@ def launch(tx: Tx, scope: Scope, clock: Clock, wish: Launch, plan: Plan, engine_
     record(tx, Entry(scope, "run.launch", f"run/{run}", run=run, trace_id=trace_id_of(run), data=data))
     emit(tx, "run.queued", scope, run=run, trace_id=trace_id_of(run), data=data)
     return run, root, True
+
+
+def _check_whole(plan: Plan) -> None:
+    if plan.missing:
+        first = plan.missing[0]
+        more = f" and {len(plan.missing) - 1} more" if len(plan.missing) > 1 else ""
+        raise PlanIncomplete(f"This run lacks {first.what}{more}.", way_out=first.way_out)
 
 
 def _run_row(scope: Scope, wish: Launch, plan: Plan, run: str, now: int, engine_version: str) -> dict[str, Any]:
@@ -113,9 +118,7 @@ def command(tx: Tx, scope: Scope, clock: Clock, said: Command) -> str:
     Fails: NotPermitted, RunUnknown, CommandRefused.
     """
     require(scope, "run.command")
-    row = tx.conn.execute(
-        sa.select(runs).where(runs.c.tenant == scope.tenant, runs.c.id == said.run).with_for_update()
-    ).first()
+    row = tx.conn.execute(sa.select(runs).where(visible(scope), runs.c.id == said.run).with_for_update()).first()
     if row is None:
         raise RunUnknown(f"There is no run {said.run}.", way_out="List them with `stead run list`.")
     if said.expected_seq is not None and (seq := last_of_run(tx.conn, said.run)) != said.expected_seq:

@@ -7,7 +7,7 @@ from typing import Protocol
 from sqlalchemy.exc import IntegrityError
 
 from swarmstead.kernel.scope import Scope
-from swarmstead.people.contract import require
+from swarmstead.people.contract import require, require_environment
 from swarmstead.runs import endings, handlers, queries
 from swarmstead.runs.contract import Command, Launch, Plan
 from swarmstead.runs.errors import PlanChanged
@@ -52,6 +52,7 @@ class Runs:
         Fails: NotPermitted, InputRefused, ResourceUnknown.
         """
         require(scope, "run.launch")
+        require_environment(scope, wish.environment)
         plan = await self._preview.plan(scope, wish)
         await self._hands.db.write(lambda tx: save_plan(tx, scope.tenant, self._hands.clock, plan))
         return plan
@@ -62,6 +63,7 @@ class Runs:
         Fails: NotPermitted, InputRefused, PlanIncomplete, PlanChanged (with the new plan, which is kept).
         """
         require(scope, "run.launch")
+        require_environment(scope, wish.environment)
         plan = await self._preview.plan(scope, wish)
         version, hands = self._engine.version, self._hands
 

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 
+from swarmstead.kernel.scope import Scope
 from swarmstead.storage.tables import Document, Micros, Millis, metadata
 
 plans = sa.Table(
@@ -146,3 +147,9 @@ workers = sa.Table(
     sa.Column("started_at", Millis, nullable=False),
     sa.Column("lease_until", Millis, nullable=False),
 )
+
+
+def visible(scope: Scope) -> sa.ColumnElement[bool]:
+    """What of `runs` a scope sees: its tenant's rows, or its environment's where it is limited to one."""
+    mine = runs.c.tenant == scope.tenant
+    return mine & (runs.c.environment == scope.environment) if scope.environment else mine

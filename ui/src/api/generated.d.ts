@@ -44,6 +44,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/.well-known/oauth-protected-resource": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whole Server
+         * @description The server as an OAuth protected resource (RFC 9728).
+         */
+        get: operations["identity_whole_server"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/.well-known/oauth-protected-resource/mcp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Mcp Endpoint
+         * @description The MCP endpoint as an OAuth protected resource (RFC 9728).
+         */
+        get: operations["identity_mcp_endpoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/.well-known/oauth-protected-resource/mcp/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Named Mcp Endpoint
+         * @description An MCP endpoint with a name of its own. It says the same for every name: nobody learns which there are.
+         */
+        get: operations["identity_named_mcp_endpoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/overview": {
         parameters: {
             query?: never;
@@ -73,7 +133,7 @@ export interface paths {
         };
         /**
          * Session
-         * @description Who the caller is and what they may do.
+         * @description Who the caller is, how that is known, and what they may do.
          */
         get: operations["people_session"];
         put?: never;
@@ -202,6 +262,26 @@ export interface paths {
          * @description Make a key useless at once, with its sessions and links.
          */
         post: operations["people_revoke"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Mint
+         * @description Make a short-lived token from the caller's key: no more than the key may, for twelve hours at most.
+         */
+        post: operations["people_mint"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1254,6 +1334,11 @@ export interface components {
             roles: string[];
             /** Expires In S */
             expires_in_s?: number | null;
+            /**
+             * Certificate
+             * @default
+             */
+            certificate: string;
         };
         /**
          * KeyShape
@@ -1274,6 +1359,8 @@ export interface components {
             expires_at: string | null;
             /** Revoked At */
             revoked_at: string | null;
+            /** Certificate */
+            certificate: string;
         };
         /**
          * LaunchIn
@@ -1346,7 +1433,7 @@ export interface components {
         };
         /**
          * NewKeyShape
-         * @description A new key; `key` is shown this once.
+         * @description A new key; `key` is shown this once, and is empty for one that is a client certificate.
          */
         NewKeyShape: {
             /** Id */
@@ -1363,8 +1450,26 @@ export interface components {
             expires_at: string | null;
             /** Revoked At */
             revoked_at: string | null;
+            /** Certificate */
+            certificate: string;
             /** Key */
             key: string;
+        };
+        /**
+         * NewTokenShape
+         * @description A new short-lived token; `token` is shown this once.
+         */
+        NewTokenShape: {
+            /** Id */
+            id: string;
+            /** Token */
+            token: string;
+            /** Roles */
+            roles: string[];
+            /** Environment */
+            environment: string;
+            /** Expires At */
+            expires_at: string;
         };
         /**
          * OverridesIn
@@ -1626,6 +1731,22 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * ResourceMetadata
+         * @description OAuth protected resource metadata, as RFC 9728 names its fields.
+         */
+        ResourceMetadata: {
+            /** Resource */
+            resource: string;
+            /** Authorization Servers */
+            authorization_servers?: string[] | null;
+            /** Bearer Methods Supported */
+            bearer_methods_supported: string[];
+            /** Scopes Supported */
+            scopes_supported?: string[] | null;
+            /** Resource Name */
+            resource_name: string;
+        };
+        /**
          * ResourceShape
          * @description One version of a declared resource.
          */
@@ -1806,7 +1927,29 @@ export interface components {
              * Auth
              * @enum {string}
              */
-            auth: "key" | "session";
+            auth: "key" | "token" | "session" | "jwt" | "certificate";
+            /** Environment */
+            environment: string;
+            /** Expires At */
+            expires_at: string | null;
+        };
+        /**
+         * ShortTokenIn
+         * @description A short-lived token to make from the caller's key; without roles it has all of the key's.
+         */
+        ShortTokenIn: {
+            /** Roles */
+            roles?: string[];
+            /**
+             * Environment
+             * @default
+             */
+            environment: string;
+            /**
+             * Expires In S
+             * @default 3600
+             */
+            expires_in_s: number;
         };
         /**
          * SignInIn
@@ -2085,6 +2228,95 @@ export interface operations {
             };
         };
     };
+    identity_whole_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResourceMetadata"];
+                };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    identity_mcp_endpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResourceMetadata"];
+                };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    identity_named_mcp_endpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResourceMetadata"];
+                };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     overview_overview: {
         parameters: {
             query?: never;
@@ -2344,6 +2576,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_mint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShortTokenIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewTokenShape"];
+                };
             };
             /** @description What went wrong, and the way out. */
             default: {

@@ -38,6 +38,8 @@ _SECTIONS = {
     "Govern": {
         "audit": Lazy("audit", "audit", "The audit trail: list, verify, checkpoint, export."),
         "key": Lazy("key", "key", "API keys and sign-in links."),
+        "token": Lazy("token", "token", "Short-lived tokens, made from a key."),
+        "whoami": Lazy("token", "whoami", "Say who the server takes you for."),
     },
     "About": {
         "openapi": Lazy("about", "openapi", "Print the API's description."),

@@ -34,6 +34,8 @@ def response_of(error: SteadError) -> Response:
     if isinstance(error, PlanChanged) and isinstance(error.plan, Plan):
         body["plan"] = views.plan(error.plan).model_dump(mode="json")
     headers = {"www-authenticate": "Bearer"} if isinstance(error, NotSignedIn) else {}
+    if "retry_after_s" in error.extra:
+        headers["retry-after"] = str(error.extra["retry_after_s"])
     return JSONResponse(body, error.status, headers, MEDIA_TYPE)
 
 

@@ -247,4 +247,5 @@ def key(found: KeyView) -> dict[str, Any]:
         "created_at": rfc3339(found.created_at),
         "expires_at": when(found.expires_at),
         "revoked_at": when(found.revoked_at),
+        "certificate": found.certificate,
     }
