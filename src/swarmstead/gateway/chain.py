@@ -3,8 +3,13 @@
     record     one audit row and the run's own row for every outcome, refusals too; in one transaction
     grant      is this tool bound to this caller? what is not bound does not exist for them
     contract   do the arguments satisfy the tool's JSON Schema? is the definition the one that was previewed?
+    expensive  has the run called this expensive tool as often as it may?
     permit     by risk class: straight through, wait for a person (plan), or never; an approved plan is spent here
+    rate       is there a token for the tenant, the identity and the tool? inside a run the call waits for it
+    load       is there room? a queue, or a refusal, at so many calls of one tool and of one tenant
+    breaker    is the server, or the tool, to be left alone because it keeps failing?
     attempt    before a side effect: `intent` and `attempt` are on disk, or the call does not happen
+    retry      once more where that is safe, within the call's time and the server's share of retries
     redact     credentials are taken out of what comes back
     upstream   the MCP server
 
@@ -24,11 +29,15 @@ Answer = CallOutcome | PlanNeeded
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request and what the links so far have found out about it."""
+    """A request and what the links so far have found out about it.
+
+    `timeout_s`: what is left of the time that it may take; 0 for all that its server's spec or the settings give.
+    """
 
     request: CallRequest
     server: ServerRef | None = None
     listed: Listed | None = None
+    timeout_s: float = 0.0
 
     def found(self, server: ServerRef, listed: Listed) -> "Call":
         """This call with its server and tool known."""

@@ -1,11 +1,12 @@
 """What the gateway needs from outside: sessions with MCP servers, declared resources, and the inbox."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import sqlalchemy as sa
 
 from swarmstead.gateway.contract import CallResult, ServerRef
+from swarmstead.gateway.traffic.bucket import Claim
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.scope import Scope
 from swarmstead.permits.contract import Approval, Ask
@@ -61,4 +62,15 @@ class Upstream(Protocol):
 
     async def aclose(self) -> None:
         """End sessions and the processes that we started."""
+        ...
+
+
+class Buckets(Protocol):
+    """Token buckets. `traffic.bucket.MemoryBuckets` for one process, `adapters/shared_buckets.py` for several."""
+
+    async def take(self, claims: Sequence[Claim]) -> float:
+        """Take one token of each claim's bucket, or none, and tell after how many seconds to ask again; 0.0 when taken.
+
+        Claims are of one tenant. Fails: storage.errors, where the buckets are shared.
+        """
         ...

@@ -21,7 +21,7 @@ from swarmstead.gateway.adapters.mcp_messages import Message, RpcRefused, Sessio
 from swarmstead.gateway.adapters.mcp_stdio import Program, StdioSession
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
 from swarmstead.gateway.contract import CallResult, ServerRef
-from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown
+from swarmstead.gateway.errors import UpstreamFailed, UpstreamRefused, UpstreamUnknown
 from swarmstead.kernel.errors import SteadError
 from swarmstead.kernel.secrets import resolve_reference
 
@@ -122,7 +122,7 @@ class Upstreams:
                 ticket.sent = False
             line.failures = 0
             words = f"it refused: {mcp.clean(str(error), line.secrets)} (code {error.code})"
-            raise _failure(server, ticket, words) from error
+            raise _failure(server, ticket, words, UpstreamRefused) from error
         else:
             line.failures = 0
             return answer
@@ -257,14 +257,16 @@ def _seen(task: asyncio.Task[None]) -> None:
         task.exception()
 
 
-def _failure(server: ServerRef, ticket: Ticket, why: str) -> SteadError:
+def _failure(
+    server: ServerRef, ticket: Ticket, why: str, not_started: type[UpstreamFailed] = UpstreamFailed
+) -> SteadError:
     why = why.strip().rstrip(".")
     if ticket.sent:
         return UpstreamUnknown(
             f"The call was sent to the tool server {server.name!r}, and no usable answer came: {why}.",
             way_out="Check whether it happened before you try again.",
         )
-    return UpstreamFailed(
+    return not_started(
         f"The tool server {server.name!r} did not take the call: {why}.",
         way_out="Nothing was done. Check the tool server's spec, then try again.",
     )

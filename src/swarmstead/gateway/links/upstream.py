@@ -15,7 +15,8 @@ class CallUpstream:
     async def __call__(self, call: Call) -> Answer:
         server, listed = call.target
         request = call.request
+        timeout_s = call.timeout_s or server.spec.limits.timeout_s or self._timeout_s
         result = await self._upstream.call_tool(
-            server, listed.tool.name, request.arguments, key=request.key, timeout_s=self._timeout_s
+            server, listed.tool.name, request.arguments, key=request.key, timeout_s=timeout_s
         )
         return CallOutcome("tool_error" if result.is_error else "ok", result)

@@ -22,6 +22,9 @@ from enum import Enum
 from typing import Literal
 
 Ending = Literal["succeeded", "failed", "forgotten"]
+SUCCEEDED: Ending = "succeeded"
+FAILED: Ending = "failed"
+FORGOTTEN: Ending = "forgotten"
 _JITTER = 0.2
 _PROBE_WAIT_S = 1.0
 _PARTS = 10
@@ -130,9 +133,9 @@ class Breaker:
                 self._count(now, failed=ending == "failed")
             return
         self._move(ending)
-        if self.state is State.OPEN:
+        if ending == "failed":
             self._rest(now)
-        elif self.state is State.CLOSED:
+        elif ending == "succeeded":
             self._opened = 0
 
     def resting(self, now: float) -> float:

@@ -10,8 +10,9 @@ States of a ticket, and what moves it:
 Within one identity the queue is first come, first served; between identities slots go round, so that one that queues a
 hundred calls does not make another wait for all of them.
 
-Invariants: never more than `cap` inside (after the cap was lowered: no new one until enough have left). A slot is passed
-on or free the moment its holder leaves. At most `room` wait. An identity without a waiting call leaves nothing behind.
+Invariants: never more than `cap` inside (after the cap was lowered: no new one until enough have left). A slot is
+passed on or free the moment its holder leaves. At most `room` wait. An identity without a waiting call leaves nothing
+behind.
 """
 
 from collections import OrderedDict, deque

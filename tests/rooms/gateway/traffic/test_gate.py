@@ -1,6 +1,5 @@
 """The gate under every order of comings and goings: the cap holds, no slot is lost, turns go round."""
 
-from collections import Counter
 from typing import Any
 
 from hypothesis import given
@@ -115,5 +114,5 @@ def test_identities_leave_nothing_behind() -> None:
         one = ticket(f"invented{number}")
         assert gate.queue(one, 3, 0.0)
         gate.withdraw(one, 0.0)
-    held: Any = gate._queues
-    assert Counter(held) == Counter()
+    inside: Any = gate
+    assert len(inside._queues) == 0
