@@ -155,7 +155,10 @@ def _result(answer: CallOutcome | PlanNeeded) -> dict[str, Any]:
         return {"content": [{"type": "text", "text": text}], "_meta": {"swarmstead.dev/plan": told}}
     if answer.result is None:
         text = f"{answer.reason} {answer.way_out}".strip()
-        meta = {"swarmstead.dev/refusal": {"code": answer.code, "verdict": answer.verdict}}
+        refusal: dict[str, Any] = {"code": answer.code, "verdict": answer.verdict}
+        if answer.retry_after_s:
+            refusal["retry_after_s"] = answer.retry_after_s
+        meta = {"swarmstead.dev/refusal": refusal}
         return {"content": [{"type": "text", "text": text}], "isError": True, "_meta": meta}
     result: dict[str, Any] = {
         "content": [dict(block) for block in answer.result.content],

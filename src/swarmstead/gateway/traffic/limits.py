@@ -10,8 +10,6 @@ from swarmstead.kernel.errors import BadInput
 
 _WEIGHTS = {"read": 10, "write": 30, "danger": 60}
 _EXPENSIVE = 90
-_MOST = 1_000_000
-_FORM = "Write tenant:NAME=RATE/BURST or role:NAME=RATE/BURST, e.g. tenant:acme=100/200 role:admin=20/40."
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +72,3 @@ def check_limits(spec: ToolServerSpec) -> None:
     limits = spec.limits
     if limits.burst is not None and limits.rate_per_s is None:
         raise BadInput("a burst needs a rate", field="limits.burst", way_out="Give limits.rate_per_s as well.")
-
-
-def parse_rates(text: str) -> dict[str, Rate]:
-    """`tenant:acme=100/200 role:admin=20/40` as rates by name. Fails: ValueError in words for a person."""
-    found: dict[str, Rate] = {}
-    for part in text.split():
-        name, _, value = part.partition("=")
-        rate, _, burst = value.partition("/")
-        kind, _, who = name.partition(":")
-        try:
-            one = Rate(float(rate), int(burst))
-        except ValueError as error:
-            raise ValueError(f"{part[:80]!r} is not understood. {_FORM}") from error
-        if kind not in {"tenant", "role"} or not who or not 0 <= one.per_s <= _MOST or not 1 <= one.burst <= _MOST:
-            raise ValueError(f"{part[:80]!r} is not understood. {_FORM}")
-        found[name] = one
-    return found

@@ -11,7 +11,7 @@ traffic_buckets = sa.Table(
     sa.Column("kind", sa.String(16), primary_key=True),
     sa.Column("tenant", sa.String(63), primary_key=True),
     sa.Column("name", sa.String(300), primary_key=True),
-    sa.Column("tokens", sa.Double, nullable=False),
+    sa.Column("tokens", sa.Float(53), nullable=False),
     sa.Column("at", Millis, nullable=False),
     sa.Column("full_at", Millis, nullable=False),
 )

@@ -16,7 +16,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("tenant", sa.String(length=63), nullable=False),
         sa.Column("name", sa.String(length=300), nullable=False),
-        sa.Column("tokens", sa.Double(), nullable=False),
+        sa.Column("tokens", sa.Float(precision=53), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("full_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("kind", "tenant", "name", name=op.f("pk_traffic_buckets")),
