@@ -73,7 +73,7 @@ _REFUSALS = {
     400: ("bad_input", "", "Send what /api/v1/openapi.json describes for this call."),
     404: ("not_found", "There is nothing at this address.", "See /api/v1/openapi.json."),
     405: ("method_not_allowed", "This address does not take this method.", "See /api/v1/openapi.json."),
-    408: ("body_too_slow", "", "Send the body without long pauses."),
+    408: ("body_too_slow", "", "Send the body faster, or raise STEAD_READ_TIMEOUT_S."),
     413: ("body_too_large", "", "Send less, or raise STEAD_MAX_BODY_BYTES."),
 }
 
