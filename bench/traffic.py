@@ -46,8 +46,8 @@ async def _end(_: Call) -> Answer:
 def calls() -> list[Call]:
     """One call by each of some identities."""
     spec = ToolServerSpec("http", url="http://127.0.0.1:8900/mcp")
-    schema = {"type": "object", "properties": {}}
-    definition = {"name": "read", "inputSchema": schema, "annotations": {"readOnlyHint": True}}
+    schema: dict[str, Any] = {"type": "object", "properties": {}}
+    definition: dict[str, Any] = {"name": "read", "inputSchema": schema, "annotations": {"readOnlyHint": True}}
     listed = Listed(tool_from("kit", spec, definition), jsonschema_rs.validator_for(schema))
     server = ServerRef("kit", spec)
     scopes = [

@@ -101,9 +101,9 @@ class FakeUpstream:
     async def call_tool(
         self, server: ServerRef, tool: str, arguments: Mapping[str, Any], *, key: str, timeout_s: float
     ) -> CallResult:
-        """Act, and answer. `refusing` tools do neither, `flaky` ones at first; `losing` ones act so often without an answer.
+        """Act, and answer. `refusing` tools do neither, and `flaky` ones do so at first.
 
-        Of `rejecting` ones the server says that it does not take the call.
+        `losing` ones act so often without an answer. `rejecting` ones are those that the server says it does not take.
         """
         call = Called(server, tool, arguments, key, timeout_s)
         self.calls.append(call)

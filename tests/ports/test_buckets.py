@@ -1,5 +1,6 @@
 """Token buckets by one suite: in memory, and shared by several processes through Postgres."""
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -12,6 +13,7 @@ from swarmstead.gateway.traffic.tables import traffic_buckets
 from swarmstead.storage.database import Database
 from swarmstead.storage.errors import DatabaseUnavailable
 from tests.clocks import MovableClock
+from tests.conftest import OpenDatabase
 
 IDENTITY = Claim("identity", "acme", "key:k_1", 2.0, 4)
 TENANT = Claim("tenant", "acme", "", 4.0, 8)
@@ -140,3 +142,13 @@ async def test_full_buckets_are_swept(
         clock.advance(ms=10)
     count = sa.select(sa.func.count()).select_from(traffic_buckets)
     assert await postgres_database.read(lambda conn: conn.execute(count).scalar_one()) < 50
+
+
+async def test_replicas_that_race_lease_each_token_once(postgres_url: str, open_database_at: OpenDatabase) -> None:
+    """Several processes, each with connections of its own, and nothing between them but the rows."""
+    claims = [Claim("identity", "acme", f"key:{number}", 0.0001, 20) for number in range(3)]
+    tenant = Claim("tenant", "acme", "", 0.0001, 50)
+    replicas = [SharedBuckets(open_database_at(postgres_url)) for _ in range(3)]
+    tries = [one.take([tenant, claim]) for _ in range(40) for one in replicas for claim in claims]
+    passed = sum(wait == 0.0 for wait in await asyncio.gather(*tries))
+    assert 0 < passed <= 50

@@ -17,6 +17,7 @@ from swarmstead.audit import queries as audit
 from swarmstead.audit.adapters.ed25519 import Ed25519Signer
 from swarmstead.doors.http.app import make_door
 from swarmstead.doors.worker.serve import bind
+from swarmstead.gateway.traffic.limits import Rate, TrafficLimits
 from swarmstead.kernel.scope import system_scope
 from swarmstead.people import handlers as people
 from swarmstead.permits import handlers as permits
@@ -201,3 +202,15 @@ async def test_what_an_outside_caller_does_is_in_the_trail_under_its_key(door: D
         assert [(row.phase, row.target, row.actor.startswith("key:"), row.run) for row in rows] == [
             ("effect", "kit/read", True, "")
         ]
+
+
+async def test_a_client_that_calls_too_often_is_told_when_to_come_back(door: Door) -> None:
+    door.house.gateway.traffic.limits = TrafficLimits(identity=Rate(0.001, 1))
+    async with door.session() as client:
+        assert not (await client.call_tool("kit__read", {"name": "x"})).is_error
+        refused = await client.call_tool("kit__read", {"name": "x"})
+    assert (refused.is_error, "too many tool calls" in words(refused)) == (True, True)
+    assert refused.meta is not None
+    told = refused.meta["swarmstead.dev/refusal"]
+    assert (told["code"], told["verdict"], 990 < told["retry_after_s"] <= 1000) == ("rate_exceeded", "denied", True)
+    assert door.house.upstream.called("read") == 1

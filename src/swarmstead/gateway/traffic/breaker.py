@@ -132,6 +132,8 @@ class Breaker:
             if ending != "forgotten":
                 self._count(now, failed=ending == "failed")
             return
+        if self.state is not State.PROBING:
+            return  # nobody was let in
         self._move(ending)
         if ending == "failed":
             self._rest(now)
