@@ -12,19 +12,24 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
+from typing import cast
 
 from swarmstead.agents.contract import AgentSpec
 from swarmstead.audit import handlers as audit_handlers
 from swarmstead.audit.adapters.ed25519 import Ed25519Signer
 from swarmstead.audit.contract import FLUSHER as AUDIT
 from swarmstead.budgets import handlers as ledger
+from swarmstead.gateway.adapters.shared_buckets import SharedBuckets
 from swarmstead.gateway.adapters.upstreams import Upstreams
-from swarmstead.gateway.contract import BindingSpec, ToolServerSpec, ToolSetSpec
+from swarmstead.gateway.contract import BindingSpec, Overload, ToolServerSpec, ToolSetSpec
 from swarmstead.gateway.egress import Egress, parse_entries, rules
 from swarmstead.gateway.gateway import Gateway, GatewayLimits, check_server
 from swarmstead.gateway.grants import Grants
 from swarmstead.gateway.reach import check_url
 from swarmstead.gateway.specs import check_binding, check_toolset
+from swarmstead.gateway.traffic.breaker import BreakerRules
+from swarmstead.gateway.traffic.limits import Rate, TrafficLimits
+from swarmstead.gateway.traffic.state import Traffic
 from swarmstead.kernel.clock import Clock, SystemClock
 from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.money import micros_from_usd
@@ -182,7 +187,7 @@ async def open_app(settings: Settings) -> App:
         grants = Grants(db, registry)
         signals.watch(grants.forget)
         limits = GatewayLimits(settings.call_timeout_s, settings.plan_life_s * 1000)
-        gateway = Gateway(db, clock, Upstreams(egress=egress), grants, permits, limits)
+        gateway = Gateway(db, clock, Upstreams(egress=egress), grants, permits, limits, _traffic(settings, db))
         closers.append(gateway.aclose)
         hands = _hands(settings, clock, db, signals, registry, models, gateway)
         runs = await _open_runs(settings, hands, closers)
@@ -241,6 +246,31 @@ async def _follow(file: ProviderFile, issuers: Issuers) -> None:
 async def _cancelled(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+def _traffic(settings: Settings, db: Database) -> Traffic:
+    """Backpressure as the settings say. One process keeps its buckets to itself, several share them."""
+    limits = TrafficLimits(
+        identity=Rate(settings.rate_per_identity, settings.burst_per_identity),
+        tenant=Rate(settings.rate_per_tenant, settings.burst_per_tenant),
+        rates={name: Rate(*rate) for name, rate in settings.rates.items()},
+        tool_concurrency=settings.tool_concurrency,
+        tenant_concurrency=settings.tenant_concurrency,
+        overload=cast("Overload", settings.overload),
+        queue=settings.queue,
+        queue_wait_s=settings.queue_wait_s,
+        expensive_per_run=settings.expensive_per_run,
+        breaker=BreakerRules(
+            settings.breaker_share,
+            settings.breaker_calls,
+            settings.breaker_window_s,
+            settings.breaker_rest_s,
+            12 * settings.breaker_rest_s,
+        ),
+        attempts=settings.retry_attempts,
+        retry_share=settings.retry_share,
+    )
+    return Traffic(limits, None if settings.single_process else SharedBuckets(db))
 
 
 def _providers() -> dict[str, ScriptedModel | DirectModel]:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 
 from swarmstead.gateway.contract import CallResult, Relay, ServerRef
+from swarmstead.gateway.traffic.bucket import Claim
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.scope import Scope
 from swarmstead.permits.contract import Approval, Ask
@@ -94,4 +95,15 @@ class Resolver(Protocol):
 
     async def resolve(self, host: str) -> Sequence[str]:
         """The addresses of a name as text, in the order in which to try them. Fails: OSError."""
+        ...
+
+
+class Buckets(Protocol):
+    """Token buckets. `traffic.bucket.MemoryBuckets` for one process, `adapters/shared_buckets.py` for several."""
+
+    async def take(self, claims: Sequence[Claim]) -> float:
+        """Take one token of each claim's bucket, or none, and tell after how many seconds to ask again; 0.0 when taken.
+
+        Claims are of one tenant. Fails: storage.errors, where the buckets are shared.
+        """
         ...

@@ -40,6 +40,7 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("GET", "/api/v1/agents"): NO_ID,
     ("GET", "/api/v1/models"): NO_ID,
     ("GET", "/api/v1/tool-servers"): NO_ID,
+    ("GET", "/api/v1/traffic"): NO_ID,
     ("GET", "/api/v1/audit"): NO_ID,
     ("POST", "/api/v1/audit:verify"): NO_ID,
     ("POST", "/api/v1/audit:checkpoint"): NO_ID,

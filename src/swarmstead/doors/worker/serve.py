@@ -81,16 +81,16 @@ async def _serve(settings: Settings, listener: socket.socket, tls: ssl.SSLContex
     app = await open_app(settings)
     try:
         from swarmstead.doors.http.app import make_door
-        from swarmstead.doors.worker.protocol import with_header_timeout
+        from swarmstead.doors.worker.protocol import with_timeouts
 
         config = uvicorn.Config(
             make_door(app, settings.host),
-            http=with_header_timeout(settings.header_timeout_s),
+            http=with_timeouts(settings.header_timeout_s, settings.write_timeout_s),
             lifespan="off",
             access_log=False,
             log_config=None,
             server_header=False,
-            timeout_keep_alive=settings.header_timeout_s,
+            timeout_keep_alive=settings.idle_timeout_s,
             timeout_graceful_shutdown=_GRACE_S,
             ssl_context_factory=None if tls is None else lambda _config, _default: tls,
         )

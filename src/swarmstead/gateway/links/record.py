@@ -4,13 +4,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from swarmstead.audit.contract import Entry, Phase, record
 from swarmstead.gateway.chain import Answer, Call, Next
 from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, Verdict
-from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown
+from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown, retry_after_s
 from swarmstead.gateway.trail import Trail
 from swarmstead.kernel.errors import SteadError, Unavailable
 from swarmstead.kernel.hashing import digest
@@ -61,7 +62,7 @@ class Record:
             return answer
         seconds = (time.perf_counter_ns() - started) / 1e9
         duration = int(seconds * 1000)
-        outcome = CallOutcome(answer.verdict, answer.result, answer.code, answer.reason, answer.way_out, duration)
+        outcome = replace(answer, duration_ms=duration)
         if call.progress.attempted or call.request.hooks.settle is not None:
             await self._write(call, outcome)
         else:
@@ -104,4 +105,5 @@ def _refused(error: SteadError) -> CallOutcome:
         verdict = "unknown"
     elif isinstance(error, UpstreamFailed):
         verdict = "failed"
-    return CallOutcome(verdict, None, error.code, redact_text(error.message), error.way_out)
+    message, again = redact_text(error.message), retry_after_s(error)
+    return CallOutcome(verdict, None, error.code, message, error.way_out, retry_after_s=again)
