@@ -30,9 +30,13 @@ from swarmstead.models.contract import ModelSpec
 from swarmstead.models.routing import Models
 from swarmstead.models.rules import check_spec
 from swarmstead.people import handlers as people
+from swarmstead.people import queries as people_reads
 from swarmstead.people.contract import NewKey
 from swarmstead.permits import handlers as permits
 from swarmstead.permits import queries as permit_reads
+from swarmstead.permits.contract import PolicySpec
+from swarmstead.permits.policies.checks import check_policy
+from swarmstead.permits.policies.service import Policies
 from swarmstead.resources import handlers as resource_handlers
 from swarmstead.resources.contract import Kind
 from swarmstead.resources.manifests import parse
@@ -64,6 +68,7 @@ KINDS: dict[str, Kind] = {
         Kind("Agent", AgentSpec, lambda _spec: None),
         Kind("Binding", BindingSpec, lambda _spec: None),
         Kind("Model", ModelSpec, check_spec),
+        Kind("Policy", PolicySpec, check_policy),
         Kind("Swarm", SwarmSpec, check_swarm),
         Kind("ToolServer", ToolServerSpec, check_server),
     )
@@ -82,6 +87,7 @@ class App:
     signer: Ed25519Signer
     models: Models
     gateway: Gateway
+    policies: Policies
     runs: Runs
     first_key: NewKey | None
     loop_version: str
@@ -137,9 +143,11 @@ async def open_app(settings: Settings) -> App:
         models = Models(_providers())
         closers.append(models.close)
         grants = Grants(db, registry)
-        signals.watch(grants.forget)
+        policies = Policies(db, registry, people_reads, clock)
+        for watcher in (grants.forget, policies.forget):
+            signals.watch(watcher)
         limits = GatewayLimits(settings.call_timeout_s, settings.plan_life_s * 1000)
-        gateway = Gateway(db, clock, Upstreams(), grants, permits, limits)
+        gateway = Gateway(db, clock, Upstreams(), grants, policies, permits, limits)
         closers.append(gateway.aclose)
         hands = _hands(settings, clock, db, signals, registry, models, gateway)
         runs = await _open_runs(settings, hands, closers)
@@ -157,6 +165,7 @@ async def open_app(settings: Settings) -> App:
         signer,
         models,
         gateway,
+        policies,
         runs,
         first_key,
         runs.loop_version,

@@ -3,8 +3,8 @@
     record     one audit row and the run's own row for every outcome, refusals too; in one transaction
     grant      is this tool bound to this caller? what is not bound does not exist for them
     contract   do the arguments satisfy the tool's JSON Schema? is the definition the one that was previewed?
-    permit     by risk class: straight through, wait for a person (plan), or never; an approved plan is spent here
-    attempt    before a side effect: `intent` and `attempt` are on disk, or the call does not happen
+    permit     by policy: straight through, wait for a person (plan), or never
+    attempt    before a side effect: a plan is spent, `intent` and `attempt` are on disk, or the call does not happen
     redact     credentials are taken out of what comes back
     upstream   the MCP server
 
@@ -13,13 +13,23 @@ on.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from swarmstead.gateway.catalogue import Listed
 from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, ServerRef
+from swarmstead.permits.contract import PolicyVerdict
 
 Answer = CallOutcome | PlanNeeded
+
+
+@dataclass(slots=True)
+class Notes:
+    """What inner links leave for outer ones, whichever way the call ends. One per call."""
+
+    risk: str = ""
+    idempotent: bool = False
+    verdict: PolicyVerdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +39,7 @@ class Call:
     request: CallRequest
     server: ServerRef | None = None
     listed: Listed | None = None
+    notes: Notes = field(default_factory=Notes)
 
     def found(self, server: ServerRef, listed: Listed) -> "Call":
         """This call with its server and tool known."""

@@ -99,7 +99,10 @@ class ServerRef:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls: an agent inside a run, or an outside client (`agent` is '')."""
+    """Who calls: an agent inside a run, or an outside client (`agent` is '').
+
+    `agent_digest` is the agent version that the run was previewed with; '' stands for the one declared now.
+    """
 
     scope: Scope
     agent: str = ""
@@ -108,6 +111,7 @@ class Caller:
     swarm: str = ""
     environment: str = ""
     trace_id: str = ""
+    agent_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,11 @@ from swarmstead.gateway.links.permit import DryRun, Permit
 from swarmstead.gateway.links.record import Record
 from swarmstead.gateway.links.redact import Redact
 from swarmstead.gateway.links.upstream import CallUpstream
-from swarmstead.gateway.ports import Approvals, Upstream
+from swarmstead.gateway.model import question_of
+from swarmstead.gateway.ports import Approvals, Policies, Upstream
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.errors import BadInput
+from swarmstead.permits.contract import PolicyVerdict
 from swarmstead.storage.database import Database
 
 
@@ -50,18 +52,20 @@ class Gateway:
         clock: Clock,
         upstream: Upstream,
         grants: Grants,
+        policies: Policies,
         approvals: Approvals,
         limits: GatewayLimits,
     ) -> None:
         self._upstream = upstream
         self._grants = grants
+        self._policies = policies
         self._catalogue = Catalogue(upstream, clock)
         self._chain = chained(
             [
                 Record(db, limits.write_pauses_s),
                 Grant(grants, self._catalogue),
                 Contract(),
-                Permit(db, clock, approvals, DryRun(upstream, self._catalogue), limits.plan_life_ms),
+                Permit(db, clock, policies, approvals, DryRun(upstream, self._catalogue), limits.plan_life_ms),
                 Attempt(db, clock, approvals),
                 Redact(),
             ],
@@ -90,6 +94,14 @@ class Gateway:
             else:
                 found.append(await self._bound(server, allowed))
         return found
+
+    async def verdict(self, caller: Caller, tool: Tool) -> PolicyVerdict:
+        """What a call of this tool will meet, as far as that can be said without its arguments and its time."""
+        return await self._policies.decide(caller.scope, question_of(caller, tool))
+
+    async def policy_version(self, caller: Caller) -> str:
+        """Names the rules that are in force for this caller."""
+        return await self._policies.version(caller.scope, caller.environment)
 
     async def inspect(self, caller: Caller, name: str, root: str = "") -> list[Tool]:
         """Every tool of a server, bound or not, with its class: for operators. Fails: UpstreamFailed."""

@@ -28,7 +28,10 @@ def topic_of(approval_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A question to a person. `step` makes asking idempotent: the same step asks the same question once."""
+    """A question to a person. `step` makes asking idempotent: the same step asks the same question once.
+
+    `check` is what the audit row of asking keeps of the verdict that led to it.
+    """
 
     kind: ApprovalKind
     run: str
@@ -45,6 +48,7 @@ class Ask:
     payload: Mapping[str, Any]
     effect: Mapping[str, Any]
     expires_in_ms: int
+    check: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)

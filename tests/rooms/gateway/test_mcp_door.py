@@ -87,6 +87,7 @@ async def door(house: House, tmp_path: Path) -> AsyncGenerator[Door]:
         signer,
         house.models,
         house.gateway,
+        house.policies,
         house.runs,
         first,
         "1",

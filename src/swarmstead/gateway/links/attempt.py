@@ -20,7 +20,8 @@ class Attempt:
 
     async def __call__(self, call: Call, proceed: Next) -> Answer:
         request, tool = call.request, call.target[1].tool
-        if tool.risk == "read":
+        asked = call.notes.verdict is not None and call.notes.verdict.effect == "ask"
+        if tool.risk == "read" and not asked:
             return await proceed(call)
 
         def write(tx: Tx) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from swarmstead.audit.contract import Entry, Phase, record
-from swarmstead.gateway.chain import Answer, Call, Next
+from swarmstead.gateway.chain import Answer, Call, Next, Notes
 from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, Verdict
 from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown
 from swarmstead.kernel.errors import SteadError, Unavailable
@@ -27,6 +27,24 @@ def audit_entry(request: CallRequest, phase: Phase, data: Mapping[str, Any]) -> 
         facts["agent"] = caller.agent
     target = f"{request.server}/{request.tool}"
     return Entry(caller.scope, "tool.call", target, phase, caller.run, request.key, caller.trace_id, facts)
+
+
+def policy_facts(request: CallRequest, notes: Notes) -> dict[str, Any]:
+    """What decided about the call, and what else it takes to judge it again without its arguments."""
+    if notes.verdict is None:
+        return {}
+    caller = request.caller
+    facts: dict[str, Any] = {
+        "risk": notes.risk,
+        "environment": caller.environment,
+        "idempotent": notes.idempotent,
+        "policy.check": notes.verdict.facts(),
+    }
+    if caller.swarm:
+        facts["swarm"] = caller.swarm
+    if not caller.agent:
+        facts |= {"name": caller.scope.actor.name, "roles": sorted(caller.scope.actor.roles)}
+    return facts
 
 
 class Record:
@@ -53,22 +71,22 @@ class Record:
         seconds = (time.perf_counter_ns() - started) / 1e9
         duration = int(seconds * 1000)
         outcome = CallOutcome(answer.verdict, answer.result, answer.code, answer.reason, answer.way_out, duration)
-        await self._write(call.request, outcome)
+        await self._write(call.request, outcome, call.notes)
         tool_called(outcome.verdict, "planned" if call.request.plan_id else "direct", seconds)
         return outcome
 
-    async def _write(self, request: CallRequest, outcome: CallOutcome) -> None:
+    async def _write(self, request: CallRequest, outcome: CallOutcome, notes: Notes) -> None:
         for pause in self._pauses_s if request.plan_id else ():
             try:
-                return await self._db.write(lambda tx: _settle(tx, request, outcome))
+                return await self._db.write(lambda tx: _settle(tx, request, outcome, notes))
             except Unavailable as error:
                 log.warning("how %s/%s ended cannot be written yet: %s", request.server, request.tool, error.message)
                 await asyncio.sleep(pause)
-        return await self._db.write(lambda tx: _settle(tx, request, outcome))
+        return await self._db.write(lambda tx: _settle(tx, request, outcome, notes))
 
 
-def _settle(tx: Tx, request: CallRequest, outcome: CallOutcome) -> None:
-    data: dict[str, Any] = {"verdict": outcome.verdict, "ms": outcome.duration_ms}
+def _settle(tx: Tx, request: CallRequest, outcome: CallOutcome, notes: Notes) -> None:
+    data: dict[str, Any] = {"verdict": outcome.verdict, "ms": outcome.duration_ms} | policy_facts(request, notes)
     if outcome.code:
         data["code"] = outcome.code
     if outcome.result is not None:

@@ -189,8 +189,8 @@ class ToolCalls:
             swarm=context.swarm,
             environment=context.environment,
             trace_id=context.trace_id,
+            agent_digest=context.planned.digest,
         )
-
         return CallRequest(
             caller=caller,
             server=server,
