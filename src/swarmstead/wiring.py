@@ -18,9 +18,10 @@ from swarmstead.audit.adapters.ed25519 import Ed25519Signer
 from swarmstead.audit.contract import FLUSHER as AUDIT
 from swarmstead.budgets import handlers as ledger
 from swarmstead.gateway.adapters.upstreams import Upstreams
-from swarmstead.gateway.contract import BindingSpec, ToolServerSpec
+from swarmstead.gateway.contract import BindingSpec, ToolServerSpec, ToolSetSpec
 from swarmstead.gateway.gateway import Gateway, GatewayLimits, check_server
 from swarmstead.gateway.grants import Grants
+from swarmstead.gateway.specs import check_binding, check_toolset
 from swarmstead.kernel.clock import Clock, SystemClock
 from swarmstead.kernel.money import micros_from_usd
 from swarmstead.kernel.scope import system_scope
@@ -66,11 +67,12 @@ KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         Kind("Agent", AgentSpec, lambda _spec: None),
-        Kind("Binding", BindingSpec, lambda _spec: None),
+        Kind("Binding", BindingSpec, check_binding),
         Kind("Model", ModelSpec, check_spec),
         Kind("Policy", PolicySpec, check_policy),
         Kind("Swarm", SwarmSpec, check_swarm),
         Kind("ToolServer", ToolServerSpec, check_server),
+        Kind("ToolSet", ToolSetSpec, check_toolset),
     )
 }
 

@@ -11,7 +11,6 @@ from swarmstead.gateway.errors import UpstreamFailed
 from swarmstead.gateway.model import tool_from
 from swarmstead.gateway.ports import Upstream
 from swarmstead.kernel.clock import Clock
-from swarmstead.kernel.hashing import digest
 
 _LIFE_MS = 60_000
 _MAX_TOOLS = 2_000
@@ -34,12 +33,12 @@ class Catalogue:
     def __init__(self, upstream: Upstream, clock: Clock) -> None:
         self._upstream = upstream
         self._clock = clock
-        self._kept: dict[tuple[str, str, str], tuple[int, dict[str, Listed]]] = {}
-        self._locks: dict[tuple[str, str, str], asyncio.Lock] = {}
+        self._kept: dict[tuple[str, ...], tuple[int, dict[str, Listed]]] = {}
+        self._locks: dict[tuple[str, ...], asyncio.Lock] = {}
 
     async def tools(self, server: ServerRef) -> dict[str, Listed]:
         """All tools of a server by name. Fails: UpstreamFailed."""
-        key = (server.name, digest(repr(server.spec)), server.root)
+        key = server.definition
         if (kept := self._fresh(key)) is not None:
             return kept
         async with self._locks.setdefault(key, asyncio.Lock()):
@@ -50,7 +49,7 @@ class Catalogue:
             self._kept[key] = (self._clock.now_ms() + _LIFE_MS, listed)
             return listed
 
-    def _fresh(self, key: tuple[str, str, str]) -> dict[str, Listed] | None:
+    def _fresh(self, key: tuple[str, ...]) -> dict[str, Listed] | None:
         kept = self._kept.get(key)
         return kept[1] if kept and kept[0] > self._clock.now_ms() else None
 

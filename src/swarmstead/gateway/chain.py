@@ -1,6 +1,6 @@
 """The chain that every tool call walks, in this order, whoever calls. There is no other path to a tool.
 
-    record     one audit row and the run's own row for every outcome, refusals too; in one transaction
+    record     one audit row for every outcome, refusals too: with the run's own row in one transaction, or with others
     grant      is this tool bound to this caller? what is not bound does not exist for them
     contract   do the arguments satisfy the tool's JSON Schema? is the definition the one that was previewed?
     permit     by policy: straight through, wait for a person (plan), or never
@@ -24,12 +24,15 @@ Answer = CallOutcome | PlanNeeded
 
 
 @dataclass(slots=True)
-class Notes:
-    """What inner links leave for outer ones, whichever way the call ends. One per call."""
+class Progress:
+    """How far a call has come, for links that stand before the one that knows."""
 
+    attempted: bool = False
+    """`intent` and `attempt` are written: a side effect may have happened."""
     risk: str = ""
     idempotent: bool = False
-    verdict: PolicyVerdict | None = None
+    policy: PolicyVerdict | None = None
+    """What the policies have said; until then it was refused for another reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class Call:
     request: CallRequest
     server: ServerRef | None = None
     listed: Listed | None = None
-    notes: Notes = field(default_factory=Notes)
+    progress: Progress = field(default_factory=Progress)
 
     def found(self, server: ServerRef, listed: Listed) -> "Call":
         """This call with its server and tool known."""

@@ -11,6 +11,8 @@ from swarmstead.storage.database import Tx
 
 Risk = Literal["read", "write", "danger", "unknown"]
 Transport = Literal["stdio", "http"]
+BUILTIN = "builtin:"
+SEPARATOR = "__"  # between server and tool; MCP allows dots and slashes in names, model providers do not
 _STRICT: dict[str, Any] = {"extra": "forbid", "use_attribute_docstrings": True}
 
 
@@ -50,6 +52,21 @@ class ToolServerSpec:
     """Tools that may safely be called twice with the same arguments, over what the annotations say."""
     preview: Mapping[str, str] = field(default_factory=dict[str, str])
     """Tools with a dry run of their own: `{write: preview}` shows what `write` would do by calling `preview`."""
+    sessions: Literal["caller", "tenant"] = "caller"
+    """Who shares a session (for stdio: a process) with this server: nobody, or all callers of the tenant.
+
+    Servers that keep nothing between calls may be shared, as the shipped ones always are.
+    """
+
+    @property
+    def shared(self) -> bool:
+        """Whether all callers of a tenant use one session."""
+        return self.sessions == "tenant" or self.builtin
+
+    @property
+    def builtin(self) -> bool:
+        """Whether the server ships with the product."""
+        return bool(self.command) and self.command[0].startswith(BUILTIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +78,46 @@ class BindingSpec:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
-    agent: Annotated[str, Len(1, 63)]
-    """The agent's name, or `*` for callers that are not agents (outside MCP clients)."""
+    agent: Annotated[str, Len(1, 140)]
+    """The agent's name, `NAME@sha256:…` for one version of it only, or `*` for callers that are not agents (outside MCP
+    clients)."""
     server: Annotated[str, Len(1, 63)]
     """The tool server's name."""
     tools: Annotated[tuple[str, ...], Len(1, 1000)]
     """Names of the tools; each is listed, there is no wildcard."""
+    environments: Annotated[tuple[str, ...], Len(0, 100)] = ()
+    """Environments in which the binding holds; none named: in all of them."""
+    roles: Annotated[tuple[str, ...], Len(0, 20)] = ()
+    """For `agent: "*"`: roles of which the caller needs one; none named: any caller that may call tools."""
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionSpec:
+    """One server's part of a tool set."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    server: Annotated[str, Len(1, 63)]
+    """The tool server's name."""
+    tools: Annotated[tuple[str, ...], Len(1, 1000)]
+    """Names of the tools that the set shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSetSpec:
+    """Spec of `kind: ToolSet`: a virtual server at `/mcp/NAME`, made of tools of many.
+
+    It selects and names; who may call what is still said by bindings.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    select: Annotated[tuple[SelectionSpec, ...], Len(1, 200)]
+    """What the set is made of, server by server."""
+    names: Literal["plain", "prefixed"] = "plain"
+    """`plain` shows a tool under its own name, and two tools of one name are refused; `prefixed` as `server__tool`."""
+    instructions: Annotated[str, Len(0, 4000)] = ""
+    """What a client is told when it connects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +135,8 @@ class Tool:
 
     @property
     def qualified(self) -> str:
-        """`server__tool`: what models see. MCP allows dots and slashes in names; providers do not."""
-        return f"{self.server}__{self.name}"
+        """`server__tool`: what models see."""
+        return f"{self.server}{SEPARATOR}{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +146,20 @@ class ServerRef:
     name: str
     spec: ToolServerSpec
     root: str = ""
+    version: str = ""
+    """The tenant and the digest of the declaration that `spec` comes from: one definition for all lanes."""
+    lane: str = ""
+    """Who shares a session with it; '' for everybody in the tenant."""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What a session is kept under."""
+        return (self.version or repr(self.spec), self.name, self.root, self.lane)
+
+    @property
+    def definition(self) -> tuple[str, ...]:
+        """What its list of tools is kept under: all lanes see the same."""
+        return (self.version or repr(self.spec), self.name, self.root)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +167,7 @@ class Caller:
     """Who calls: an agent inside a run, or an outside client (`agent` is '').
 
     `agent_digest` is the agent version that the run was previewed with; '' stands for the one declared now.
+    `session` names the MCP session of an outside client, '' for one that keeps none.
     """
 
     scope: Scope
@@ -112,6 +178,7 @@ class Caller:
     environment: str = ""
     trace_id: str = ""
     agent_digest: str = ""
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True)

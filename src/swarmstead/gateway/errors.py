@@ -43,3 +43,9 @@ class UpstreamUnknown(Unavailable):
     """The call was sent and no usable answer came; it may have happened."""
 
     code = "outcome_unknown"
+
+
+class TrailFull(Unavailable):
+    """What was done cannot be written down, so no more is done."""
+
+    code = "audit_unavailable"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from swarmstead.gateway.catalogue import Catalogue
 from swarmstead.gateway.chain import Answer, Call, chained
-from swarmstead.gateway.contract import Caller, CallRequest, ServerRef, Tool, ToolServerSpec
+from swarmstead.gateway.contract import Caller, CallRequest, ServerRef, Tool, ToolServerSpec, ToolSetSpec
 from swarmstead.gateway.errors import UpstreamFailed
 from swarmstead.gateway.grants import Grants
 from swarmstead.gateway.links.arguments import Contract
@@ -16,6 +16,7 @@ from swarmstead.gateway.links.redact import Redact
 from swarmstead.gateway.links.upstream import CallUpstream
 from swarmstead.gateway.model import question_of
 from swarmstead.gateway.ports import Approvals, Policies, Upstream
+from swarmstead.gateway.trail import Trail
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.errors import BadInput
 from swarmstead.permits.contract import PolicyVerdict
@@ -60,9 +61,10 @@ class Gateway:
         self._grants = grants
         self._policies = policies
         self._catalogue = Catalogue(upstream, clock)
+        self._trail = Trail(db)
         self._chain = chained(
             [
-                Record(db, limits.write_pauses_s),
+                Record(db, self._trail, limits.write_pauses_s),
                 Grant(grants, self._catalogue),
                 Contract(),
                 Permit(db, clock, policies, approvals, DryRun(upstream, self._catalogue), limits.plan_life_ms),
@@ -87,8 +89,8 @@ class Gateway:
         """
         grants = await self._grants.of(caller.scope)
         found: list[ServerTools] = []
-        for name, allowed in sorted(grants.of(caller.agent).items()):
-            server = grants.server(name, root)
+        for name, allowed in sorted(grants.of(caller).items()):
+            server = grants.server(name, root, caller)
             if server is None:
                 found.append(ServerTools(name, (), f"There is no ToolServer called {name!r}."))
             else:
@@ -103,16 +105,25 @@ class Gateway:
         """Names the rules that are in force for this caller."""
         return await self._policies.version(caller.scope, caller.environment)
 
+    async def toolset(self, caller: Caller, name: str) -> ToolSetSpec | None:
+        """The tool set of this name in the caller's tenant."""
+        return (await self._grants.of(caller.scope)).toolsets.get(name)
+
     async def inspect(self, caller: Caller, name: str, root: str = "") -> list[Tool]:
         """Every tool of a server, bound or not, with its class: for operators. Fails: UpstreamFailed."""
-        server = (await self._grants.of(caller.scope)).server(name, root)
+        server = (await self._grants.of(caller.scope)).server(name, root, caller)
         if server is None:
             raise UpstreamFailed(f"There is no ToolServer called {name!r}.", way_out="List them with `stead mcp list`.")
         return [listed.tool for listed in (await self._catalogue.tools(server)).values()]
 
+    async def written(self) -> None:
+        """Return once every call that was answered stands in the audit trail."""
+        await self._trail.written()
+
     async def aclose(self) -> None:
-        """End the sessions with tool servers."""
+        """End the sessions with tool servers, and write what is still to be written."""
         await self._upstream.aclose()
+        await self._trail.aclose()
 
     async def _bound(self, server: ServerRef, allowed: frozenset[str]) -> ServerTools:
         try:

@@ -1,34 +1,110 @@
-"""Which tools a caller may know of: bindings and tool servers of a tenant, kept in memory until they change."""
+"""Which tools a caller may know of: bindings, tool servers and tool sets of a tenant, kept in memory until they change.
+
+A binding speaks of an agent (or of one version of it) or of outside callers (`*`), and may hold in some environments or
+for some roles only. Bindings of one caller add up; nothing takes away.
+"""
 
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 import sqlalchemy as sa
 
-from swarmstead.gateway.contract import BindingSpec, ServerRef, ToolServerSpec
+from swarmstead.gateway.contract import BindingSpec, Caller, ServerRef, ToolServerSpec, ToolSetSpec
 from swarmstead.gateway.ports import Declared
 from swarmstead.kernel.scope import Scope
 from swarmstead.storage.database import Database
+from swarmstead.storage.signals import EVERYTHING
 
+K = TypeVar("K")
+V = TypeVar("V")
 OUTSIDE = "*"
+_MOST_ANSWERS = 4096
+
+Tools = Mapping[str, frozenset[str]]
+"""Server name -> names of tools."""
+_Who = tuple[str, str, str, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredServer:
+    """A tool server as declared: its spec and the digest of its declaration."""
+
+    spec: ToolServerSpec
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
 class TenantGrants:
-    """What one tenant has declared: servers by name, and per agent the tools of each server."""
+    """What one tenant has declared. Answers are kept: a caller's second call finds its first one's."""
 
-    servers: Mapping[str, ToolServerSpec]
-    tools: Mapping[str, Mapping[str, frozenset[str]]]
+    tenant: str
+    servers: Mapping[str, DeclaredServer]
+    bindings: Mapping[str, Sequence[BindingSpec]]
+    toolsets: Mapping[str, ToolSetSpec]
+    _tools: dict[_Who, Tools] = field(default_factory=dict[_Who, Tools])
+    _refs: dict[tuple[str, str, str], ServerRef] = field(default_factory=dict[tuple[str, str, str], ServerRef])
 
-    def of(self, agent: str) -> Mapping[str, frozenset[str]]:
-        """Server name -> names of bound tools, for an agent; outside callers ('') use the binding for `*`."""
-        return self.tools.get(agent or OUTSIDE, {})
+    def of(self, caller: Caller) -> Tools:
+        """The tools that are bound to this caller, here and now."""
+        who = (caller.agent, caller.agent_digest, caller.environment, caller.scope.actor.roles)
+        found = self._tools.get(who)
+        if found is None:
+            found = _remember(self._tools, who, self._bound(caller))
+        return found
 
-    def server(self, name: str, root: str) -> ServerRef | None:
-        """The server, limited to `root` where its spec asks for a folder."""
-        spec = self.servers.get(name)
-        return None if spec is None else ServerRef(name, spec, root if spec.root else "")
+    def server(self, name: str, root: str, caller: Caller) -> ServerRef | None:
+        """The server, limited to `root` where its spec asks for a folder, on this caller's lane."""
+        declared = self.servers.get(name)
+        if declared is None:
+            return None
+        key = (name, root if declared.spec.root else "", lane_of(caller, declared.spec))
+        found = self._refs.get(key)
+        if found is None:
+            ref = ServerRef(name, declared.spec, key[1], f"{self.tenant}/{declared.digest}", key[2])
+            found = _remember(self._refs, key, ref)
+        return found
+
+    def anywhere(self, agent: str, digest: str) -> Tools:
+        """The tools that are bound to an agent's version in some environment: for people who look at the agent."""
+        return _added_up(self._about(agent, digest))
+
+    def _bound(self, caller: Caller) -> Tools:
+        return _added_up(one for one in self._about(caller.agent, caller.agent_digest) if _holds(one, caller))
+
+    def _about(self, agent: str, digest: str) -> Iterator[BindingSpec]:
+        for name in (agent, f"{agent}@{digest}") if agent else (OUTSIDE,):
+            yield from self.bindings.get(name, ())
+
+
+def lane_of(caller: Caller, spec: ToolServerSpec) -> str:
+    """With whom a caller shares a session with a server: with nobody else, or with its tenant where nothing is kept."""
+    if spec.shared:
+        return ""
+    if caller.agent:
+        return f"agent:{caller.agent}/{caller.environment}"
+    return f"{caller.scope.actor.id}/{caller.session}"
+
+
+def _added_up(bindings: Iterable[BindingSpec]) -> Tools:
+    tools: dict[str, frozenset[str]] = {}
+    for binding in bindings:
+        tools[binding.server] = tools.get(binding.server, frozenset()) | frozenset(binding.tools)
+    return tools
+
+
+def _holds(binding: BindingSpec, caller: Caller) -> bool:
+    if binding.environments and caller.environment not in binding.environments:
+        return False
+    return not binding.roles or bool(caller.scope.actor.roles & frozenset(binding.roles))
+
+
+def _remember(kept: dict[K, V], key: K, value: V) -> V:
+    if len(kept) >= _MOST_ANSWERS:  # whoever invents sessions must not fill the memory
+        kept.clear()
+    kept[key] = value
+    return value
 
 
 class Grants:
@@ -43,7 +119,11 @@ class Grants:
 
     def forget(self, topic: str) -> None:
         """A signal watcher: `resources:TENANT` drops what is kept for that tenant."""
-        if topic.startswith("resources:"):
+        if topic == EVERYTHING:
+            with self._lock:
+                self._generation += 1
+                self._cached.clear()
+        elif topic.startswith("resources:"):
             with self._lock:
                 self._generation += 1
                 self._cached.pop(topic.removeprefix("resources:"), None)
@@ -61,11 +141,13 @@ class Grants:
 
 
 def load(conn: sa.Connection, scope: Scope, declared: Declared) -> TenantGrants:
-    """Read all bindings and servers of a tenant. Two bindings of one agent to one server add up."""
-    servers: dict[str, ToolServerSpec] = {r.name: r.spec for r in declared.all(conn, scope, "ToolServer", limit=10_000)}
-    tools: dict[str, dict[str, frozenset[str]]] = {}
+    """Read all bindings, servers and tool sets of a tenant."""
+    servers = {
+        one.name: DeclaredServer(one.spec, one.digest) for one in declared.all(conn, scope, "ToolServer", limit=10_000)
+    }
+    bindings: dict[str, list[BindingSpec]] = {}
     for resource in declared.all(conn, scope, "Binding", limit=100_000):
         binding: BindingSpec = resource.spec
-        of_agent = tools.setdefault(binding.agent, {})
-        of_agent[binding.server] = of_agent.get(binding.server, frozenset()) | frozenset(binding.tools)
-    return TenantGrants(servers, tools)
+        bindings.setdefault(binding.agent, []).append(binding)
+    toolsets = {one.name: one.spec for one in declared.all(conn, scope, "ToolSet", limit=10_000)}
+    return TenantGrants(scope.tenant, servers, bindings, toolsets)

@@ -110,6 +110,7 @@ class Desk:
 
     async def trail(self) -> list[tuple[str, str, str]]:
         """The audit rows about tool calls: phase, target, verdict."""
+        await self.gateway.written()
         query = sa.select(audit_rows).where(audit_rows.c.action == "tool.call").order_by(audit_rows.c.seq)
         rows = await self.db.read(lambda conn: conn.execute(query).all())
         return [(row.phase, row.target, row.data.get("verdict", "")) for row in rows]

@@ -198,6 +198,7 @@ async def test_without_the_right_key_there_is_no_door(door: Door) -> None:
 async def test_what_an_outside_caller_does_is_in_the_trail_under_its_key(door: Door) -> None:
     async with door.session() as client:
         await client.call_tool("kit__read", {"name": "x"})
+        await door.house.gateway.written()
         rows = await door.house.read(lambda conn: audit.page(conn, TENANT, action="tool.call"))
         assert [(row.phase, row.target, row.actor.startswith("key:"), row.run) for row in rows] == [
             ("effect", "kit/read", True, "")

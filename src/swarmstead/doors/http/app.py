@@ -9,6 +9,7 @@ from swarmstead.doors.http.guards import Guards, hosts_of
 from swarmstead.doors.http.metrics import metrics_app
 from swarmstead.doors.http.routes import approvals, audit, overview, people, resources, runs
 from swarmstead.doors.http.static import WebUi
+from swarmstead.doors.mcp.endpoint import PATH as MCP
 from swarmstead.doors.mcp.endpoint import McpEndpoint
 from swarmstead.wiring import App
 
@@ -59,7 +60,7 @@ class _Switch:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self._api
         path: str = scope["path"]
-        if path in ("/mcp", "/mcp/"):
+        if path == MCP or path.startswith(f"{MCP}/"):
             await self._mcp(scope, receive, send)
         elif path.startswith("/api/") or path in ("/metrics", "/healthz", "/readyz"):
             await self._api(scope, receive, send)

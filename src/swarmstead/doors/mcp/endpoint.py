@@ -1,36 +1,49 @@
-"""`/mcp`: Streamable HTTP for outside MCP clients, stateless, answering in JSON.
+"""`/mcp` and `/mcp/TOOLSET`: Streamable HTTP for outside MCP clients, in both eras of the protocol, as bare ASGI.
 
 A risky tool does not run at once: the answer tells the plan's id. Once a person has approved it in the inbox, the
 client calls the same tool with the same arguments and `_meta: {"swarmstead.dev/plan-id": ID}`.
 """
 
-import json
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
+import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from swarmstead import __version__
 from swarmstead.doors.http.auth import scope_of
 from swarmstead.doors.http.problems import problem, refusal, response_of
-from swarmstead.doors.mcp import protocol
-from swarmstead.doors.mcp.protocol import INVALID_PARAMS, METHOD_NOT_FOUND, PARSE_ERROR, PLAN_META, RpcError
-from swarmstead.gateway.contract import Caller, CallOutcome, CallRequest, PlanNeeded
-from swarmstead.kernel.clock import rfc3339
-from swarmstead.kernel.errors import NotSignedIn, SteadError
+from swarmstead.doors.mcp import answers, protocol
+from swarmstead.doors.mcp.offers import Offer, offer_at
+from swarmstead.doors.mcp.protocol import INVALID_PARAMS, METHOD_NOT_FOUND, PLAN_META, Headers, Params, RpcError
+from swarmstead.doors.mcp.sessions import Session, Sessions
+from swarmstead.gateway.contract import Caller, CallRequest
+from swarmstead.kernel.errors import NotFound, NotSignedIn, SteadError
 from swarmstead.kernel.scope import Scope as Tenancy
 from swarmstead.people.contract import require
 from swarmstead.permits import queries as permits
 from swarmstead.wiring import App
 
-_INSTRUCTIONS = (
-    "Tools of this Swarmstead tenant. Tools that change something answer with a plan first; a person approves it, then "
-    f"call again with the same arguments and _meta {PLAN_META}."
-)
+PATH = "/mcp"
+_SESSION = b"mcp-session-id"
+_JSON = (b"content-type", b"application/json")
+_INFO = {"name": "swarmstead", "title": "Swarmstead", "version": __version__}
+_CAPABILITIES: Mapping[str, Any] = {"tools": {}}
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One HTTP request on its way: who asks what of which address. `session` is None in the era without sessions."""
+
+    caller: Caller
+    offer: Offer
+    headers: Headers
+    session: Session | None
 
 
 class McpEndpoint:
@@ -38,129 +51,169 @@ class McpEndpoint:
 
     def __init__(self, app: App) -> None:
         self._app = app
+        self._sessions = Sessions()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        response = await self._answer(Request(scope, receive))
-        await response(scope, receive, send)
-
-    async def _answer(self, request: Request) -> Response:
-        if request.method != "POST":
-            detail = "This MCP endpoint takes POST; it has no stream of its own."
-            answer = problem(405, "method_not_allowed", detail, way_out="Send JSON-RPC messages with POST.")
-            answer.headers["allow"] = "POST"
-            return answer
         try:
-            if "authorization" not in request.headers:  # a browser's cookie is for our pages only
-                raise NotSignedIn(
-                    "MCP clients send `Authorization: Bearer KEY`.", way_out="Make a key: `stead key create`."
-                )
-            tenancy = await scope_of(request)
-            require(tenancy, "tool.call")
-            body = await request.body()
+            headers: Headers = dict(scope["headers"])
+            tenancy = await self._tenancy(scope, headers)
+            match scope["method"]:
+                case "POST":
+                    await self._post(scope, tenancy, headers, await _body(receive), send)
+                case "DELETE":
+                    self._delete(tenancy, headers)
+                    await _send(send, 204, b"")
+                case _:
+                    await _not_allowed(scope, receive, send)
         except SteadError as error:
-            return response_of(error)
+            await response_of(error)(scope, receive, send)
         except HTTPException as error:
-            return refusal(error)
-        return await self._rpc(tenancy, body)
+            await refusal(error)(scope, receive, send)
 
-    async def _rpc(self, tenancy: Tenancy, body: bytes) -> Response:
+    async def _tenancy(self, scope: Scope, headers: Headers) -> Tenancy:
+        if b"authorization" not in headers:  # a browser's cookie is for our pages only
+            raise NotSignedIn(
+                "MCP clients send `Authorization: Bearer KEY`.", way_out="Make a key: `stead key create`."
+            )
+        tenancy = await scope_of(Request(scope))
+        require(tenancy, "tool.call")
+        return tenancy
+
+    async def _post(self, scope: Scope, tenancy: Tenancy, headers: Headers, body: bytes, send: Send) -> None:
         id_: Any = None
+        modern = protocol.is_modern(headers)
+        more: list[tuple[bytes, bytes]] = []
         try:
-            method, id_, params = protocol.check_request(_parsed(body))
+            method, id_, params = protocol.check_request(protocol.parsed(body))
+            if modern:
+                if id_ is not None:
+                    protocol.check_envelope(headers, method, params)
+                session = None
+            else:
+                session = self._session(tenancy, headers, method, params)
+                more = [(_SESSION, session.id.encode())] if session and method == "initialize" else []
             if id_ is None:
-                return Response(status_code=202)
-            result = await self._dispatch(tenancy, method, params)
+                await _send(send, 202, b"")
+                return
+            caller = Caller(tenancy, session=session.lane if session else "")
+            offer = await offer_at(self._app.gateway, caller, _toolset(scope["path"]))
+            result = await self._dispatch(Exchange(caller, offer, headers, session), method, params)
         except RpcError as error:
-            return JSONResponse(error.body(id_), 400 if id_ is None else 200)
-        except SteadError as error:
-            return JSONResponse(RpcError(protocol.INTERNAL, error.message, {"code": error.code}).body(id_))
-        return JSONResponse({"jsonrpc": "2.0", "id": id_, "result": result})
+            status = error.status if modern or id_ is None else 200
+            await _send(send, status, _encode(error.body(id_)), _JSON)
+            return
+        if modern:
+            result = {"resultType": "complete"} | dict(result)
+        await _send(send, 200, _encode({"jsonrpc": "2.0", "id": id_, "result": result}), _JSON, *more)
 
-    async def _dispatch(self, tenancy: Tenancy, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _session(self, tenancy: Tenancy, headers: Headers, method: str, params: Params) -> Session | None:
+        """The session of a request, opened by `initialize`. None for a client that keeps none."""
+        if method == "initialize":
+            capabilities = params.get("capabilities")
+            known = cast("dict[str, Any]", capabilities) if isinstance(capabilities, dict) else {}
+            return self._sessions.open(tenancy, protocol.negotiate(params.get("protocolVersion")), known)
+        if _SESSION not in headers:
+            return None
+        found = self._sessions.find(tenancy, headers[_SESSION].decode("latin-1"))
+        if found is None:
+            raise NotFound("This session is over, or never was.", way_out="Open another one with `initialize`.")
+        return found
+
+    def _delete(self, tenancy: Tenancy, headers: Headers) -> None:
+        session = self._session(tenancy, headers, "", {})
+        if session is None:
+            raise NotFound("There is no session to end.", way_out="Name it in Mcp-Session-Id.")
+        self._sessions.end(tenancy, session)
+
+    async def _dispatch(self, exchange: Exchange, method: str, params: Params) -> Mapping[str, Any]:
         match method:
-            case "initialize":
-                return {
-                    "protocolVersion": protocol.negotiate(params.get("protocolVersion")),
-                    "capabilities": {"tools": {}},
-                    "serverInfo": {"name": "swarmstead", "version": __version__},
-                    "instructions": _INSTRUCTIONS,
-                }
-            case "ping":
-                return {}
-            case "tools/list":
-                return {"tools": await self._tools(tenancy)}
             case "tools/call":
-                return await self._call(tenancy, params)
+                return await self._call(exchange, params)
+            case "tools/list":
+                return await self._list(exchange)
+            case "initialize" if exchange.session is not None:
+                return {
+                    "protocolVersion": exchange.session.version,
+                    "capabilities": _CAPABILITIES,
+                    "serverInfo": _INFO,
+                    "instructions": _instructions(exchange.offer),
+                }
+            case "ping" if not protocol.is_modern(exchange.headers):
+                return {}
+            case "server/discover" if protocol.is_modern(exchange.headers):
+                return {
+                    "supportedVersions": list(protocol.MODERN_VERSIONS),
+                    "capabilities": _CAPABILITIES,
+                    "serverInfo": _INFO,
+                    "instructions": _instructions(exchange.offer),
+                    "ttlMs": 0,
+                    "cacheScope": "private",
+                }
             case _:
-                raise RpcError(METHOD_NOT_FOUND, f"There is no method {method!r}.")
+                raise RpcError(METHOD_NOT_FOUND, f"There is no method {method[:100]!r}.")
 
-    async def _tools(self, tenancy: Tenancy) -> list[dict[str, Any]]:
-        found = await self._app.gateway.tools(Caller(tenancy), self._app.sample_repository())
-        return [
-            {
-                "name": tool.qualified,
-                "description": tool.description,
-                "inputSchema": dict(tool.input_schema),
-                "annotations": {"readOnlyHint": tool.risk == "read", "idempotentHint": tool.idempotent},
-            }
-            | ({"outputSchema": dict(tool.output_schema)} if tool.output_schema else {})
+    async def _list(self, exchange: Exchange) -> Mapping[str, Any]:
+        found = await self._app.gateway.tools(exchange.caller, self._app.sample_repository())
+        tools = [
+            answers.tool_of(name, tool)
             for server in found
             for tool in server.tools
-            if tool.risk != "unknown"
+            if tool.risk != "unknown" and (name := exchange.offer.shown(tool)) is not None
         ]
+        if exchange.session is None and protocol.is_modern(exchange.headers):
+            return {"tools": tools, "ttlMs": 0, "cacheScope": "private"}
+        return {"tools": tools}
 
-    async def _call(self, tenancy: Tenancy, params: Mapping[str, Any]) -> Mapping[str, Any]:
-        name, arguments, meta = params.get("name"), _object(params, "arguments"), _object(params, "_meta")
-        if not isinstance(name, str) or "__" not in name:
-            raise RpcError(INVALID_PARAMS, "Name a tool as tools/list gives it: server__tool.")
+    async def _call(self, exchange: Exchange, params: Params) -> Mapping[str, Any]:
+        server, tool = exchange.offer.find(params.get("name"))
+        arguments, meta = _object(params, "arguments"), _object(params, "_meta")
         plan_id = meta.get(PLAN_META, "")
         if not isinstance(plan_id, str):
             raise RpcError(INVALID_PARAMS, f"{PLAN_META} is the id of a plan.")
         key = f"mcp/{secrets.token_hex(12)}"
         if plan_id:  # a plan is for one call: its key is part of what was approved
-            key = (await self._app.db.read(lambda conn: permits.get(conn, tenancy, plan_id))).step
-        server, _, tool = name.partition("__")
+            scope = exchange.caller.scope
+            key = (await self._app.db.read(lambda conn: permits.get(conn, scope, plan_id))).step
         request = CallRequest(
-            Caller(tenancy), server, tool, arguments, key, root=self._app.sample_repository(), plan_id=plan_id
+            exchange.caller, server, tool, arguments, key, root=self._app.sample_repository(), plan_id=plan_id
         )
-        return _result(await self._app.gateway.call(request))
+        return answers.result_of(await self._app.gateway.call(request))
 
 
-def _object(params: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _toolset(path: str) -> str:
+    return path[len(PATH) :].strip("/")
+
+
+def _instructions(offer: Offer) -> str:
+    own = offer.toolset.instructions if offer.toolset else "Tools of this Swarmstead tenant."
+    return f"{own} {answers.PLANS}".strip()
+
+
+def _object(params: Params, name: str) -> dict[str, Any]:
     value = params.get(name, {})
     if not isinstance(value, dict):
         raise RpcError(INVALID_PARAMS, f"{name} is an object.")
     return cast("dict[str, Any]", value)
 
 
-def _parsed(body: bytes) -> Any:
-    try:
-        return json.loads(body, parse_constant=_not_json)
-    except (ValueError, RecursionError) as error:
-        raise RpcError(PARSE_ERROR, "The body is not JSON.") from error
+async def _body(receive: Receive) -> bytes:
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body", False):
+        message = await receive()
+        body += message.get("body", b"")
+    return body
 
 
-def _not_json(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
+async def _send(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body})
 
 
-def _result(answer: CallOutcome | PlanNeeded) -> dict[str, Any]:
-    if isinstance(answer, PlanNeeded):
-        told = {"plan_id": answer.plan_id, "hash": answer.hash, "expires_at": rfc3339(answer.expires_at)}
-        text = (
-            f"Nothing has happened yet: plan {answer.plan_id} waits for a person. "
-            f"Call again with _meta {PLAN_META} once it is approved."
-        )
-        return {"content": [{"type": "text", "text": text}], "_meta": {"swarmstead.dev/plan": told}}
-    if answer.result is None:
-        text = f"{answer.reason} {answer.way_out}".strip()
-        meta = {"swarmstead.dev/refusal": {"code": answer.code, "verdict": answer.verdict}}
-        return {"content": [{"type": "text", "text": text}], "isError": True, "_meta": meta}
-    result: dict[str, Any] = {
-        "content": [dict(block) for block in answer.result.content],
-        "isError": answer.result.is_error,
-    }
-    if answer.result.structured is not None:
-        result["structuredContent"] = dict(answer.result.structured)
-    return result
+async def _not_allowed(scope: Scope, receive: Receive, send: Send) -> None:
+    detail = "This MCP endpoint takes POST and DELETE; it has no stream of its own."
+    answer = problem(405, "method_not_allowed", detail, way_out="Send JSON-RPC messages with POST.")
+    answer.headers["allow"] = "POST, DELETE"
+    await answer(scope, receive, send)

@@ -1,11 +1,39 @@
-"""What the MCP door speaks: JSON-RPC 2.0 as MCP's Streamable HTTP carries it. Pure."""
+"""What the MCP door speaks: JSON-RPC 2.0 as MCP's Streamable HTTP carries it, in both of its eras. Pure.
 
+Up to 2025-11-25 a client opens a session with `initialize`. From 2026-07-28 on each request stands alone: it names
+its version and what the client can do in `_meta`, and says method and name in headers too, which have to agree with the
+body because proxies route by them.
+"""
+
+import base64
+import binascii
 from collections.abc import Mapping
 from typing import Any, cast
 
-VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26")
+import msgspec
+
+SESSION_VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26")
+MODERN_VERSIONS = ("2026-07-28",)
+VERSIONS = (*MODERN_VERSIONS, *SESSION_VERSIONS)
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL = -32700, -32600, -32601, -32602, -32603
+HEADER_MISMATCH, UNSUPPORTED_VERSION = -32020, -32022
 PLAN_META = "swarmstead.dev/plan-id"
+
+_VERSION_META = "io.modelcontextprotocol/protocolVersion"
+_CAPABILITIES_META = "io.modelcontextprotocol/clientCapabilities"
+_NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+_STATUS = {
+    PARSE_ERROR: 400,
+    INVALID_REQUEST: 400,
+    INVALID_PARAMS: 400,
+    HEADER_MISMATCH: 400,
+    UNSUPPORTED_VERSION: 400,
+    METHOD_NOT_FOUND: 404,
+}
+_BASE64, _END = "=?base64?", "?="
+
+Params = Mapping[str, Any]
+Headers = Mapping[bytes, bytes]
 
 
 class RpcError(Exception):
@@ -17,6 +45,11 @@ class RpcError(Exception):
         self.message = message
         self.data = data
 
+    @property
+    def status(self) -> int:
+        """The HTTP status that goes with it where no session is kept."""
+        return _STATUS.get(self.code, 200)
+
     def body(self, id_: Any) -> dict[str, Any]:
         """The response object."""
         error: dict[str, Any] = {"code": self.code, "message": self.message}
@@ -25,7 +58,15 @@ class RpcError(Exception):
         return {"jsonrpc": "2.0", "id": id_, "error": error}
 
 
-def check_request(message: Any) -> tuple[str, Any, Mapping[str, Any]]:
+def parsed(body: bytes) -> Any:
+    """The JSON in a request's body. Fails: RpcError."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise RpcError(PARSE_ERROR, "The body is not JSON.") from error
+
+
+def check_request(message: Any) -> tuple[str, Any, Params]:
     """(method, id, params) of a JSON-RPC message; the id is None for a notification. Fails: RpcError."""
     if isinstance(message, list):
         raise RpcError(INVALID_REQUEST, "Batches are not part of MCP; send one message at a time.")
@@ -43,5 +84,50 @@ def check_request(message: Any) -> tuple[str, Any, Mapping[str, Any]]:
 
 
 def negotiate(wanted: Any) -> str:
-    """The version to speak: the client's if we know it, else our newest."""
-    return wanted if wanted in VERSIONS else VERSIONS[0]
+    """The version to speak in a session: the client's if we know it, else our newest with sessions."""
+    return wanted if wanted in SESSION_VERSIONS else SESSION_VERSIONS[0]
+
+
+def is_modern(headers: Headers) -> bool:
+    """Whether a request is of the era without sessions: it names a version that has none, or one we do not know."""
+    version = headers.get(b"mcp-protocol-version", b"").decode("latin-1")
+    return bool(version) and version not in {*SESSION_VERSIONS, "2024-11-05"}
+
+
+def check_envelope(headers: Headers, method: str, params: Params) -> Mapping[str, Any]:
+    """The `_meta` of a request that stands alone, once body and headers agree. Fails: RpcError."""
+    meta = params.get("_meta")
+    if not isinstance(meta, dict):
+        raise RpcError(INVALID_PARAMS, f"params._meta is an object with {_VERSION_META} and {_CAPABILITIES_META}.")
+    fields = cast("dict[str, Any]", meta)
+    for name in (_VERSION_META, _CAPABILITIES_META):
+        if name not in fields:
+            raise RpcError(INVALID_PARAMS, f"params._meta lacks {name}.")
+    version = fields[_VERSION_META]
+    _agree(headers, b"mcp-protocol-version", version, f"params._meta[{_VERSION_META!r}]")
+    _agree(headers, b"mcp-method", method, "the method")
+    if (field := _NAMED_BY.get(method)) is not None and (value := params.get(field)) is not None:
+        _agree(headers, b"mcp-name", value, f"params.{field}")
+    if version not in MODERN_VERSIONS:
+        data = {"supported": list(MODERN_VERSIONS), "requested": version}
+        raise RpcError(UNSUPPORTED_VERSION, "Unsupported protocol version", data)
+    return fields
+
+
+def _agree(headers: Headers, header: bytes, value: Any, what: str) -> None:
+    found = headers.get(header)
+    if found is None or _decoded(found) != value:
+        raise RpcError(HEADER_MISMATCH, f"The header {header.decode()} does not say the same as {what}.")
+
+
+def _decoded(value: bytes) -> str | None:
+    """A header's text; in MCP it may come as `=?base64?…?=`. None for one that is broken, which equals nothing."""
+    text = value.decode("latin-1")
+    if not (text.startswith(_BASE64) and text.endswith(_END)):
+        return text
+    try:
+        payload = text[len(_BASE64) : -len(_END)]
+        data = base64.b64decode(payload, validate=True)
+        return data.decode() if base64.b64encode(data).decode() == payload else None
+    except (binascii.Error, UnicodeDecodeError):
+        return None

@@ -20,7 +20,7 @@ from swarmstead.gateway.adapters import mcp_messages as mcp
 from swarmstead.gateway.adapters.mcp_messages import Message, RpcRefused, Session, SessionLost, Ticket
 from swarmstead.gateway.adapters.mcp_stdio import Program, StdioSession
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
-from swarmstead.gateway.contract import CallResult, ServerRef
+from swarmstead.gateway.contract import BUILTIN, CallResult, ServerRef
 from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown
 from swarmstead.kernel.errors import SteadError
 from swarmstead.kernel.secrets import resolve_reference
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Ask = Callable[[Session, Ticket], Awaitable[T]]
 
-_BUILTIN = "builtin:"
 _BUILTINS = ("git", "files", "report")
 _ROOT = "{root}"
 _INHERITED = ("PATH", "HOME", "LANG")
@@ -155,7 +154,7 @@ class Upstreams:
     def _line(self, server: ServerRef) -> _Line:
         if self._reaper is None and not self._closed:
             self._reaper = asyncio.create_task(self._reap_now_and_then())
-        return self._lines.setdefault(_key(server), _Line())
+        return self._lines.setdefault(server.key, _Line())
 
     async def _session(self, line: _Line, server: ServerRef) -> Session:
         """The line's session, started if need be. Fails: SessionLost."""
@@ -280,13 +279,6 @@ def _tools(page: Message) -> list[Mapping[str, Any]]:
     return tools
 
 
-def _key(server: ServerRef) -> object:
-    spec = server.spec
-    if spec.transport == "stdio":
-        return ("stdio", server.name, spec.command, tuple(sorted(spec.env.items())), server.root)
-    return ("http", server.name, spec.url, tuple(sorted(spec.headers.items())))
-
-
 def _argv(server: ServerRef) -> tuple[str, ...]:
     """The argument list: a shipped server under our own interpreter, or the spec's program.
 
@@ -296,8 +288,8 @@ def _argv(server: ServerRef) -> tuple[str, ...]:
     command, root = server.spec.command, server.root
     if not command:
         raise SessionLost("its spec names no command")
-    if command[0].startswith(_BUILTIN):
-        name = command[0].removeprefix(_BUILTIN)
+    if server.spec.builtin:
+        name = command[0].removeprefix(BUILTIN)
         if name not in _BUILTINS:
             raise SessionLost(f"there is no shipped server {name!r}, only {', '.join(_BUILTINS)}")
         limit = ("--root", root) if server.spec.root and root else ()

@@ -20,7 +20,7 @@ class Attempt:
 
     async def __call__(self, call: Call, proceed: Next) -> Answer:
         request, tool = call.request, call.target[1].tool
-        asked = call.notes.verdict is not None and call.notes.verdict.effect == "ask"
+        asked = call.progress.policy is not None and call.progress.policy.effect == "ask"
         if tool.risk == "read" and not asked:
             return await proceed(call)
 
@@ -36,4 +36,5 @@ class Attempt:
             record(tx, audit_entry(request, "attempt", {"schema": tool.schema_hash}))
 
         await self._db.write(write)
+        call.progress.attempted = True
         return await proceed(call)

@@ -17,8 +17,8 @@ class Grant:
     async def __call__(self, call: Call, proceed: Next) -> Answer:
         request = call.request
         grants = await self._grants.of(request.caller.scope)
-        server = grants.server(request.server, request.root)
-        bound = grants.of(request.caller.agent).get(request.server, frozenset())
+        server = grants.server(request.server, request.root, request.caller)
+        bound = grants.of(request.caller).get(request.server, frozenset())
         if not request.planned or server is None or request.tool not in bound:
             raise _unknown_tool(request)
         listed = (await self._catalogue.tools(server)).get(request.tool)

@@ -41,7 +41,8 @@ class Permit:
         request, tool = call.request, call.target[1].tool
         question = question_of(request.caller, tool, request.arguments, self._clock.now_ms())
         verdict = await self._policies.decide(request.caller.scope, question)
-        call.notes.risk, call.notes.idempotent, call.notes.verdict = tool.risk, tool.idempotent, verdict
+        seen = call.progress
+        seen.risk, seen.idempotent, seen.policy = tool.risk, tool.idempotent, verdict
         policy_checked(verdict.effect, verdict.monitored.effect if verdict.monitored else "")
         if verdict.effect == "deny":
             raise _denied(tool, verdict)
@@ -69,7 +70,7 @@ class Permit:
             payload=plan_payload(request, tool),
             effect=effect,
             expires_in_ms=self._plan_life_ms,
-            check=policy_facts(call.request, call.notes),
+            check=policy_facts(call.request, call.progress),
         )
 
         def write(tx: Tx) -> PlanNeeded:

@@ -4,12 +4,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from swarmstead.audit.contract import Entry, Phase, record
-from swarmstead.gateway.chain import Answer, Call, Next, Notes
+from swarmstead.gateway.chain import Answer, Call, Next, Progress
 from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, Verdict
 from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown
+from swarmstead.gateway.trail import Trail
 from swarmstead.kernel.errors import SteadError, Unavailable
 from swarmstead.kernel.hashing import digest
 from swarmstead.storage.database import Database, Tx
@@ -29,16 +31,16 @@ def audit_entry(request: CallRequest, phase: Phase, data: Mapping[str, Any]) -> 
     return Entry(caller.scope, "tool.call", target, phase, caller.run, request.key, caller.trace_id, facts)
 
 
-def policy_facts(request: CallRequest, notes: Notes) -> dict[str, Any]:
+def policy_facts(request: CallRequest, progress: Progress) -> dict[str, Any]:
     """What decided about the call, and what else it takes to judge it again without its arguments."""
-    if notes.verdict is None:
+    if progress.policy is None:
         return {}
     caller = request.caller
     facts: dict[str, Any] = {
-        "risk": notes.risk,
+        "risk": progress.risk,
         "environment": caller.environment,
-        "idempotent": notes.idempotent,
-        "policy.check": notes.verdict.facts(),
+        "idempotent": progress.idempotent,
+        "policy.check": progress.policy.facts(),
     }
     if caller.swarm:
         facts["swarm"] = caller.swarm
@@ -50,12 +52,14 @@ def policy_facts(request: CallRequest, notes: Notes) -> dict[str, Any]:
 class Record:
     """Writes down how a call ended. Outermost, so that nothing ends unrecorded.
 
-    How a side effect ended it tries to write again, after each of `pauses_s`: a database that is away for a moment must
-    not make a known outcome an unknown one.
+    How a side effect ended is on disk before the caller hears of it, and is tried again after each of `pauses_s`: a
+    database that is away for a moment must not make a known outcome an unknown one. What changed nothing, and has no
+    row of a run beside it, goes to the trail.
     """
 
-    def __init__(self, db: Database, pauses_s: Sequence[float]) -> None:
+    def __init__(self, db: Database, trail: Trail, pauses_s: Sequence[float]) -> None:
         self._db = db
+        self._trail = trail
         self._pauses_s = pauses_s
 
     async def __call__(self, call: Call, proceed: Next) -> Answer:
@@ -71,27 +75,35 @@ class Record:
         seconds = (time.perf_counter_ns() - started) / 1e9
         duration = int(seconds * 1000)
         outcome = CallOutcome(answer.verdict, answer.result, answer.code, answer.reason, answer.way_out, duration)
-        await self._write(call.request, outcome, call.notes)
+        if call.progress.attempted or call.request.hooks.settle is not None:
+            await self._write(call, outcome)
+        else:
+            await self._trail.note(partial(_effect, call.request, outcome, call.progress))
         tool_called(outcome.verdict, "planned" if call.request.plan_id else "direct", seconds)
         return outcome
 
-    async def _write(self, request: CallRequest, outcome: CallOutcome, notes: Notes) -> None:
-        for pause in self._pauses_s if request.plan_id else ():
+    async def _write(self, call: Call, outcome: CallOutcome) -> None:
+        request, progress = call.request, call.progress
+        for pause in self._pauses_s if progress.attempted else ():
             try:
-                return await self._db.write(lambda tx: _settle(tx, request, outcome, notes))
+                return await self._db.write(lambda tx: _settle(tx, request, outcome, progress))
             except Unavailable as error:
                 log.warning("how %s/%s ended cannot be written yet: %s", request.server, request.tool, error.message)
                 await asyncio.sleep(pause)
-        return await self._db.write(lambda tx: _settle(tx, request, outcome, notes))
+        return await self._db.write(lambda tx: _settle(tx, request, outcome, progress))
 
 
-def _settle(tx: Tx, request: CallRequest, outcome: CallOutcome, notes: Notes) -> None:
-    data: dict[str, Any] = {"verdict": outcome.verdict, "ms": outcome.duration_ms} | policy_facts(request, notes)
+def _effect(request: CallRequest, outcome: CallOutcome, progress: Progress) -> Entry:
+    data: dict[str, Any] = {"verdict": outcome.verdict, "ms": outcome.duration_ms} | policy_facts(request, progress)
     if outcome.code:
         data["code"] = outcome.code
     if outcome.result is not None:
         data["result"] = digest(list(outcome.result.content))
-    record(tx, audit_entry(request, "effect", data))
+    return audit_entry(request, "effect", data)
+
+
+def _settle(tx: Tx, request: CallRequest, outcome: CallOutcome, progress: Progress) -> None:
+    record(tx, _effect(request, outcome, progress))
     if request.hooks.settle is not None:
         request.hooks.settle(tx, outcome)
 

@@ -184,12 +184,12 @@ class ToolCalls:
         caller = Caller(
             scope=context.scope,
             agent=context.planned.name,
+            agent_digest=context.planned.digest,
             run=context.run,
             agent_run=context.agent_run,
             swarm=context.swarm,
             environment=context.environment,
             trace_id=context.trace_id,
-            agent_digest=context.planned.digest,
         )
         return CallRequest(
             caller=caller,

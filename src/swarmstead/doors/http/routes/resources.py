@@ -178,7 +178,7 @@ def _agent_facts(app: App, conn: Any, scope: Scope) -> Callable[[Resource], dict
     def facts(found: Resource) -> dict[str, Any]:
         tools = [
             shapes.BoundToolShape(server=server, name=tool, risk=_declared_risk(grants, server, tool))
-            for server, names in sorted(grants.of(found.name).items())
+            for server, names in sorted(grants.anywhere(found.name, found.digest).items())
             for tool in sorted(names)
         ]
         return {
@@ -198,8 +198,8 @@ def _agent_facts(app: App, conn: Any, scope: Scope) -> Callable[[Resource], dict
 
 
 def _declared_risk(grants: TenantGrants, server: str, tool: str) -> str | None:
-    spec = grants.servers.get(server)
-    return spec.risk.get(tool) if spec else None
+    declared = grants.servers.get(server)
+    return declared.spec.risk.get(tool) if declared else None
 
 
 # Models and tool servers

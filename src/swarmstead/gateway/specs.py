@@ -1,0 +1,44 @@
+"""What the types of the gateway's declared kinds cannot say."""
+
+from swarmstead.gateway.contract import SEPARATOR, BindingSpec, ToolSetSpec
+from swarmstead.kernel.errors import BadInput
+
+_VERSION = "@sha256:"
+_HEX_DIGITS = 64
+
+
+def check_binding(spec: BindingSpec) -> None:
+    """Fails: BadInput with the field."""
+    agent, mark, version = spec.agent.partition(_VERSION)
+    if ("@" in spec.agent and not mark) or (mark and not (len(version) == _HEX_DIGITS and set(version) <= _HEX)):
+        raise BadInput(
+            "a version is named by its whole digest",
+            field="agent",
+            way_out=f"Write the agent's name, or NAME{_VERSION} and the 64 digits that `stead agent list` shows.",
+        )
+    if agent != "*" and spec.roles:
+        raise BadInput(
+            "agents have no roles; only outside callers do", field="roles", way_out='Leave roles out, or bind "*".'
+        )
+
+
+def check_toolset(spec: ToolSetSpec) -> None:
+    """Fails: BadInput with the field: two tools under one name, or one server named twice."""
+    servers = [part.server for part in spec.select]
+    if len(set(servers)) < len(servers):
+        twice = next(name for name in servers if servers.count(name) > 1)
+        raise BadInput(f"the server {twice!r} is named twice", field="select", way_out="Name its tools in one place.")
+    shown: dict[str, str] = {}
+    for part in spec.select:
+        for tool in part.tools:
+            name = tool if spec.names == "plain" else f"{part.server}{SEPARATOR}{tool}"
+            if name in shown:
+                raise BadInput(
+                    f"{shown[name]} and {part.server} both have a tool {tool!r}: a client could not tell them apart",
+                    field="select",
+                    way_out="Leave one out, or show them under their servers' names: `names: prefixed`.",
+                )
+            shown[name] = part.server
+
+
+_HEX = frozenset("0123456789abcdef")
