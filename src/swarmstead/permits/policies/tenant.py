@@ -108,12 +108,22 @@ class TenantPolicies:
         """Names the rules in force in an environment."""
         return self._in_force(environment).version
 
+    @property
+    def remembered(self) -> int:
+        """How many callers x tools it remembers."""
+        return len(self._entries)
+
     def decide(self, question: PolicyQuestion, now_ms: int) -> PolicyVerdict:
-        """The verdict. Never fails."""
+        """The verdict, from memory where it cannot be another one. Never fails."""
         entry = self._entry(question)
         if entry.verdict is not None:
             return entry.verdict
         return self._judged(question, entry.who, now_ms)
+
+    def decide_anew(self, question: PolicyQuestion, now_ms: int) -> PolicyVerdict:
+        """The verdict, with nothing remembered: what `decide` has to equal."""
+        who = subject(self._tenant, self._dated(question), self._house.around(question))
+        return self._judged(question, who, now_ms)
 
     def _entry(self, question: PolicyQuestion) -> _Entry:
         key = (
