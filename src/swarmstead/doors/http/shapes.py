@@ -195,6 +195,8 @@ class PlannedToolShape(Shape):
     schema_hash: str
     verdict: Literal["allow", "ask", "deny"]
     rule: str
+    rules: list[str]
+    conditional: list[str]
 
 
 class PlannedAgentShape(Shape):
@@ -501,20 +503,3 @@ class OverviewShape(Shape):
     spend: SpendShape
     sample_available: bool
     sample_input: dict[str, Any]
-
-
-class CheckShape(Shape):
-    """One thing that readiness depends on."""
-
-    name: str
-    ok: bool
-    detail: str
-
-
-class HealthShape(Shape):
-    """Whether the server can do its work."""
-
-    status: Literal["ok", "unavailable"]
-    version: str
-    protocol_versions: list[str]
-    checks: list[CheckShape]

@@ -210,6 +210,7 @@ def _planned(agent: PlannedAgent) -> shapes.PlannedAgentShape:
 
 def _planned_tool(tool: PlannedTool) -> shapes.PlannedToolShape:
     names = ("server", "name", "description", "risk", "idempotent", "schema_hash", "verdict", "rule")
+    names += ("rules", "conditional")
     return shapes.PlannedToolShape(**{name: getattr(tool, name) for name in names})
 
 
