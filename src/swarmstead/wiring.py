@@ -144,10 +144,7 @@ async def open_app(settings: Settings) -> App:
         await _apply_samples(db, clock)
         models = Models(_providers())
         closers.append(models.close)
-        grants = Grants(db, registry)
-        policies = Policies(db, registry, people_reads, clock)
-        for watcher in (grants.forget, policies.forget):
-            signals.watch(watcher)
+        grants, policies = _kept(db, registry, clock, signals)
         limits = GatewayLimits(settings.call_timeout_s, settings.plan_life_s * 1000)
         gateway = Gateway(db, clock, Upstreams(), grants, policies, permits, limits)
         closers.append(gateway.aclose)
@@ -173,6 +170,14 @@ async def open_app(settings: Settings) -> App:
         runs.loop_version,
         _closers=closers,
     )
+
+
+def _kept(db: Database, registry: Registry, clock: Clock, signals: Signals) -> tuple[Grants, Policies]:
+    """What is kept of declared resources in memory, for each call to look at, until they change."""
+    grants, policies = Grants(db, registry), Policies(db, registry, people_reads, clock)
+    for watcher in (grants.forget, policies.forget):
+        signals.watch(watcher)
+    return grants, policies
 
 
 def _providers() -> dict[str, ScriptedModel | DirectModel]:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from swarmstead.permits.contract import Change, PastCall, Replay, Verdict
+from swarmstead.permits.contract import Change, PastCall, PolicyVerdict, Replay, Verdict
 from swarmstead.permits.policies.tenant import House, Loaded, TenantPolicies
 
 _EXAMPLES = 20
@@ -38,9 +38,7 @@ def replayed(
             continue
         ended[would.effect] += 1
         if len(examples) < _EXAMPLES:
-            who = f"{call.question.kind}/{call.question.principal}"
-            tool = f"{call.question.server}/{call.question.tool}"
-            examples.append(Change(call.seq, call.at_ms, who, tool, was.effect, would.effect, would.rules))
+            examples.append(_change(call, was, would))
     return Replay(
         calls=len(calls),
         blocked=ended["deny"],
@@ -52,3 +50,9 @@ def replayed(
         needs_arguments=tuple(sorted(needs)),
         examples=tuple(examples),
     )
+
+
+def _change(call: PastCall, was: PolicyVerdict, would: PolicyVerdict) -> Change:
+    asked = call.question
+    who, tool = f"{asked.kind}/{asked.principal}", f"{asked.server}/{asked.tool}"
+    return Change(call.seq, call.at_ms, who, tool, was.effect, would.effect, would.rules)
