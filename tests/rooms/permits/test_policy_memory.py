@@ -1,15 +1,17 @@
 """Verdicts are remembered only where nothing that changes from call to call can change them."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any, Literal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swarmstead.permits.contract import PolicyException, PolicyMode, PolicyQuestion
 from swarmstead.permits.policies import judging
-from swarmstead.permits.policies.tenant import Loaded, TenantPolicies
-from tests.rooms.permits.asking import ANN, SUNDAY_NOON, loaded, policies
+from swarmstead.permits.policies.tenant import TenantPolicies
+from tests.rooms.permits.asking import ADA, ANN, SUNDAY_NOON, loaded, policies
 
 HEADS = [
     "principal, action, resource",
@@ -45,24 +47,36 @@ def rules(draw: st.DrawFn) -> str:
     return f"{effect} ({draw(st.sampled_from(HEADS))}) {kind} {{ {draw(st.sampled_from(CONDITIONS))} }};"
 
 
+@dataclass(frozen=True)
+class Written:
+    """A policy that is not parsed yet."""
+
+    text: str
+    mode: PolicyMode
+    exceptions: tuple[PolicyException, ...]
+    environments: tuple[str, ...]
+
+
 @st.composite
-def some_policies(draw: st.DrawFn) -> list[Loaded]:
-    """Up to three policies of up to three rules."""
+def written(draw: st.DrawFn) -> Written:
+    """A policy of up to three rules."""
     modes: list[PolicyMode] = ["enforce", "monitor"]
-    found: list[Loaded] = []
-    for number in range(draw(st.integers(0, 3))):
-        text = "\n".join(draw(st.lists(rules(), min_size=1, max_size=3)))
-        exceptions = draw(st.sampled_from([(), (UNTIL,)]))
-        environments = draw(st.sampled_from([(), ("prod",), ("dev",)]))
-        found.append(loaded(f"p{number}", text, draw(st.sampled_from(modes)), *exceptions, environments=environments))
-    return found
+    return Written(
+        "\n".join(draw(st.lists(rules(), min_size=1, max_size=3))),
+        draw(st.sampled_from(modes)),
+        draw(st.sampled_from([(), (UNTIL,)])),
+        draw(st.sampled_from([(), ("prod",), ("dev",)])),
+    )
+
+
+ARGUMENTS: list[dict[str, Any]] = [{}, {"amount": 5}, {"amount": 500}, {"amount": None}]
+HOURS = (0, 8, 15, 12 + 24)  # noon and night, of a Sunday and of the days after it
 
 
 @st.composite
-def questions(draw: st.DrawFn) -> PolicyQuestion:
-    """Any caller, tool, place, argument and hour that the rules above can tell apart."""
+def callers(draw: st.DrawFn) -> PolicyQuestion:
+    """Any caller, tool and place that the rules above can tell apart."""
     kinds: list[Literal["agent", "user"]] = ["agent", "user"]
-    arguments: list[dict[str, Any]] = [{}, {"amount": 5}, {"amount": 500}, {"amount": None}]
     return replace(
         ANN,
         kind=draw(st.sampled_from(kinds)),
@@ -73,18 +87,31 @@ def questions(draw: st.DrawFn) -> PolicyQuestion:
         tool=draw(st.sampled_from(["put", "append"])),
         risk=draw(st.sampled_from(["read", "write", "danger", "unknown"])),
         idempotent=draw(st.booleans()),
-        arguments=draw(st.sampled_from(arguments)),
-        at_ms=SUNDAY_NOON + draw(st.integers(0, 167)) * 3_600_000,
     )
 
 
 @settings(max_examples=150)
-@given(some=some_policies(), asked=st.lists(questions(), min_size=1, max_size=6))
-def test_a_remembered_verdict_is_the_verdict(some: list[Loaded], asked: list[PolicyQuestion]) -> None:
+@given(texts=st.lists(written(), max_size=3), callers=st.lists(callers(), min_size=1, max_size=2))
+def test_a_remembered_verdict_is_the_verdict(texts: list[Written], callers: list[PolicyQuestion]) -> None:
+    """Each caller calls with all arguments at all hours: whatever is remembered of one call meets all others."""
+    some = [
+        loaded(f"p{number}", one.text, one.mode, *one.exceptions, environments=one.environments)
+        for number, one in enumerate(texts)
+    ]
     remembering, other = policies(*some), policies(*some)
-    for question in (*asked, *asked):
+    for caller, arguments, hour in product(callers, ARGUMENTS, HOURS):
+        question = replace(caller, arguments=arguments, at_ms=SUNDAY_NOON + hour * 3_600_000)
         assert remembering.decide(question, 0) == other.decide_anew(question, 0)
     assert other.remembered == 0
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_one_rule_of_each_kind_is_remembered_rightly(head: str) -> None:
+    for effect, kind, condition in product(["permit", "forbid"], ["when", "unless"], CONDITIONS):
+        some = policies(f"{effect} ({head}) {kind} {{ {condition} }};")
+        for caller, arguments, hour in product([ANN, ADA], ARGUMENTS, HOURS[:2]):
+            question = replace(caller, arguments=arguments, at_ms=SUNDAY_NOON + hour * 3_600_000)
+            assert some.decide(question, 0) == some.decide_anew(question, 0), (effect, kind, condition)
 
 
 def times_asked(monkey: Any, some: TenantPolicies, *questions: PolicyQuestion) -> int:

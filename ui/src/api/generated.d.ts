@@ -1597,7 +1597,7 @@ export interface components {
         };
         /**
          * PlanShape
-         * @description What would run; launch it by its hash.
+         * @description What would run; launch it by its hash. `policy` is the version of the rules that the verdicts come from.
          */
         PlanShape: {
             /** Hash */
@@ -1622,6 +1622,8 @@ export interface components {
             task: string;
             /** Agents */
             agents: components["schemas"]["PlannedAgentShape"][];
+            /** Policy */
+            policy: string;
             cost: components["schemas"]["CostShape"];
             time: components["schemas"]["TimeShape"];
             /** Expected Approvals */

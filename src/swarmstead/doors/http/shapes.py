@@ -245,7 +245,7 @@ class MissingShape(Shape):
 
 
 class PlanShape(Shape):
-    """What would run; launch it by its hash."""
+    """What would run; launch it by its hash. `policy` is the version of the rules that the verdicts come from."""
 
     hash: str
     swarm: str
@@ -256,6 +256,7 @@ class PlanShape(Shape):
     overrides: dict[str, Any]
     task: str
     agents: list[PlannedAgentShape]
+    policy: str
     cost: CostShape
     time: TimeShape
     expected_approvals: list[ExpectedApproval]

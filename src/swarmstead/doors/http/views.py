@@ -191,6 +191,7 @@ def plan(found: Plan) -> shapes.PlanShape:
         overrides=dict(found.overrides),
         task=found.task,
         agents=[_planned(agent) for agent in found.agents],
+        policy=found.policy,
         cost=shapes.CostShape(
             low_micros=found.cost_low_micros, high_micros=found.cost_high_micros, cap_micros=found.budget_micros
         ),

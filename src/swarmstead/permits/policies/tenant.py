@@ -16,7 +16,7 @@ from swarmstead.permits.contract import (
     Verdict,
 )
 from swarmstead.permits.policies.judging import Outcome, RuleSet, Ruling, Subject, Surroundings, subject
-from swarmstead.permits.policies.reading import Rule, package_text, read
+from swarmstead.permits.policies.reading import Rule, check, package_text
 
 _MOST_ENTRIES = 2_048
 _MAX_TEXT = 200  # what an approval keeps
@@ -62,7 +62,7 @@ class House:
 
 def built_in() -> list[Ruling]:
     """The rules that hold everywhere."""
-    return [Ruling(rule.id, "", rule) for rule in read(package_text("builtin.cedar"))]
+    return [Ruling(rule.id, "", rule) for rule in check(package_text("builtin.cedar"))]
 
 
 def ends_at(exception: PolicyException) -> int:
