@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -56,6 +56,14 @@ class Settings(BaseModel):
     """Seconds of silence after which a request whose body is not complete is refused."""
     max_body_bytes: Annotated[int, Field(ge=1024, le=1_073_741_824)] = 4_194_304
     """Largest request body; a larger one gets 413."""
+    egress_allow: str = ""
+    """Hosts that tool servers and models may have beside public ones over https: `host`, `*.domain`, an address or
+    `network/bits`, each with an optional `:port`, separated by commas. A server that listens on loopback may reach
+    loopback as well. Too wide, and whoever declares a tool server can reach into the network behind this one."""
+    egress_block: str = ""
+    """What may never be reached, in the same form. Wins over everything else."""
+    egress_public: Literal["allow", "deny"] = "allow"
+    """`deny`: only what `egress_allow` lists is reached."""
     public_url: str = ""
     """How browsers reach the server when a proxy stands in front of it; checked against Origin.
 

@@ -19,10 +19,13 @@ from swarmstead.audit.contract import FLUSHER as AUDIT
 from swarmstead.budgets import handlers as ledger
 from swarmstead.gateway.adapters.upstreams import Upstreams
 from swarmstead.gateway.contract import BindingSpec, ToolServerSpec, ToolSetSpec
+from swarmstead.gateway.egress import Egress, parse_entries, rules
 from swarmstead.gateway.gateway import Gateway, GatewayLimits, check_server
 from swarmstead.gateway.grants import Grants
+from swarmstead.gateway.reach import check_url
 from swarmstead.gateway.specs import check_binding, check_toolset
 from swarmstead.kernel.clock import Clock, SystemClock
+from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.money import micros_from_usd
 from swarmstead.kernel.scope import system_scope
 from swarmstead.models.adapters.direct import DirectModel
@@ -63,18 +66,28 @@ from swarmstead.storage.signals import Signals
 log = logging.getLogger(__name__)
 _SWEEP_EVERY_S = 5.0
 
-KINDS: dict[str, Kind] = {
-    kind.name: kind
-    for kind in (
+
+def kinds(egress: Egress | None = None) -> dict[str, Kind]:
+    """What can be declared. With `egress`, an address that its rules shut out is refused when it is applied."""
+
+    def check_model(spec: ModelSpec) -> None:
+        check_spec(spec)
+        if spec.base_url:
+            check_url(spec.base_url, egress, field="spec.base_url")
+
+    found = (
         Kind("Agent", AgentSpec, lambda _spec: None),
         Kind("Binding", BindingSpec, check_binding),
-        Kind("Model", ModelSpec, check_spec),
+        Kind("Model", ModelSpec, check_model),
         Kind("Policy", PolicySpec, check_policy),
         Kind("Swarm", SwarmSpec, check_swarm),
-        Kind("ToolServer", ToolServerSpec, check_server),
+        Kind("ToolServer", ToolServerSpec, lambda spec: check_server(spec, egress)),
         Kind("ToolSet", ToolSetSpec, check_toolset),
     )
-}
+    return {kind.name: kind for kind in found}
+
+
+KINDS = kinds()
 
 
 @dataclass
@@ -113,6 +126,25 @@ class App:
                 log.exception("something did not close cleanly")
 
 
+def egress_rules(settings: Settings) -> Egress:
+    """Where requests of tool servers may go. Fails: BadInput, naming the variable."""
+    for name, text in (("egress_allow", settings.egress_allow), ("egress_block", settings.egress_block)):
+        try:
+            parse_entries(text)
+        except ValueError as error:
+            raise BadInput(
+                f"The setting {name} {error}.",
+                field=f"STEAD_{name.upper()}",
+                way_out="Write it like `tools.example.org, *.intern.example.org:8443, 10.1.0.0/16`.",
+            ) from error
+    return rules(
+        settings.egress_allow,
+        settings.egress_block,
+        public=settings.egress_public == "allow",
+        listens_on=settings.host,
+    )
+
+
 def open_database(settings: Settings, clock: Clock, signals: Signals) -> Database:
     """The database on this version's schema. Fails: storage.errors."""
     writer = make_engine(settings.url)
@@ -130,7 +162,7 @@ async def open_app(settings: Settings) -> App:
 
     Fails: storage.errors, BadInput; nothing is left open.
     """
-    clock, signals = SystemClock(), Signals()
+    clock, signals, egress = SystemClock(), Signals(), egress_rules(settings)
     closers: list[Callable[[], Awaitable[None]]] = []
     try:
         if settings.single_process:
@@ -139,14 +171,14 @@ async def open_app(settings: Settings) -> App:
         signer = Ed25519Signer.load_or_make(settings.data / "audit.key")
         db = await asyncio.to_thread(open_database, settings, clock, signals)
         closers.append(lambda: _sync(db.close))  # DBOS takes the loop's threads with it, so not in one of them
-        registry = Registry(KINDS)
+        registry = Registry(kinds(egress))
         first_key = await db.write(lambda tx: people.bootstrap(tx, clock, settings.bootstrap_key.get_secret_value()))
         await _apply_samples(db, clock)
         models = Models(_providers())
         closers.append(models.close)
         grants, policies = _kept(db, registry, clock, signals)
         limits = GatewayLimits(settings.call_timeout_s, settings.plan_life_s * 1000)
-        gateway = Gateway(db, clock, Upstreams(), grants, policies, permits, limits)
+        gateway = Gateway(db, clock, Upstreams(egress=egress), grants, policies, permits, limits)
         closers.append(gateway.aclose)
         hands = _hands(settings, clock, db, signals, registry, models, gateway)
         runs = await _open_runs(settings, hands, closers)

@@ -1,9 +1,11 @@
 """The floor plan holds, and each of its contracts notices what it is there for."""
 
+import logging
 import os
 import subprocess
 import sys
 import tomllib
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,15 @@ _BAD = [
     ("frameworks", "people/contract.py", "import pydantic"),
     ("frameworks", "kernel/words.py", "import sqlalchemy"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def loggers_stay_on() -> Generator[None]:
+    """import-linter sets up logging for itself and switches off every logger that is there; later tests read logs."""
+    yield
+    for logger in logging.Logger.manager.loggerDict.values():
+        if isinstance(logger, logging.Logger):
+            logger.disabled = False
 
 
 def _contracts() -> dict[str, dict[str, list[str]]]:

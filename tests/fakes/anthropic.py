@@ -7,8 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from aiohttp import web
-
+from tests.fakes import web
 from tests.fakes.model_server import Answer, ModelServer, sse
 
 _TYPES = {

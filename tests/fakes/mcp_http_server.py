@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiohttp import web
+from tests.fakes import web
 
 SESSION = "Mcp-Session-Id"
 
@@ -28,23 +28,23 @@ class FakeHttpServer:
         self.replies: list[dict[str, Any]] = []
         self.replied = asyncio.Event()
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        self.headers.append({name.lower(): value for name, value in request.headers.items()})
+    async def handle(self, request: web.Request) -> web.Response:
+        self.headers.append(dict(request.headers))
         self.connections.add(id(request.transport))
         if request.method == "DELETE":
             self.deleted.append(request.headers[SESSION])
             return web.Response(status=204)
         if self.token and request.headers.get("Authorization") != self.token:
             return web.Response(status=401)
-        message = await request.json()
+        message = request.json()
         self.seen.append(message)
         if message.get("method") == "initialize":
             return self._initialize(message)
         if request.headers.get(SESSION) not in self.live:
-            return web.Response(status=404, text="no such session")
+            return web.text_response("no such session", status=404)
         return await self._in_session(request, message)
 
-    async def _in_session(self, request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+    async def _in_session(self, request: web.Request, message: dict[str, Any]) -> web.Response:
         method = message.get("method")
         if method == "tools/list":
             return answer(message, {"tools": [{"name": "echo", "inputSchema": {"type": "object"}}]})
@@ -70,41 +70,35 @@ class FakeHttpServer:
                 self.replied.set()
         return web.Response(status=202)
 
-    async def _call(self, request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+    async def _call(self, request: web.Request, message: dict[str, Any]) -> web.Response:
         name, arguments = message["params"]["name"], message["params"]["arguments"]
         if name in {"stream", "short", "break", "ask_back"}:
             return await self._stream(request, message)
         if name == "drop":
-            abort(request)
+            request.abort()
         if name == "hang":
             await self.cancelled.wait()
         plain = PLAIN.get(name)
         return plain(message, arguments) if plain else web.Response()
 
-    async def _stream(self, request: web.Request, message: dict[str, Any]) -> web.StreamResponse:
+    async def _stream(self, request: web.Request, message: dict[str, Any]) -> web.Response:
         name = message["params"]["name"]
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await response.prepare(request)
-        await response.write(b"\xef\xbb\xbf: hello\r\nid: 1\r\ndata:\r\n\r\n")
+        response = request.stream({"Content-Type": "text/event-stream"})
+        response.write(b"\xef\xbb\xbf: hello\r\nid: 1\r\ndata:\r\n\r\n")
         note = {"jsonrpc": "2.0", "method": "notifications/message", "params": {"data": "ü"}}
-        await response.write(event(note))
+        response.write(event(note))
         if name == "ask_back":
             for method in ["ping", "sampling/createMessage"]:
-                await response.write(event({"jsonrpc": "2.0", "id": method, "method": method}))
+                response.write(event({"jsonrpc": "2.0", "id": method, "method": method}))
             await self.replied.wait()
         if name == "break":
-            abort(request)
+            request.abort()
         elif name != "short":
             result: dict[str, Any] = {"content": [], "structuredContent": {"ok": True}}
             body = {"jsonrpc": "2.0", "id": message["id"], "result": result}
             for byte in event(body):  # as a network may split it
-                await response.write(bytes([byte]))
+                response.write(bytes([byte]))
         return response
-
-
-def abort(request: web.Request) -> None:
-    assert request.transport is not None
-    request.transport.abort()
 
 
 def refuse(message: dict[str, Any], arguments: dict[str, Any]) -> web.Response:
@@ -121,9 +115,9 @@ def status(_message: dict[str, Any], arguments: dict[str, Any]) -> web.Response:
 PLAIN: dict[str, Callable[[dict[str, Any], dict[str, Any]], web.Response]] = {
     "status": status,
     "refuse": refuse,
-    "html": lambda _message, _arguments: web.Response(text="<h1>It works</h1>", content_type="text/html"),
-    "garbage": lambda _message, _arguments: web.Response(text="{", content_type="application/json"),
-    "huge": lambda _message, asked: web.Response(body=b"x" * asked["size"], content_type=asked["type"]),
+    "html": lambda _message, _arguments: web.text_response("<h1>It works</h1>", "text/html"),
+    "garbage": lambda _message, _arguments: web.text_response("{", "application/json"),
+    "huge": lambda _message, asked: web.text_response("x" * asked["size"], asked["type"]),
     "echo": lambda message, _arguments: answer(message, {"content": [], "structuredContent": message["params"]}),
 }
 
@@ -142,15 +136,6 @@ def event(message: dict[str, Any]) -> bytes:
 async def serving() -> AsyncGenerator[FakeHttpServer]:
     """A running server on a free port of this machine."""
     fake = FakeHttpServer()
-    app = web.Application(client_max_size=64 * 1024 * 1024)
-    app.router.add_route("*", "/mcp", fake.handle)
-    runner = web.AppRunner(app, shutdown_timeout=1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    (address,) = runner.addresses
-    fake.url = f"http://127.0.0.1:{address[1]}/mcp"
-    try:
+    async with web.serving(fake.handle) as port:
+        fake.url = f"http://127.0.0.1:{port}/mcp"
         yield fake
-    finally:
-        await runner.cleanup()

@@ -12,9 +12,12 @@ import psutil
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
 from swarmstead.gateway.adapters.upstreams import Upstreams
 from swarmstead.gateway.contract import CallResult, ServerRef, ToolServerSpec
+from swarmstead.gateway.egress import LOOPBACK, Egress
 
 FAKES = Path(__file__).parent
 LIMITS = UpstreamLimits(start_timeout_s=20, stop_grace_s=0.5, max_message_bytes=1_000_000, max_pages=5)
+HERE = Egress(LOOPBACK)
+"""Egress rules that let requests reach this machine, where the fakes are."""
 CALL_S = 20.0
 SOON_S = 0.5
 """Time limit of calls that are meant to run out of it."""
@@ -34,7 +37,7 @@ class Clock:
 async def opened(clock: Clock) -> AsyncGenerator[Upstreams]:
     """Sessions for one test; in the end they are closed and no process of theirs is left."""
     before = set(psutil.Process().children(recursive=True))
-    made = Upstreams(LIMITS, clock=clock)
+    made = Upstreams(LIMITS, egress=HERE, clock=clock)
     async with asyncio.timeout(60):
         yield made
         await made.aclose()

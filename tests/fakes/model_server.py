@@ -9,10 +9,11 @@ import json
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
-from aiohttp import web
+from tests.fakes import web
 
 KEY = "sk-canary-0123456789abcdef"
 
@@ -101,7 +102,7 @@ class ModelServer(ABC):
         self.left = asyncio.Event()
         self._turns: deque[Turn] = deque()
         self._peers: set[Any] = set()
-        self._runner: web.AppRunner | None = None
+        self._serving = AsyncExitStack()
         self.origin = ""
 
     def plan(self, *turns: Turn) -> None:
@@ -142,24 +143,16 @@ class ModelServer(ABC):
         """The provider's error body."""
 
     async def __aenter__(self) -> Self:
-        app = web.Application()
-        app.router.add_post("/{path:.*}", self._handle)
-        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        host, port = self._runner.addresses[0][:2]
-        self.origin = f"http://{host}:{port}"
+        port = await self._serving.enter_async_context(web.serving(self._handle))
+        self.origin = f"http://127.0.0.1:{port}"
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._serving.aclose()
 
-    async def _handle(self, request: web.Request) -> web.StreamResponse:
-        body: Any = await request.json()
+    async def _handle(self, request: web.Request) -> web.Response:
+        body: Any = request.json()
         self.seen.append(Seen(request.path, dict(request.headers), body))
-        assert request.transport is not None
         if request.transport not in self._peers:
             self._peers.add(request.transport)
             self.connections += 1
@@ -180,27 +173,26 @@ class ModelServer(ABC):
 
     async def _answered(
         self, request: web.Request, turn: Answer | Broken | Held, model: str, body: Any
-    ) -> web.StreamResponse:
+    ) -> web.Response:
         answer = turn if isinstance(turn, Answer) else turn.answer
         model = answer.model or model
         if not self.streams(request, body):
             assert isinstance(turn, Answer)
             return web.json_response(self.whole(answer, model))
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         frames = self.frames(answer, model, body)
         sent = len(frames) if isinstance(turn, Answer) else turn.frames
         if isinstance(turn, Held) and not sent:
             await self._hold(turn)
-        await response.prepare(request)
+        response = request.stream({"Content-Type": "text/event-stream"})
         for frame in frames[:sent]:
-            await response.write(frame.encode())
+            response.write(frame.encode())
         if isinstance(turn, Held):
             if sent:
                 await self._hold(turn)
             for frame in frames[sent:]:
-                await response.write(frame.encode())
+                response.write(frame.encode())
         if isinstance(turn, Broken):
-            await self._break(request, response, turn.then)
+            self._break(request, response, turn.then)
         return response
 
     async def _hold(self, turn: Held) -> None:
@@ -211,12 +203,11 @@ class ModelServer(ABC):
             self.left.set()
             raise
 
-    async def _break(self, request: web.Request, response: web.StreamResponse, then: str) -> None:
+    def _break(self, request: web.Request, response: web.Stream, then: str) -> None:
         if then == "garbage":
-            await response.write(b'event: message\ndata: {"id": "x", "choices": [{\n\n')
+            response.write(b'event: message\ndata: {"id": "x", "choices": [{\n\n')
         if then == "reset":
-            assert request.transport is not None
-            request.transport.abort()
+            request.abort()
 
 
 def sse(data: Any, event: str = "") -> str:

@@ -6,8 +6,7 @@ Format: platform.openai.com/docs/api-reference/chat (objects `chat.completion` a
 from collections.abc import Sequence
 from typing import Any
 
-from aiohttp import web
-
+from tests.fakes import web
 from tests.fakes.model_server import Answer, ModelServer, sse
 
 _TYPES = {400: "invalid_request_error", 401: "invalid_request_error", 429: "requests"}

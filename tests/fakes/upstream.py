@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from swarmstead.gateway.contract import CallResult, ServerRef
+from swarmstead.gateway.contract import CallResult, Relay, ServerRef
 from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown
 
 WRITE = {"readOnlyHint": False, "destructiveHint": False}
@@ -68,6 +68,10 @@ class FakeUpstream:
         self.down = ""
         self.calls: list[Called] = []
         self.lines: list[str] = []
+        self.lists: dict[str, list[Mapping[str, Any]]] = {}
+        self.fetched: dict[str, Mapping[str, Any]] = {}
+        self.fetches: list[tuple[ServerRef, str, Mapping[str, Any]]] = []
+        self.relay: Relay | None = None
         self.answers: dict[str, CallResult] = {}
         self.losing: dict[str, int] = {}
         self.refusing: set[str] = set()
@@ -95,10 +99,34 @@ class FakeUpstream:
             raise UpstreamFailed(self.down)
         return list(self.tools)
 
+    async def list_all(self, server: ServerRef, method: str) -> list[Mapping[str, Any]]:
+        """The items of `lists`, the same for every server."""
+        if self.down:
+            raise UpstreamFailed(self.down)
+        return list(self.lists.get(method, []))
+
+    async def fetch(
+        self, server: ServerRef, method: str, params: Mapping[str, Any], *, timeout_s: float, relay: Relay | None = None
+    ) -> Mapping[str, Any]:
+        """What `fetched` has for the method."""
+        self.fetches.append((server, method, params))
+        if self.down:
+            raise UpstreamFailed(self.down)
+        return self.fetched.get(method, {})
+
     async def call_tool(
-        self, server: ServerRef, tool: str, arguments: Mapping[str, Any], *, key: str, timeout_s: float
+        self,
+        server: ServerRef,
+        tool: str,
+        arguments: Mapping[str, Any],
+        *,
+        key: str,
+        timeout_s: float,
+        more: Mapping[str, Any] | None = None,
+        relay: Relay | None = None,
     ) -> CallResult:
         """Act, and answer. `refusing` tools do neither; `losing` ones act so often without an answer."""
+        self.relay = relay
         call = Called(server, tool, arguments, key)
         self.calls.append(call)
         if self.during is not None:

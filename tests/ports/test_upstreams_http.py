@@ -11,7 +11,7 @@ from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
 from swarmstead.gateway.adapters.upstreams import Upstreams
 from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown
 from tests.fakes import mcp_http_server
-from tests.fakes.mcp_upstreams import SOON_S, Clock, call, http, opened, structured
+from tests.fakes.mcp_upstreams import HERE, SOON_S, Clock, call, http, opened, structured
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ async def test_out_of_time_over_http_is_unknown_and_the_server_is_told(
 
 
 async def test_a_call_that_waits_for_a_connection_was_never_sent() -> None:
-    upstreams = Upstreams(UpstreamLimits(max_connections_per_host=1))
+    upstreams = Upstreams(UpstreamLimits(max_connections_per_host=1), egress=HERE)
     async with asyncio.timeout(30), mcp_http_server.serving() as server:
         await call(upstreams, http(server.url), "echo")
         outcomes = await asyncio.gather(

@@ -44,13 +44,13 @@ class Call:
     listed: Listed | None = None
     progress: Progress = field(default_factory=Progress)
 
-    def found(self, server: ServerRef, listed: Listed) -> "Call":
-        """This call with its server and tool known."""
+    def found(self, server: ServerRef, listed: Listed | None) -> "Call":
+        """This call with its server known, and its tool if it is for one."""
         return replace(self, server=server, listed=listed)
 
     @property
     def target(self) -> tuple[ServerRef, Listed]:
-        """Server and tool. Fails: LookupError before the grant link has found them: a link is out of order."""
+        """Server and tool. Fails: LookupError where there is none: a link is out of order."""
         if self.server is None or self.listed is None:
             raise LookupError("the chain is out of order: the tool is not known yet")
         return self.server, self.listed

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 from annotated_types import Len
 
@@ -10,8 +10,10 @@ from swarmstead.kernel.scope import Scope
 from swarmstead.storage.database import Tx
 
 Risk = Literal["read", "write", "danger", "unknown"]
+Kind = Literal["tool", "resource", "prompt"]
 Transport = Literal["stdio", "http"]
 BUILTIN = "builtin:"
+TOOLS_CALL = "tools/call"
 SEPARATOR = "__"  # between server and tool; MCP allows dots and slashes in names, model providers do not
 _STRICT: dict[str, Any] = {"extra": "forbid", "use_attribute_docstrings": True}
 
@@ -83,8 +85,12 @@ class BindingSpec:
     clients)."""
     server: Annotated[str, Len(1, 63)]
     """The tool server's name."""
-    tools: Annotated[tuple[str, ...], Len(1, 1000)]
-    """Names of the tools; each is listed, there is no wildcard."""
+    tools: Annotated[tuple[str, ...], Len(0, 1000)] = ()
+    """Names of the tools; each is listed, there is no wildcard. A binding that names nothing grants nothing."""
+    resources: Annotated[tuple[str, ...], Len(0, 1000)] = ()
+    """Addresses of MCP resources that may be read: whole ones, or beginnings that end with `*`."""
+    prompts: Annotated[tuple[str, ...], Len(0, 1000)] = ()
+    """Names of MCP prompts that may be fetched."""
     environments: Annotated[tuple[str, ...], Len(0, 100)] = ()
     """Environments in which the binding holds; none named: in all of them."""
     roles: Annotated[tuple[str, ...], Len(0, 20)] = ()
@@ -99,8 +105,12 @@ class SelectionSpec:
 
     server: Annotated[str, Len(1, 63)]
     """The tool server's name."""
-    tools: Annotated[tuple[str, ...], Len(1, 1000)]
+    tools: Annotated[tuple[str, ...], Len(0, 1000)] = ()
     """Names of the tools that the set shows."""
+    resources: Annotated[tuple[str, ...], Len(0, 1000)] = ()
+    """Addresses of resources that the set shows: whole ones, or beginnings that end with `*`."""
+    prompts: Annotated[tuple[str, ...], Len(0, 1000)] = ()
+    """Names of the prompts that the set shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +132,10 @@ class ToolSetSpec:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """One tool of one server, as discovered and classed. `schema_hash` covers description, schemas and annotations."""
+    """One tool of one server, as discovered and classed. `schema_hash` covers description, schemas and annotations.
+
+    `definition` is the MCP `Tool` object as the server gave it.
+    """
 
     server: str
     name: str
@@ -132,6 +145,7 @@ class Tool:
     risk: Risk
     idempotent: bool
     schema_hash: str
+    definition: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def qualified(self) -> str:
@@ -150,11 +164,13 @@ class ServerRef:
     """The tenant and the digest of the declaration that `spec` comes from: one definition for all lanes."""
     lane: str = ""
     """Who shares a session with it; '' for everybody in the tenant."""
+    modern: bool = False
+    """Whether it is best asked without a session, as its caller asks us."""
 
     @property
-    def key(self) -> tuple[str, ...]:
+    def key(self) -> tuple[object, ...]:
         """What a session is kept under."""
-        return (self.version or repr(self.spec), self.name, self.root, self.lane)
+        return (self.version or repr(self.spec), self.name, self.root, self.lane, self.modern)
 
     @property
     def definition(self) -> tuple[str, ...]:
@@ -167,7 +183,8 @@ class Caller:
     """Who calls: an agent inside a run, or an outside client (`agent` is '').
 
     `agent_digest` is the agent version that the run was previewed with; '' stands for the one declared now.
-    `session` names the MCP session of an outside client, '' for one that keeps none.
+    `session` names the MCP session of an outside client, '' for one that keeps none. `modern`: it speaks MCP without
+    sessions, and is best served by a tool server that does too.
     """
 
     scope: Scope
@@ -179,6 +196,27 @@ class Caller:
     trace_id: str = ""
     agent_digest: str = ""
     session: str = ""
+    modern: bool = False
+
+
+class Relay(Protocol):
+    """The way back to a client while it waits for an answer."""
+
+    @property
+    def capabilities(self) -> Mapping[str, Any]:
+        """What the client says that it can do (MCP `ClientCapabilities`)."""
+        ...
+
+    def notify(self, method: str, params: Mapping[str, Any]) -> None:
+        """Pass on what the server tells meanwhile: progress, log lines."""
+        ...
+
+    async def ask(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Ask the client for what the server needs: input of its person, a sample of its model, its roots.
+
+        Fails: RelayRefused when it cannot be asked, or refuses.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +242,9 @@ class CallRequest:
     by a run that found this very call in flight after a crash and may send it again; it lets the plan be spent a
     second time. `planned` false says that the caller's plan does not hold this tool: it is refused like one that does
     not exist, even if it was bound since.
+
+    `kind` says what is asked for: a tool by default; else `tool` holds the address of a resource or the name of a
+    prompt, and `method` the MCP request. `more` holds further params of the request, sent on as they came.
     """
 
     caller: Caller
@@ -217,15 +258,23 @@ class CallRequest:
     plan_id: str = ""
     repeat: bool = False
     hooks: CallHooks = field(default_factory=CallHooks)
+    kind: Kind = "tool"
+    method: str = TOOLS_CALL
+    more: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    relay: Relay | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """What the tool answered. `content` is MCP content blocks, passed through unflattened."""
+    """What the server answered. `content` is MCP content blocks, passed through unflattened.
 
-    content: tuple[Mapping[str, Any], ...]
+    `more` is every other field of the result: of a tool's seldom any, of anything else's all of it.
+    """
+
+    content: tuple[Mapping[str, Any], ...] = ()
     structured: Mapping[str, Any] | None = None
     is_error: bool = False
+    more: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def text(self) -> str:

@@ -33,6 +33,10 @@ class PlanRefused(Conflict):
     code = "plan_refused"
 
 
+EGRESS_DENIED = "egress_denied"
+"""The code of an UpstreamFailed that the egress rules caused."""
+
+
 class UpstreamFailed(Unavailable):
     """The tool server could not be reached or refused; it is certain that nothing happened."""
 
@@ -43,6 +47,12 @@ class UpstreamUnknown(Unavailable):
     """The call was sent and no usable answer came; it may have happened."""
 
     code = "outcome_unknown"
+
+
+class RelayRefused(NotPermitted):
+    """The client cannot be asked, or has refused what a tool server asked of it."""
+
+    code = "client_refused"
 
 
 class TrailFull(Unavailable):

@@ -1,12 +1,16 @@
 """The gateway: `call` is the one way to a tool, `tools` is what a caller may know of."""
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from swarmstead.gateway.catalogue import Catalogue
 from swarmstead.gateway.chain import Answer, Call, chained
-from swarmstead.gateway.contract import Caller, CallRequest, ServerRef, Tool, ToolServerSpec, ToolSetSpec
+from swarmstead.gateway.contract import Caller, CallRequest, Kind, ServerRef, Tool, ToolServerSpec, ToolSetSpec
+from swarmstead.gateway.egress import Egress
 from swarmstead.gateway.errors import UpstreamFailed
-from swarmstead.gateway.grants import Grants
+from swarmstead.gateway.grants import GrantedServers, Grants
 from swarmstead.gateway.links.arguments import Contract
 from swarmstead.gateway.links.attempt import Attempt
 from swarmstead.gateway.links.grant import Grant
@@ -16,6 +20,7 @@ from swarmstead.gateway.links.redact import Redact
 from swarmstead.gateway.links.upstream import CallUpstream
 from swarmstead.gateway.model import question_of
 from swarmstead.gateway.ports import Approvals, Policies, Upstream
+from swarmstead.gateway.reach import check_headers, check_url
 from swarmstead.gateway.trail import Trail
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.errors import BadInput
@@ -42,6 +47,22 @@ class ServerTools:
     server: str
     tools: tuple[Tool, ...]
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A resource, template or prompt as its server describes it. `name` is the address of a resource."""
+
+    server: str
+    name: str
+    definition: Mapping[str, Any]
+
+
+_NAMED: Mapping[str, tuple[Kind, str]] = {
+    "prompts/list": ("prompt", "name"),
+    "resources/list": ("resource", "uri"),
+    "resources/templates/list": ("resource", "uriTemplate"),
+}
 
 
 class Gateway:
@@ -89,12 +110,12 @@ class Gateway:
         """
         grants = await self._grants.of(caller.scope)
         found: list[ServerTools] = []
-        for name, allowed in sorted(grants.of(caller).items()):
+        for name, granted in sorted(grants.of(caller).items()):
             server = grants.server(name, root, caller)
             if server is None:
                 found.append(ServerTools(name, (), f"There is no ToolServer called {name!r}."))
             else:
-                found.append(await self._bound(server, allowed))
+                found.append(await self._bound(server, granted.tools))
         return found
 
     async def verdict(self, caller: Caller, tool: Tool) -> PolicyVerdict:
@@ -104,6 +125,31 @@ class Gateway:
     async def policy_version(self, caller: Caller) -> str:
         """Names the rules that are in force for this caller."""
         return await self._policies.version(caller.scope, caller.environment)
+
+    async def listed(self, caller: Caller, method: str, root: str = "") -> list[Feature]:
+        """What one of MCP's lists (`prompts/list`, `resources/list`, `resources/templates/list`) shows this caller.
+
+        A server that does not answer is left out: clients see what there is now, operators see what is missing.
+        """
+        kind, name = _NAMED[method]
+        grants = await self._grants.of(caller.scope)
+        found: list[Feature] = []
+        for server_name, granted in sorted(grants.of(caller).items()):
+            server = grants.server(server_name, root, caller)
+            if server is None or not (granted.prompts if kind == "prompt" else granted.resources):
+                continue
+            with suppress(UpstreamFailed):
+                items = await self._upstream.list_all(server, method)
+                found += [
+                    Feature(server_name, shown, item)
+                    for item in items
+                    if granted.shows(kind, shown := str(item.get(name, "")))
+                ]
+        return found
+
+    async def granted(self, caller: Caller) -> GrantedServers:
+        """What is bound to this caller, server by server."""
+        return (await self._grants.of(caller.scope)).of(caller)
 
     async def toolset(self, caller: Caller, name: str) -> ToolSetSpec | None:
         """The tool set of this name in the caller's tenant."""
@@ -135,8 +181,8 @@ class Gateway:
         return ServerTools(server.name, tuple(listed[tool].tool for tool in sorted(allowed & listed.keys())), problem)
 
 
-def check_server(spec: ToolServerSpec) -> None:
-    """What the types of a ToolServer cannot say. Fails: BadInput with the field."""
+def check_server(spec: ToolServerSpec, egress: Egress | None = None) -> None:
+    """What the types of a ToolServer cannot say, and `egress` can without a look-up. Fails: BadInput with the field."""
     if spec.transport == "stdio":
         if not spec.command:
             raise BadInput(
@@ -145,8 +191,8 @@ def check_server(spec: ToolServerSpec) -> None:
         if spec.url or spec.headers:
             raise BadInput("a stdio server has no url and no headers", field="url", way_out="Use transport: http.")
     else:
-        if not spec.url.startswith(("http://", "https://")):
-            raise BadInput("an http server needs a url that starts with http:// or https://", field="url")
+        check_url(spec.url, egress, field="url")
+        check_headers(spec.headers, field="headers")
         if spec.command or spec.env or spec.root:
             raise BadInput(
                 "an http server has no command, env or root", field="command", way_out="Use transport: stdio."

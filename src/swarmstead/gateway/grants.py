@@ -1,4 +1,4 @@
-"""Which tools a caller may know of: bindings, tool servers and tool sets of a tenant, kept in memory until they change.
+"""What a caller may know of: bindings, tool servers and tool sets of a tenant, kept in memory until they change.
 
 A binding speaks of an agent (or of one version of it) or of outside callers (`*`), and may hold in some environments or
 for some roles only. Bindings of one caller add up; nothing takes away.
@@ -11,7 +11,8 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from swarmstead.gateway.contract import BindingSpec, Caller, ServerRef, ToolServerSpec, ToolSetSpec
+from swarmstead.gateway.contract import BindingSpec, Caller, Kind, ServerRef, ToolServerSpec, ToolSetSpec
+from swarmstead.gateway.model import covers
 from swarmstead.gateway.ports import Declared
 from swarmstead.kernel.scope import Scope
 from swarmstead.storage.database import Database
@@ -22,8 +23,29 @@ V = TypeVar("V")
 OUTSIDE = "*"
 _MOST_ANSWERS = 4096
 
-Tools = Mapping[str, frozenset[str]]
-"""Server name -> names of tools."""
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What may be used of one server."""
+
+    tools: frozenset[str] = frozenset()
+    resources: frozenset[str] = frozenset()
+    prompts: frozenset[str] = frozenset()
+
+    def holds(self, kind: Kind, name: str) -> bool:
+        """Whether a tool or a prompt of this name, or the resource at this address, is among it."""
+        if kind == "tool":
+            return name in self.tools
+        return name in self.prompts if kind == "prompt" else covers(self.resources, name)
+
+    def shows(self, kind: Kind, name: str) -> bool:
+        """As `holds`, for what a list shows: there a template stands for all that it may become."""
+        return self.holds(kind, name.partition("{")[0] if kind == "resource" else name) or self.holds(kind, name)
+
+
+NOTHING = Granted()
+GrantedServers = Mapping[str, Granted]
+"""By server name."""
 _Who = tuple[str, str, str, frozenset[str]]
 
 
@@ -43,15 +65,17 @@ class TenantGrants:
     servers: Mapping[str, DeclaredServer]
     bindings: Mapping[str, Sequence[BindingSpec]]
     toolsets: Mapping[str, ToolSetSpec]
-    _tools: dict[_Who, Tools] = field(default_factory=dict[_Who, Tools])
-    _refs: dict[tuple[str, str, str], ServerRef] = field(default_factory=dict[tuple[str, str, str], ServerRef])
+    _granted: dict[_Who, GrantedServers] = field(default_factory=dict[_Who, GrantedServers])
+    _refs: dict[tuple[str, str, str, bool], ServerRef] = field(
+        default_factory=dict[tuple[str, str, str, bool], ServerRef]
+    )
 
-    def of(self, caller: Caller) -> Tools:
-        """The tools that are bound to this caller, here and now."""
+    def of(self, caller: Caller) -> GrantedServers:
+        """What is bound to this caller, here and now."""
         who = (caller.agent, caller.agent_digest, caller.environment, caller.scope.actor.roles)
-        found = self._tools.get(who)
+        found = self._granted.get(who)
         if found is None:
-            found = _remember(self._tools, who, self._bound(caller))
+            found = _remember(self._granted, who, self._bound(caller))
         return found
 
     def server(self, name: str, root: str, caller: Caller) -> ServerRef | None:
@@ -59,18 +83,18 @@ class TenantGrants:
         declared = self.servers.get(name)
         if declared is None:
             return None
-        key = (name, root if declared.spec.root else "", lane_of(caller, declared.spec))
+        key = (name, root if declared.spec.root else "", lane_of(caller, declared.spec), caller.modern)
         found = self._refs.get(key)
         if found is None:
-            ref = ServerRef(name, declared.spec, key[1], f"{self.tenant}/{declared.digest}", key[2])
+            ref = ServerRef(name, declared.spec, key[1], f"{self.tenant}/{declared.digest}", key[2], modern=key[3])
             found = _remember(self._refs, key, ref)
         return found
 
-    def anywhere(self, agent: str, digest: str) -> Tools:
-        """The tools that are bound to an agent's version in some environment: for people who look at the agent."""
+    def anywhere(self, agent: str, digest: str) -> GrantedServers:
+        """What is bound to an agent's version in some environment: for people who look at the agent."""
         return _added_up(self._about(agent, digest))
 
-    def _bound(self, caller: Caller) -> Tools:
+    def _bound(self, caller: Caller) -> GrantedServers:
         return _added_up(one for one in self._about(caller.agent, caller.agent_digest) if _holds(one, caller))
 
     def _about(self, agent: str, digest: str) -> Iterator[BindingSpec]:
@@ -87,11 +111,16 @@ def lane_of(caller: Caller, spec: ToolServerSpec) -> str:
     return f"{caller.scope.actor.id}/{caller.session}"
 
 
-def _added_up(bindings: Iterable[BindingSpec]) -> Tools:
-    tools: dict[str, frozenset[str]] = {}
+def _added_up(bindings: Iterable[BindingSpec]) -> GrantedServers:
+    granted: dict[str, Granted] = {}
     for binding in bindings:
-        tools[binding.server] = tools.get(binding.server, frozenset()) | frozenset(binding.tools)
-    return tools
+        before = granted.get(binding.server, NOTHING)
+        granted[binding.server] = Granted(
+            before.tools | frozenset(binding.tools),
+            before.resources | frozenset(binding.resources),
+            before.prompts | frozenset(binding.prompts),
+        )
+    return granted
 
 
 def _holds(binding: BindingSpec, caller: Caller) -> bool:

@@ -1,13 +1,15 @@
 """Pure rules of the gateway: what class a tool is in, what a definition's hash covers, what a plan says."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from swarmstead.gateway.contract import Caller, CallRequest, Risk, Tool, ToolServerSpec
 from swarmstead.kernel.hashing import digest
 from swarmstead.permits.contract import PolicyQuestion
 
 _DESCRIPTION_LIMIT = 4_000
+_MOST_DECODINGS = 4
 
 
 def tool_from(server: str, spec: ToolServerSpec, definition: Mapping[str, Any]) -> Tool:
@@ -35,6 +37,7 @@ def tool_from(server: str, spec: ToolServerSpec, definition: Mapping[str, Any]) 
                 "annotations": dict(annotations),
             }
         ),
+        definition=definition,
     )
 
 
@@ -72,6 +75,30 @@ def question_of(
         arguments=arguments,
         at_ms=at_ms,
     )
+
+
+def covers(patterns: Iterable[str], address: str) -> bool:
+    """Whether a resource's address is one of these, or begins as one that ends with `*` and does not lead out again.
+
+    An address that climbs (`..`, however written) is covered by nothing but itself: what it names is not where it
+    begins.
+    """
+    for pattern in patterns:
+        if pattern == address:
+            return True
+        if pattern.endswith("*") and address.startswith(pattern[:-1]) and not _climbs(address):
+            return True
+    return False
+
+
+def _climbs(address: str) -> bool:
+    plain = address
+    for _ in range(_MOST_DECODINGS):  # %252e is a dot to whoever decodes twice
+        decoded = unquote(plain)
+        if decoded == plain:
+            return ".." in plain.replace("\\", "/").split("/")
+        plain = decoded
+    return True
 
 
 def plan_payload(request: CallRequest, tool: Tool) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """What the gateway needs from outside: sessions with MCP servers, declared resources, and the inbox."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from swarmstead.gateway.contract import CallResult, ServerRef
+from swarmstead.gateway.contract import CallResult, Relay, ServerRef
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.scope import Scope
 from swarmstead.permits.contract import Approval, Ask, PolicyQuestion, PolicyVerdict
@@ -59,12 +59,37 @@ class Upstream(Protocol):
         """
         ...
 
+    async def list_all(self, server: ServerRef, method: str) -> list[Mapping[str, Any]]:
+        """What one of MCP's other lists holds (`resources/list`, `prompts/list`, …), every page.
+
+        A server that has no such list has an empty one. Fails: UpstreamFailed.
+        """
+        ...
+
+    async def fetch(
+        self, server: ServerRef, method: str, params: Mapping[str, Any], *, timeout_s: float, relay: Relay | None = None
+    ) -> Mapping[str, Any]:
+        """The result of a request that changes nothing (`resources/read`, `prompts/get`, …), as it came.
+
+        Fails: UpstreamFailed.
+        """
+        ...
+
     async def call_tool(
-        self, server: ServerRef, tool: str, arguments: Mapping[str, Any], *, key: str, timeout_s: float
+        self,
+        server: ServerRef,
+        tool: str,
+        arguments: Mapping[str, Any],
+        *,
+        key: str,
+        timeout_s: float,
+        more: Mapping[str, Any] | None = None,
+        relay: Relay | None = None,
     ) -> CallResult:
         """Call; sent again at most once, and only when it is certain that it did not start.
 
-        `key` goes upstream in `_meta` as `swarmstead.dev/idempotency-key`.
+        `key` goes upstream in `_meta` as `swarmstead.dev/idempotency-key`. `more` holds further params; what the
+        server tells and asks meanwhile goes to `relay`, and is refused without one.
 
         Fails: UpstreamFailed when it is certain that the call did not start; UpstreamUnknown when it may have happened
         (sent, then time-out, broken pipe or malformed answer).
@@ -73,4 +98,12 @@ class Upstream(Protocol):
 
     async def aclose(self) -> None:
         """End sessions and the processes that we started."""
+        ...
+
+
+class Resolver(Protocol):
+    """Looks names up. Given by `adapters/http/resolver.py`, the system's own."""
+
+    async def resolve(self, host: str) -> Sequence[str]:
+        """The addresses of a name as text, in the order in which to try them. Fails: OSError."""
         ...

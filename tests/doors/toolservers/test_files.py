@@ -274,3 +274,21 @@ def test_no_descriptor_is_left_open(tools: Called, root: Path) -> None:
                 tools("read", path=path)
         tools("search", pattern="o", max_hits=1)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_walks_side_by_side_do_not_take_entries_from_each_other(root: Path) -> None:
+    for number in range(200):
+        (root / f"file{number}").write_text("x")
+    confined_root = confined.Root(str(root))
+    alone = [found.path for found in confined_root.walk(".")]
+    together: list[list[str]] = []
+
+    def walk() -> None:
+        together.extend([found.path for found in confined_root.walk(".")] for _ in range(50))
+
+    threads = [threading.Thread(target=walk) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [walked for walked in together if walked != alone] == []

@@ -1,9 +1,17 @@
 """Who may know of a tool. What is not granted does not exist, and reads exactly so."""
 
+from dataclasses import replace
+
 import pytest
 
 from swarmstead.gateway.contract import Caller
 from swarmstead.gateway.errors import UpstreamFailed
+from swarmstead.gateway.grants import Grants
+from swarmstead.kernel.errors import BadInput
+from swarmstead.kernel.scope import Actor, Scope
+from swarmstead.resources.queries import Registry
+from swarmstead.storage.signals import EVERYTHING
+from swarmstead.wiring import KINDS
 from tests.rooms.gateway.desk import ADA, EVE, MANIFESTS, Desk, agent, outside
 
 HIDDEN = {
@@ -95,3 +103,79 @@ async def test_an_operator_sees_every_tool_with_its_class(desk: Desk) -> None:
     }
     with pytest.raises(UpstreamFailed):
         await desk.gateway.inspect(Caller(ADA), "gone", desk.root)
+
+
+NARROW = """
+apiVersion: swarmstead.dev/v1alpha1
+kind: Binding
+metadata: {{name: narrow}}
+spec: {{agent: {agent}, server: kit, tools: [read]{more}}}
+"""
+V1 = f"sha256:{'1' * 64}"
+V2 = f"sha256:{'2' * 64}"
+
+
+async def test_a_binding_may_hold_for_one_version_of_an_agent(desk: Desk) -> None:
+    await desk.declare(NARROW.format(agent=f'"zoe@{V1}"', more=""))
+    for digest, verdict in ((V1, "ok"), (V2, "denied"), ("", "denied")):
+        caller = Caller(agent("zoe"), "zoe", agent_digest=digest)
+        assert (await desk.call("read", {"name": "x"}, caller=caller)).verdict == verdict
+
+
+async def test_a_binding_may_hold_in_some_environments(desk: Desk) -> None:
+    await desk.declare(NARROW.format(agent="zoe", more=", environments: [dev]"))
+    for environment, verdict in (("dev", "ok"), ("prod", "denied"), ("", "denied")):
+        caller = Caller(agent("zoe"), "zoe", environment=environment)
+        assert (await desk.call("read", {"name": "x"}, caller=caller)).verdict == verdict
+
+
+async def test_a_binding_of_outside_callers_may_ask_for_a_role(desk: Desk) -> None:
+    await desk.declare(MANIFESTS.replace("tools: [read, append]}", "tools: [read, append], roles: [admin]}"))
+    for roles, verdict in ((frozenset({"operator"}), "denied"), (frozenset({"operator", "admin"}), "ok")):
+        caller = Caller(Scope("acme", Actor("key:k_1", "user", "Client", roles)))
+        assert (await desk.call("read", {"name": "x"}, caller=caller)).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("agent_name", "more"), [('"zoe@v1"', ""), ('"zoe@sha256:12"', ""), ("zoe", ", roles: [admin]")]
+)
+async def test_a_binding_that_could_never_hold_is_refused(desk: Desk, agent_name: str, more: str) -> None:
+    with pytest.raises(BadInput):
+        await desk.declare(NARROW.format(agent=agent_name, more=more))
+
+
+async def test_what_may_have_been_missed_is_read_again(desk: Desk) -> None:
+    """A worker whose link to the database was away hears `everything`, whatever has changed meanwhile."""
+    unheard = Grants(desk.db, Registry(KINDS))
+    ann = Caller(ADA, "ann")
+    assert "append" in (await unheard.of(ADA)).of(ann)["kit"].tools
+    await desk.declare(MANIFESTS.replace("[read, put, append, wipe, note, missing]", "[read]"))
+    unheard.forget("resources:other")
+    assert "append" in (await unheard.of(ADA)).of(ann)["kit"].tools
+    unheard.forget(EVERYTHING)
+    assert (await unheard.of(ADA)).of(ann)["kit"].tools == {"read"}
+
+
+async def test_callers_do_not_share_a_session_with_a_server_unless_it_says_so(desk: Desk) -> None:
+    callers = [
+        Caller(agent("ann"), "ann"),
+        outside(),
+        replace(outside(), session="s1"),
+        replace(outside(), session="s2"),
+    ]
+    for caller in callers:
+        await desk.call("read", {"name": "x"}, caller=caller)
+    assert len({call.server.key for call in desk.upstream.calls}) == 4
+    await desk.declare(MANIFESTS.replace("root: repo,", "root: repo, sessions: tenant,"))
+    desk.upstream.calls.clear()
+    for caller in callers:
+        await desk.call("read", {"name": "x"}, caller=caller)
+    assert len({call.server.key for call in desk.upstream.calls}) == 1
+
+
+async def test_two_tenants_never_share_a_session(desk: Desk) -> None:
+    await desk.declare(MANIFESTS.replace("root: repo,", "root: repo, sessions: tenant,"))
+    await desk.declare(MANIFESTS.replace("root: repo,", "root: repo, sessions: tenant,"), EVE)
+    await desk.call("read", {"name": "x"}, caller=outside())
+    await desk.call("read", {"name": "x"}, caller=outside("evil"))
+    assert len({call.server.key for call in desk.upstream.calls}) == 2

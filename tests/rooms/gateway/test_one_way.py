@@ -6,9 +6,9 @@ from functools import cache
 from pathlib import Path
 
 SOURCES = Path(__file__).parents[3] / "src" / "swarmstead"
-CALLS = {"call_tool"}
+CALLS = {"call_tool", "fetch"}
 # The chain's last link; and what shows a person, by a read tool, what a plan would do.
-ALLOWED = {"CallUpstream.__call__", "DryRun.of"}
+ALLOWED = {"CallUpstream.__call__", "CallUpstream._fetch", "DryRun.of"}
 
 
 @cache

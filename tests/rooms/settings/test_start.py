@@ -69,3 +69,13 @@ async def test_a_second_server_does_not_touch_the_first_ones_data(tmp_path: Path
         with pytest.raises(DataInUse):
             await open_app(load({}, data=tmp_path))
         assert names_in(tmp_path) == ["server.lock"]
+
+
+@pytest.mark.parametrize("name", ["STEAD_EGRESS_ALLOW", "STEAD_EGRESS_BLOCK"])
+async def test_egress_rules_that_cannot_be_read_are_refused_before_anything_is_opened(
+    tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(BadInput, match=r"'127\.1', which is no host") as caught:
+        await open_app(load({name: "tools.example.org, 127.1"}, data=tmp_path))
+    assert (caught.value.field, bool(caught.value.way_out)) == (name, True)
+    assert names_in(tmp_path) == []

@@ -1,11 +1,14 @@
 """What an MCP client is told: a tool's answer as it came, a plan that waits, a refusal with its way out."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from swarmstead.doors.mcp.protocol import PLAN_META
 from swarmstead.gateway.contract import CallOutcome, PlanNeeded, Tool
 from swarmstead.kernel.clock import rfc3339
 
+NOT_CACHED: Mapping[str, Any] = {"ttlMs": 0, "cacheScope": "private"}
+"""What a caller sees depends on grants that may change at any time."""
 PLANS = (
     "Tools that change something answer with a plan first; a person approves it, then call again with the same "
     f"arguments and _meta {PLAN_META}."
@@ -21,7 +24,7 @@ def result_of(answer: CallOutcome | PlanNeeded) -> dict[str, Any]:
         text = f"{answer.reason} {answer.way_out}".strip()
         meta = {"swarmstead.dev/refusal": {"code": answer.code, "verdict": answer.verdict}}
         return {"content": [{"type": "text", "text": text}], "isError": True, "_meta": meta}
-    told: dict[str, Any] = {"content": list(result.content), "isError": result.is_error}
+    told: dict[str, Any] = {"content": result.content, "isError": result.is_error, **result.more}
     if result.structured is not None:
         told["structuredContent"] = result.structured
     return told
@@ -37,11 +40,8 @@ def _plan(answer: PlanNeeded) -> dict[str, Any]:
 
 
 def tool_of(name: str, tool: Tool) -> dict[str, Any]:
-    """A tool as `tools/list` shows it, under the name it has at this address."""
-    shown: dict[str, Any] = {
-        "name": name,
-        "description": tool.description,
-        "inputSchema": tool.input_schema,
-        "annotations": {"readOnlyHint": tool.risk == "read", "idempotentHint": tool.idempotent},
-    }
-    return shown | ({"outputSchema": tool.output_schema} if tool.output_schema else {})
+    """A tool as its server defines it, under the name it has at this address, with what an operator says it may do."""
+    hints = {"readOnlyHint": tool.risk == "read", "idempotentHint": tool.idempotent}
+    claimed: Mapping[str, Any] = tool.definition.get("annotations") or {}
+    annotations = {**claimed, **hints}
+    return {"inputSchema": tool.input_schema, **tool.definition, "name": name, "annotations": annotations}

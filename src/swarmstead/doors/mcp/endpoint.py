@@ -4,46 +4,44 @@ A risky tool does not run at once: the answer tells the plan's id. Once a person
 client calls the same tool with the same arguments and `_meta: {"swarmstead.dev/plan-id": ID}`.
 """
 
-import secrets
-from collections.abc import Mapping
+import asyncio
 from dataclasses import dataclass
 from typing import Any, cast
 
-import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from swarmstead import __version__
 from swarmstead.doors.http.auth import scope_of
 from swarmstead.doors.http.problems import problem, refusal, response_of
-from swarmstead.doors.mcp import answers, protocol
-from swarmstead.doors.mcp.offers import Offer, offer_at
-from swarmstead.doors.mcp.protocol import INVALID_PARAMS, METHOD_NOT_FOUND, PLAN_META, Headers, Params, RpcError
-from swarmstead.doors.mcp.sessions import Session, Sessions
-from swarmstead.gateway.contract import Caller, CallRequest
+from swarmstead.doors.mcp import protocol
+from swarmstead.doors.mcp.methods import Exchange, Methods
+from swarmstead.doors.mcp.offers import offer_at
+from swarmstead.doors.mcp.protocol import Asked, Headers, Params, RpcError
+from swarmstead.doors.mcp.relays import ClientRelay
+from swarmstead.doors.mcp.sessions import CALLED_OFF, Session, Sessions
+from swarmstead.doors.mcp.sse import Header, encode
+from swarmstead.doors.mcp.streams import Stream, acknowledged
+from swarmstead.gateway.contract import Caller
 from swarmstead.kernel.errors import NotFound, NotSignedIn, SteadError
 from swarmstead.kernel.scope import Scope as Tenancy
 from swarmstead.people.contract import require
-from swarmstead.permits import queries as permits
 from swarmstead.wiring import App
 
 PATH = "/mcp"
 _SESSION = b"mcp-session-id"
-_JSON = (b"content-type", b"application/json")
-_INFO = {"name": "swarmstead", "title": "Swarmstead", "version": __version__}
-_CAPABILITIES: Mapping[str, Any] = {"tools": {}}
-_encode = msgspec.json.Encoder().encode
+_CANCELLED = -32800
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
-    """One HTTP request on its way: who asks what of which address. `session` is None in the era without sessions."""
+class Http:
+    """One HTTP request of a known caller."""
 
-    caller: Caller
-    offer: Offer
+    tenancy: Tenancy
+    toolset: str
     headers: Headers
-    session: Session | None
+    receive: Receive
+    send: Send
 
 
 class McpEndpoint:
@@ -52,18 +50,24 @@ class McpEndpoint:
     def __init__(self, app: App) -> None:
         self._app = app
         self._sessions = Sessions()
+        self._methods = Methods(app.gateway, app.db, app.sample_repository())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         try:
             headers: Headers = dict(scope["headers"])
-            tenancy = await self._tenancy(scope, headers)
+            toolset = scope["path"][len(PATH) :].strip("/")
+            http = Http(await self._tenancy(scope, headers), toolset, headers, receive, send)
             match scope["method"]:
                 case "POST":
-                    await self._post(scope, tenancy, headers, await _body(receive), send)
+                    await self._post(http)
+                case "GET" if _SESSION in headers:
+                    session = self._named(http)
+                    session.stream = Stream(http.tenancy.tenant)
+                    await session.stream.serve(receive, send, self._app.signals, self._app.closing)
                 case "DELETE":
-                    self._delete(tenancy, headers)
-                    await _send(send, 204, b"")
+                    self._sessions.end(http.tenancy, self._named(http))
+                    await _send(send, 204)
                 case _:
                     await _not_allowed(scope, receive, send)
         except SteadError as error:
@@ -80,121 +84,98 @@ class McpEndpoint:
         require(tenancy, "tool.call")
         return tenancy
 
-    async def _post(self, scope: Scope, tenancy: Tenancy, headers: Headers, body: bytes, send: Send) -> None:
-        id_: Any = None
-        modern = protocol.is_modern(headers)
-        more: list[tuple[bytes, bytes]] = []
+    async def _post(self, http: Http) -> None:
+        modern = protocol.is_modern(http.headers)
         try:
-            method, id_, params = protocol.check_request(protocol.parsed(body))
-            if modern:
-                if id_ is not None:
-                    protocol.check_envelope(headers, method, params)
-                session = None
-            else:
-                session = self._session(tenancy, headers, method, params)
-                more = [(_SESSION, session.id.encode())] if session and method == "initialize" else []
-            if id_ is None:
-                await _send(send, 202, b"")
-                return
-            caller = Caller(tenancy, session=session.lane if session else "")
-            offer = await offer_at(self._app.gateway, caller, _toolset(scope["path"]))
-            result = await self._dispatch(Exchange(caller, offer, headers, session), method, params)
+            message = protocol.parsed(await _body(http.receive))
+            if not modern and protocol.is_answer(message):
+                self._named(http).take(message)
+                return await _send(http.send, 202)
+            asked = protocol.check_request(message)
         except RpcError as error:
-            status = error.status if modern or id_ is None else 200
-            await _send(send, status, _encode(error.body(id_)), _JSON)
-            return
-        if modern:
-            result = {"resultType": "complete"} | dict(result)
-        await _send(send, 200, _encode({"jsonrpc": "2.0", "id": id_, "result": result}), _JSON, *more)
+            return await _refuse(http, 400, error, None)
+        return await (self._modern(http, asked) if modern else self._in_session(http, asked))
 
-    def _session(self, tenancy: Tenancy, headers: Headers, method: str, params: Params) -> Session | None:
-        """The session of a request, opened by `initialize`. None for a client that keeps none."""
-        if method == "initialize":
-            capabilities = params.get("capabilities")
-            known = cast("dict[str, Any]", capabilities) if isinstance(capabilities, dict) else {}
-            return self._sessions.open(tenancy, protocol.negotiate(params.get("protocolVersion")), known)
-        if _SESSION not in headers:
-            return None
-        found = self._sessions.find(tenancy, headers[_SESSION].decode("latin-1"))
+    async def _modern(self, http: Http, asked: Asked) -> None:
+        """A request that stands alone. Notifications are taken note of and need nothing: to close is to cancel."""
+        if asked.id is None:
+            return await _send(http.send, 202)
+        try:
+            meta = protocol.check_envelope(http.headers, asked.method, asked.params)
+        except RpcError as error:
+            return await _refuse(http, error.status, error, asked.id)
+        if asked.method == "subscriptions/listen":
+            return await self._subscribe(http, asked)
+        relay = ClientRelay(
+            http.send,
+            capabilities=_mapping(meta.get(protocol.CAPABILITIES_META)),
+            token=meta.get("progressToken"),
+            log_level=str(meta.get(protocol.LOG_LEVEL_META, "")),
+            streams=protocol.takes_streams(http.headers),
+        )
+        return await self._answer(http, asked, Caller(http.tenancy, modern=True), relay, None)
+
+    async def _subscribe(self, http: Http, asked: Asked) -> None:
+        wanted = _mapping(asked.params.get("notifications"))
+        stream = Stream(http.tenancy.tenant, wanted=wanted, subscription=asked.id)
+        stream.notify(*acknowledged(wanted))
+        await stream.serve(http.receive, http.send, self._app.signals, self._app.closing)
+
+    async def _in_session(self, http: Http, asked: Asked) -> None:
+        """A request of a session, or one that opens it, or of a client that keeps none."""
+        more: list[Header] = []
+        session = self._named(http) if _SESSION in http.headers else None
+        if asked.method == "initialize":
+            version = protocol.negotiate(asked.params.get("protocolVersion"))
+            session = self._sessions.open(http.tenancy, version, dict(_mapping(asked.params.get("capabilities"))))
+            more.append((_SESSION, session.id.encode()))
+        if asked.id is None:
+            if session is not None and asked.method == "notifications/cancelled":
+                session.call_off(asked.params.get("requestId"))
+            return await _send(http.send, 202)
+        relay = ClientRelay(
+            http.send,
+            capabilities=session.capabilities if session else {},
+            token=_mapping(asked.params.get("_meta")).get("progressToken"),
+            log_level=(session.log_level or "debug") if session else "",
+            session=session,
+            streams=protocol.takes_streams(http.headers),
+        )
+        caller = Caller(http.tenancy, session=session.lane if session else "")
+        return await self._answer(http, asked, caller, relay, session, *more)
+
+    async def _answer(
+        self, http: Http, asked: Asked, caller: Caller, relay: ClientRelay, session: Session | None, *headers: Header
+    ) -> None:
+        try:
+            offer = await offer_at(self._app.gateway, caller, http.toolset)
+            exchange = Exchange(caller, offer, relay, session, caller.modern)
+            if session is None:
+                result = await self._methods.answer(exchange, asked.method, asked.params)
+            else:
+                with session.running(asked.id):
+                    result = await self._methods.answer(exchange, asked.method, asked.params)
+        except RpcError as error:
+            return await relay.answer(error.status if caller.modern else 200, encode(error.body(asked.id)))
+        except asyncio.CancelledError as error:
+            if CALLED_OFF not in error.args:
+                raise
+            gone = RpcError(_CANCELLED, "The request was called off.")
+            return await relay.answer(200, encode(gone.body(asked.id)))
+        if caller.modern and "resultType" not in result:
+            result = {"resultType": "complete", **result}
+        return await relay.answer(200, encode({"jsonrpc": "2.0", "id": asked.id, "result": result}), *headers)
+
+    def _named(self, http: Http) -> Session:
+        """The session that a request names. Fails: NotFound, upon which clients open another one."""
+        found = self._sessions.find(http.tenancy, http.headers.get(_SESSION, b"").decode("latin-1"))
         if found is None:
             raise NotFound("This session is over, or never was.", way_out="Open another one with `initialize`.")
         return found
 
-    def _delete(self, tenancy: Tenancy, headers: Headers) -> None:
-        session = self._session(tenancy, headers, "", {})
-        if session is None:
-            raise NotFound("There is no session to end.", way_out="Name it in Mcp-Session-Id.")
-        self._sessions.end(tenancy, session)
 
-    async def _dispatch(self, exchange: Exchange, method: str, params: Params) -> Mapping[str, Any]:
-        match method:
-            case "tools/call":
-                return await self._call(exchange, params)
-            case "tools/list":
-                return await self._list(exchange)
-            case "initialize" if exchange.session is not None:
-                return {
-                    "protocolVersion": exchange.session.version,
-                    "capabilities": _CAPABILITIES,
-                    "serverInfo": _INFO,
-                    "instructions": _instructions(exchange.offer),
-                }
-            case "ping" if not protocol.is_modern(exchange.headers):
-                return {}
-            case "server/discover" if protocol.is_modern(exchange.headers):
-                return {
-                    "supportedVersions": list(protocol.MODERN_VERSIONS),
-                    "capabilities": _CAPABILITIES,
-                    "serverInfo": _INFO,
-                    "instructions": _instructions(exchange.offer),
-                    "ttlMs": 0,
-                    "cacheScope": "private",
-                }
-            case _:
-                raise RpcError(METHOD_NOT_FOUND, f"There is no method {method[:100]!r}.")
-
-    async def _list(self, exchange: Exchange) -> Mapping[str, Any]:
-        found = await self._app.gateway.tools(exchange.caller, self._app.sample_repository())
-        tools = [
-            answers.tool_of(name, tool)
-            for server in found
-            for tool in server.tools
-            if tool.risk != "unknown" and (name := exchange.offer.shown(tool)) is not None
-        ]
-        if exchange.session is None and protocol.is_modern(exchange.headers):
-            return {"tools": tools, "ttlMs": 0, "cacheScope": "private"}
-        return {"tools": tools}
-
-    async def _call(self, exchange: Exchange, params: Params) -> Mapping[str, Any]:
-        server, tool = exchange.offer.find(params.get("name"))
-        arguments, meta = _object(params, "arguments"), _object(params, "_meta")
-        plan_id = meta.get(PLAN_META, "")
-        if not isinstance(plan_id, str):
-            raise RpcError(INVALID_PARAMS, f"{PLAN_META} is the id of a plan.")
-        key = f"mcp/{secrets.token_hex(12)}"
-        if plan_id:  # a plan is for one call: its key is part of what was approved
-            scope = exchange.caller.scope
-            key = (await self._app.db.read(lambda conn: permits.get(conn, scope, plan_id))).step
-        request = CallRequest(
-            exchange.caller, server, tool, arguments, key, root=self._app.sample_repository(), plan_id=plan_id
-        )
-        return answers.result_of(await self._app.gateway.call(request))
-
-
-def _toolset(path: str) -> str:
-    return path[len(PATH) :].strip("/")
-
-
-def _instructions(offer: Offer) -> str:
-    own = offer.toolset.instructions if offer.toolset else "Tools of this Swarmstead tenant."
-    return f"{own} {answers.PLANS}".strip()
-
-
-def _object(params: Params, name: str) -> dict[str, Any]:
-    value = params.get(name, {})
-    if not isinstance(value, dict):
-        raise RpcError(INVALID_PARAMS, f"{name} is an object.")
-    return cast("dict[str, Any]", value)
+def _mapping(value: Any) -> Params:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 async def _body(receive: Receive) -> bytes:
@@ -206,14 +187,17 @@ async def _body(receive: Receive) -> bytes:
     return body
 
 
-async def _send(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
-    length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
-    await send({"type": "http.response.body", "body": body})
+async def _send(send: Send, status: int) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _refuse(http: Http, status: int, error: RpcError, id_: Any) -> None:
+    await ClientRelay(http.send, capabilities={}).answer(status, encode(error.body(id_)))
 
 
 async def _not_allowed(scope: Scope, receive: Receive, send: Send) -> None:
-    detail = "This MCP endpoint takes POST and DELETE; it has no stream of its own."
+    detail = "This MCP endpoint takes POST, and in a session GET and DELETE."
     answer = problem(405, "method_not_allowed", detail, way_out="Send JSON-RPC messages with POST.")
-    answer.headers["allow"] = "POST, DELETE"
+    answer.headers["allow"] = "POST, GET, DELETE"
     await answer(scope, receive, send)

@@ -1,11 +1,12 @@
-"""Which tools an address shows, and under which names: all of a caller's, or those that a tool set selects."""
+"""What an address shows, and under which names: all that is bound to a caller, or what a tool set selects of it."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from swarmstead.doors.mcp.protocol import INVALID_PARAMS, RpcError
-from swarmstead.gateway.contract import SEPARATOR, Caller, Tool, ToolSetSpec
+from swarmstead.gateway.contract import SEPARATOR, Caller, Kind, SelectionSpec, ToolSetSpec
 from swarmstead.gateway.gateway import Gateway
+from swarmstead.gateway.grants import Granted
 from swarmstead.kernel.errors import NotFound
 
 
@@ -15,32 +16,36 @@ class Offer:
 
     toolset: ToolSetSpec | None
 
-    def find(self, name: Any) -> tuple[str, str]:
-        """(server, tool) behind a name that a client calls. Fails: RpcError for what cannot be a name here."""
+    @property
+    def prefixed(self) -> bool:
+        """Whether tools and prompts are shown under their servers' names."""
+        return self.toolset is None or self.toolset.names == "prefixed"
+
+    def find(self, kind: Kind, name: Any) -> tuple[str, str]:
+        """(server, name) behind what a client calls a tool or a prompt. Fails: RpcError for what is none here."""
         if not isinstance(name, str):
-            raise RpcError(INVALID_PARAMS, "params.name is the name of a tool.")
-        if self.toolset is None or self.toolset.names == "prefixed":
-            server, mark, tool = name.partition(SEPARATOR)
-            if mark and (self.toolset is None or self._selects(server, tool)):
-                return server, tool
-        else:
+            raise RpcError(INVALID_PARAMS, f"params.name is the name of a {kind}.")
+        if self.prefixed:
+            server, mark, own = name.partition(SEPARATOR)
+            if mark and self.selects(kind, server, own):
+                return server, own
+        elif self.toolset is not None:
             for part in self.toolset.select:
-                if name in part.tools:
+                if _part(part).holds(kind, name):
                     return part.server, name
-        raise RpcError(INVALID_PARAMS, f"Unknown tool: {name[:200]!r}. Name one as tools/list gives it.")
+        raise RpcError(INVALID_PARAMS, f"Unknown {kind}: {name[:200]!r}. Name one as {kind}s/list gives it.")
 
-    def shown(self, tool: Tool) -> str | None:
-        """The name that a tool has here, None when it is not shown."""
-        if self.toolset is None:
-            return tool.qualified
-        if not self._selects(tool.server, tool.name):
+    def shown(self, kind: Kind, server: str, name: str) -> str | None:
+        """The name that a server's tool, prompt or resource has here, None when it is not shown."""
+        if not self.selects(kind, server, name):
             return None
-        return tool.name if self.toolset.names == "plain" else tool.qualified
+        return f"{server}{SEPARATOR}{name}" if self.prefixed and kind != "resource" else name
 
-    def _selects(self, server: str, tool: str) -> bool:
-        return self.toolset is not None and any(
-            part.server == server and tool in part.tools for part in self.toolset.select
-        )
+    def selects(self, kind: Kind, server: str, name: str) -> bool:
+        """Whether this address shows it at all, if it is granted."""
+        if self.toolset is None:
+            return True
+        return any(part.server == server and _part(part).shows(kind, name) for part in self.toolset.select)
 
 
 EVERYTHING = Offer(None)
@@ -54,3 +59,7 @@ async def offer_at(gateway: Gateway, caller: Caller, toolset: str) -> Offer:
     if spec is None:
         raise NotFound(f"There is no ToolSet called {toolset!r}.", way_out="List them with `stead get toolset`.")
     return Offer(spec)
+
+
+def _part(part: SelectionSpec) -> Granted:
+    return Granted(frozenset(part.tools), frozenset(part.resources), frozenset(part.prompts))

@@ -8,7 +8,7 @@ body because proxies route by them.
 import base64
 import binascii
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 
@@ -19,8 +19,10 @@ PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL = -3270
 HEADER_MISMATCH, UNSUPPORTED_VERSION = -32020, -32022
 PLAN_META = "swarmstead.dev/plan-id"
 
+CAPABILITIES_META = "io.modelcontextprotocol/clientCapabilities"
+LOG_LEVEL_META = "io.modelcontextprotocol/logLevel"
+
 _VERSION_META = "io.modelcontextprotocol/protocolVersion"
-_CAPABILITIES_META = "io.modelcontextprotocol/clientCapabilities"
 _NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 _STATUS = {
     PARSE_ERROR: 400,
@@ -66,8 +68,16 @@ def parsed(body: bytes) -> Any:
         raise RpcError(PARSE_ERROR, "The body is not JSON.") from error
 
 
-def check_request(message: Any) -> tuple[str, Any, Params]:
-    """(method, id, params) of a JSON-RPC message; the id is None for a notification. Fails: RpcError."""
+class Asked(NamedTuple):
+    """A request, or a notification where `id` is None."""
+
+    method: str
+    id: Any
+    params: Params
+
+
+def check_request(message: Any) -> Asked:
+    """A JSON-RPC message of a client. Fails: RpcError."""
     if isinstance(message, list):
         raise RpcError(INVALID_REQUEST, "Batches are not part of MCP; send one message at a time.")
     fields = cast("dict[str, Any]", message) if isinstance(message, dict) else {}
@@ -80,7 +90,21 @@ def check_request(message: Any) -> tuple[str, Any, Params]:
         raise RpcError(INVALID_REQUEST, "An id is a string or a whole number.")
     if not isinstance(params, dict):
         raise RpcError(INVALID_PARAMS, "Params are an object.")
-    return method, id_, cast("dict[str, Any]", params)
+    return Asked(method, id_, cast("dict[str, Any]", params))
+
+
+def is_answer(message: Any) -> bool:
+    """Whether a client answers something that we have asked."""
+    if not isinstance(message, dict):
+        return False
+    fields = cast("dict[str, Any]", message)
+    return "method" not in fields and ("result" in fields or "error" in fields) and fields.get("jsonrpc") == "2.0"
+
+
+def takes_streams(headers: Headers) -> bool:
+    """Whether a client takes server-sent events for an answer."""
+    accept = headers.get(b"accept", b"")
+    return b"text/event-stream" in accept or b"text/*" in accept or b"*/*" in accept
 
 
 def negotiate(wanted: Any) -> str:
@@ -98,9 +122,9 @@ def check_envelope(headers: Headers, method: str, params: Params) -> Mapping[str
     """The `_meta` of a request that stands alone, once body and headers agree. Fails: RpcError."""
     meta = params.get("_meta")
     if not isinstance(meta, dict):
-        raise RpcError(INVALID_PARAMS, f"params._meta is an object with {_VERSION_META} and {_CAPABILITIES_META}.")
+        raise RpcError(INVALID_PARAMS, f"params._meta is an object with {_VERSION_META} and {CAPABILITIES_META}.")
     fields = cast("dict[str, Any]", meta)
-    for name in (_VERSION_META, _CAPABILITIES_META):
+    for name in (_VERSION_META, CAPABILITIES_META):
         if name not in fields:
             raise RpcError(INVALID_PARAMS, f"params._meta lacks {name}.")
     version = fields[_VERSION_META]

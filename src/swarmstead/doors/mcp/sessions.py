@@ -2,21 +2,29 @@
 
 A session's id says what was agreed, so that any replica can serve it: version and client capabilities, and a mark of
 the caller it was given to. It is no credential: it is good for nothing without its caller's own, and forging one only
-fools the forger. What is kept in memory is which ones were ended here.
+fools the forger. Its letters are of one case, because some clients and proxies fold header values. What is kept in
+memory is which ones were ended here.
 """
 
+import asyncio
 import base64
 import binascii
 import secrets
 from collections import OrderedDict
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 import msgspec
 
+from swarmstead.doors.mcp.streams import Stream
+from swarmstead.gateway.errors import RelayRefused
 from swarmstead.kernel.hashing import sha256_hex
 from swarmstead.kernel.scope import Scope
 
+LOG_LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
+CALLED_OFF = "called off by the client"
 _MARK_DIGITS = 16
 _MOST_ENDED = 10_000
 _MOST_KNOWN = 10_000
@@ -36,14 +44,60 @@ class _Agreed(msgspec.Struct, frozen=True):
     """The client's capabilities."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Session:
-    """What was agreed with a client."""
+    """What was agreed with a client, and what is under way with it in this process."""
 
     id: str
     lane: str
     version: str
     capabilities: dict[str, Any]
+    log_level: str = ""
+    stream: Stream | None = None
+    _expected: dict[str, asyncio.Future[Mapping[str, Any]]] = field(
+        default_factory=dict[str, asyncio.Future[Mapping[str, Any]]]
+    )
+    _running: dict[str | int, asyncio.Task[Any]] = field(default_factory=dict[str | int, asyncio.Task[Any]])
+    _asked: int = 0
+
+    def expect(self) -> tuple[str, asyncio.Future[Mapping[str, Any]]]:
+        """The id of a new request to the client, and where its result will be."""
+        self._asked += 1
+        id_ = f"stead-{self._asked}"
+        self._expected[id_] = asyncio.get_running_loop().create_future()
+        return id_, self._expected[id_]
+
+    def forget(self, id_: str) -> None:
+        """Nobody waits for this answer any more."""
+        self._expected.pop(id_, None)
+
+    def take(self, message: Mapping[str, Any]) -> None:
+        """An answer of the client. One that nobody waits for is dropped."""
+        answer = self._expected.pop(str(message.get("id")), None)
+        if answer is None or answer.done():
+            return
+        result: Any = message.get("result")
+        if isinstance(result, dict):
+            answer.set_result(cast("dict[str, Any]", result))
+        else:
+            answer.set_exception(RelayRefused("The client refused what the tool server asked of it."))
+
+    @contextmanager
+    def running(self, id_: str | int) -> Generator[None]:
+        """Within it, the client can call the request off by this id."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._running[id_] = task
+        try:
+            yield
+        finally:
+            self._running.pop(id_, None)
+
+    def call_off(self, id_: Any) -> None:
+        """The client does not wait for this request any more."""
+        task = self._running.pop(id_, None) if isinstance(id_, str | int) else None
+        if task is not None:
+            task.cancel(CALLED_OFF)
 
 
 class Sessions:
@@ -55,8 +109,8 @@ class Sessions:
 
     def open(self, caller: Scope, version: str, capabilities: dict[str, Any]) -> Session:
         """A new session."""
-        agreed = _Agreed(secrets.token_urlsafe(12), _mark(caller), version, capabilities)
-        id_ = base64.urlsafe_b64encode(msgspec.json.encode(agreed)).decode().rstrip("=")
+        agreed = _Agreed(secrets.token_hex(8), _mark(caller), version, capabilities)
+        id_ = base64.b32encode(msgspec.json.encode(agreed)).decode().rstrip("=").lower()
         if len(id_) > _LONGEST_ID:  # whatever it declares beyond this, we would not use
             return self.open(caller, version, {})
         return self._remember(caller, Session(id_, agreed.n, version, capabilities))
@@ -95,6 +149,6 @@ def _read(id_: str) -> _Agreed | None:
     if len(id_) > _LONGEST_ID:
         return None
     try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(id_ + "=" * (-len(id_) % 4)), type=_Agreed)
+        return msgspec.json.decode(base64.b32decode(id_ + "=" * (-len(id_) % 8), casefold=True), type=_Agreed)
     except (binascii.Error, ValueError, RecursionError):  # msgspec's errors are ValueErrors
         return None

@@ -92,7 +92,8 @@ class Root:
     def _open(self, path: str, wanted: Literal["file", "folder"]) -> int:
         if path.startswith("/"):
             raise ToolError(f"Denied: {_shown(path)} is absolute. Give a path relative to the server's folder.")
-        stack = [os.dup(self._fd)]
+        # Opened anew: a duplicate would share its place in the listing with every other call under way.
+        stack = [os.open(".", _FOLDER_FLAGS, dir_fd=self._fd)]
         try:
             self._walk_down(path, stack)
             is_folder = stat.S_ISDIR(os.fstat(stack[-1]).st_mode)

@@ -4,9 +4,9 @@ Each message is a POST; the answer is JSON or a stream of server-sent events. Th
 the server hands out at the handshake. When it has forgotten it, it says 404; when it no longer takes our credentials,
 401 or 403. Both mean that it has not run the call, and that this session is of no more use.
 
-Whether a request may have been received is known from aiohttp's tracing: until its headers go out on a connection, it
-has not. Afterwards only an answer that turns the request away before it is acted upon (a 4xx status, or a JSON-RPC
-error of that kind) makes it certain.
+Whether a request may have been received is known from our own client (`adapters/http`): until the operating system has
+taken its first byte, it has not. Afterwards only an answer that turns the request away before it is acted upon (a 4xx
+status, or a JSON-RPC error of that kind) makes it certain.
 
 Redirects are not followed, cookies not kept, proxies of the environment not used: a request goes where the spec says.
 """
@@ -17,24 +17,28 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus as Status
-from types import SimpleNamespace
 from typing import Any
 
-import aiohttp
-from aiohttp import hdrs
-from multidict import CIMultiDict
-
 from swarmstead.gateway.adapters import mcp_messages as mcp
+from swarmstead.gateway.adapters.http.client import HttpClient
+from swarmstead.gateway.adapters.http.errors import BadRequest, HttpFailed, Refused, TooLong
+from swarmstead.gateway.adapters.http.limits import HttpLimits
+from swarmstead.gateway.adapters.http.request import RequestHead, request_head
+from swarmstead.gateway.adapters.http.response import Response
 from swarmstead.gateway.adapters.mcp_messages import Message, SessionLost, Ticket
 from swarmstead.gateway.adapters.sse import EventReader
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
+from swarmstead.gateway.contract import Relay
+from swarmstead.gateway.egress import Egress
+from swarmstead.gateway.errors import EGRESS_DENIED
+from swarmstead.gateway.ports import Resolver
+from swarmstead.gateway.targets import BadTarget, parse_target
 
-_SESSION = "Mcp-Session-Id"
-_VERSION = "MCP-Protocol-Version"
-# Servers drop idle connections after 5 s or more (uvicorn and Node: 5 s). One that is dropped just as we write to it
-# costs a call whose outcome nobody knows, so we let go of them first.
-_KEEP_ALIVE_S = 4.0
+_SESSION = "mcp-session-id"
+_VERSION = "mcp-protocol-version"
+_OURS = frozenset({_SESSION, _VERSION, "accept", "content-type"})
 _ASIDE_S = 2.0
+_PERSON_S = 300.0
 _ERROR_BODY = 65_536
 # Client errors, but for 408: that is a proxy's or server's word for "I gave up waiting", whatever it had received.
 _NOT_ACTED_ON = frozenset(range(400, 500)) - {408} | {307, 308}
@@ -49,38 +53,22 @@ class Endpoint:
     secrets: Sequence[str] = ()
 
 
-def make_client(limits: UpstreamLimits) -> aiohttp.ClientSession:
+def make_client(limits: UpstreamLimits, egress: Egress, resolver: Resolver | None = None) -> HttpClient:
     """The pool of connections that all HTTP sessions share. To be made on the event loop, and closed."""
-
-    async def sent(
-        _: aiohttp.ClientSession, context: SimpleNamespace, __: aiohttp.TraceRequestHeadersSentParams
-    ) -> None:
-        ticket: Ticket | None = context.trace_request_ctx
-        if ticket is not None:
-            ticket.sent = True
-
-    trace = aiohttp.TraceConfig()
-    trace.on_request_headers_sent.append(sent)
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            limit=0, limit_per_host=limits.max_connections_per_host, keepalive_timeout=_KEEP_ALIVE_S
-        ),
-        # The time for a whole call is the caller's to set; see Upstreams.
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.connect_timeout_s),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trace_configs=[trace],
-    )
+    bounds = HttpLimits(connect_timeout_s=limits.connect_timeout_s, max_per_host=limits.max_connections_per_host)
+    return HttpClient(egress, bounds, resolver=resolver)
 
 
 class HttpSession:
     """One MCP session over HTTP. Satisfies `mcp_messages.Session`."""
 
-    def __init__(self, endpoint: Endpoint, client: aiohttp.ClientSession, limits: UpstreamLimits) -> None:
+    def __init__(self, endpoint: Endpoint, client: HttpClient, limits: UpstreamLimits) -> None:
         self._endpoint = endpoint
         self._client = client
         self._limits = limits
         self._session_id = ""
         self._version = ""
+        self._head: RequestHead | None = None
         self._next_id = 0
         self._ready = False
         self._aside: set[asyncio.Task[None]] = set()
@@ -97,11 +85,13 @@ class HttpSession:
         await self._tell(mcp.notification("notifications/initialized"))
         self._ready = True
 
-    async def request(self, method: str, params: Mapping[str, Any], ticket: Ticket) -> Message:
+    async def request(
+        self, method: str, params: Mapping[str, Any], ticket: Ticket, relay: Relay | None = None
+    ) -> Message:
         """The result of one request. Fails: SessionLost, RpcRefused."""
         request_id = self._new_id()
         try:
-            return await self._exchange(mcp.call(request_id, method, params), ticket)
+            return await self._exchange(mcp.call(request_id, method, params), ticket, relay)
         except asyncio.CancelledError:
             if ticket.sent:
                 self._do_aside(lambda: self._tell(mcp.cancelled(request_id)))
@@ -114,66 +104,88 @@ class HttpSession:
             task.cancel()
         await asyncio.gather(*self._aside, return_exceptions=True)
         if self._session_id:
-            await _briefly(self._delete)
+            await _briefly(self._delete, _ASIDE_S)
 
     def trouble(self) -> str:
         """Nothing: what a server has to say comes with its answers."""
         return ""
 
     async def _delete(self) -> None:
-        async with self._client.delete(self._endpoint.url, headers=self._headers(), allow_redirects=False):
-            pass
+        (await self._client.send(self._head_of("DELETE"))).close()
 
     def _new_id(self) -> int:
         self._next_id += 1
         return self._next_id
 
-    async def _exchange(self, message: Message, ticket: Ticket) -> Message:
+    async def _exchange(self, message: Message, ticket: Ticket, relay: Relay | None = None) -> Message:
         body = mcp.encode(message, self._limits.max_message_bytes)
         try:
-            response = await self._post(body, ticket)
+            response = await self._client.send(self._head_for(message), body, ticket)
             try:
                 await self._turned_away(response, ticket)
                 if message["method"] == "initialize":
-                    self._session_id = response.headers.get(_SESSION, "")
-                result = mcp.result_of(await self._answer(response, message["id"]))
-                if not response.content.at_eof():
-                    self._do_aside(lambda: _read_out(response))
+                    self._session_id, self._head = response.header(_SESSION), None
+                result = mcp.result_of(await self._answer(response, message["id"], relay))
             except BaseException:
                 response.close()
                 raise
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise SessionLost(_explained(error)) from error
+        except HttpFailed as error:
+            raise _lost(error) from error
+        if not response.complete:
+            self._do_aside(lambda: _read_out(response))
         return result
 
-    async def _answer(self, response: aiohttp.ClientResponse, request_id: int) -> Message:
-        """The response to our request; what else the server asks meanwhile gets its reply."""
-        async with aclosing(self._messages(response)) as messages:
-            async for message in messages:
-                if mcp.is_answer(message) and message.get("id") == request_id:
-                    return message
-                if (reply := mcp.reply_to(message)) is not None:
-                    self._do_aside(partial(self._tell, reply))
+    async def _answer(self, response: Response, request_id: int, relay: Relay | None) -> Message:
+        """The response to our request. Fails: SessionLost, HttpFailed."""
+        kind = response.header("content-type").partition(";")[0].strip().lower()
+        if kind == "application/json":
+            message = _decoded(await response.read(self._limits.max_message_bytes))
+            if self._is_answer(message, request_id, relay):
+                return message
+        elif kind == "text/event-stream":
+            async with aclosing(self._events(response)) as messages:
+                async for message in messages:
+                    if self._is_answer(message, request_id, relay):
+                        return message
+        else:
+            raise SessionLost(f"it answered with {self._words(kind)!r}, which is not MCP")
         raise SessionLost("it ended its answer without the result")
 
-    async def _post(self, body: bytes, ticket: Ticket | None) -> aiohttp.ClientResponse:
-        return await self._client.post(
-            self._endpoint.url, data=body, headers=self._headers(), allow_redirects=False, trace_request_ctx=ticket
-        )
+    def _is_answer(self, message: Message, request_id: int, relay: Relay | None) -> bool:
+        """Whether this is the response to our request; what the server tells and asks meanwhile is passed on."""
+        if mcp.is_answer(message) and message.get("id") == request_id:
+            return True
+        if relay is not None and (notice := mcp.told(message)) is not None:
+            relay.notify(*notice)
+        elif relay is not None and mcp.asks(message):
+            self._do_aside(partial(self._pass_on, message, relay), _PERSON_S)
+        elif (reply := mcp.reply_to(message)) is not None:
+            self._do_aside(partial(self._tell, reply))
+        return False
 
-    def _headers(self) -> CIMultiDict[str]:
-        headers = CIMultiDict(self._endpoint.headers)
-        # Last, so that no spec can take the place of what the protocol needs.
-        headers[hdrs.ACCEPT] = "application/json, text/event-stream"
-        headers[hdrs.CONTENT_TYPE] = "application/json"
-        headers[hdrs.ACCEPT_ENCODING] = "identity"  # a few bytes must not unpack into gigabytes
-        for name, value in ((_SESSION, self._session_id), (_VERSION, self._version)):
-            headers.popall(name, None)
-            if value:
-                headers[name] = value
-        return headers
+    async def _pass_on(self, message: Message, relay: Relay) -> None:
+        await self._tell(await mcp.answered(message, relay))
 
-    async def _turned_away(self, response: aiohttp.ClientResponse, ticket: Ticket) -> None:
+    def _head_for(self, message: Message) -> RequestHead:
+        """The head of the request that carries a message: here the same for all."""
+        del message
+        if self._head is None:
+            self._head = self._head_of("POST")
+        return self._head
+
+    def _head_of(self, method: str, more: Mapping[str, str] | None = None) -> RequestHead:
+        """What every request of this session begins with. Fails: BadRequest."""
+        try:
+            target = parse_target(self._endpoint.url)
+        except BadTarget as error:
+            raise BadRequest(f"its address is not a valid http or https address: {error.problem}") from error
+        # No spec can take the place of what the protocol needs.
+        headers = {name: value for name, value in self._endpoint.headers.items() if name.lower() not in _OURS}
+        headers |= {"accept": "application/json, text/event-stream", "content-type": "application/json"}
+        headers |= {name: value for name, value in ((_SESSION, self._session_id), (_VERSION, self._version)) if value}
+        return request_head(target, method, {**headers, **(more or {})})
+
+    async def _turned_away(self, response: Response, ticket: Ticket) -> None:
         """Return when the answer is worth reading. Fails: SessionLost, RpcRefused."""
         status = response.status
         if status == Status.OK:
@@ -182,48 +194,39 @@ class HttpSession:
             ticket.sent = False
         if status in {Status.UNAUTHORIZED, Status.FORBIDDEN} or (status == Status.NOT_FOUND and self._session_id):
             self._ready = False
-            self._session_id = ""  # not ours to end
-        if response.headers.get(hdrs.LOCATION):
+            self._session_id, self._head = "", None  # not ours to end
+        if response.header("location"):
             raise SessionLost(f"it answered with a redirect (HTTP {status}), which is not followed")
-        answer = mcp.decode(await _read(response, _ERROR_BODY) or b"")
+        answer = mcp.decode(await _error_body(response))
         if answer is not None and isinstance(answer.get("error"), dict):
             mcp.result_of(answer)
-        raise SessionLost(f"it answered HTTP {status} {self._words(response.reason or '')}".rstrip())
+        raise SessionLost(f"it answered HTTP {status} {_phrase(status)}".rstrip(), spoke=True)
 
-    async def _messages(self, response: aiohttp.ClientResponse) -> AsyncGenerator[Message]:
-        """JSON-RPC messages in a response, one or a stream of them. Fails: SessionLost."""
-        kind, cap = response.content_type, self._limits.max_message_bytes
-        if kind == "application/json":
-            body = await _read(response, cap)
-            if body is None:
-                raise _too_long(cap)
-            yield _decoded(body)
-        elif kind == "text/event-stream":
-            reader, size = EventReader(), 0
-            async for chunk in response.content.iter_any():
-                size += len(chunk)
-                if size > cap:
-                    raise _too_long(cap)
-                for data in reader.feed(chunk):
-                    if data.strip():  # an event that only carries an id has no message
-                        yield _decoded(data)
-        else:
-            raise SessionLost(f"it answered with {self._words(kind)!r}, which is not MCP")
+    async def _events(self, response: Response) -> AsyncGenerator[Message]:
+        """JSON-RPC messages in a stream of server-sent events. Fails: SessionLost, HttpFailed."""
+        reader, size, cap = EventReader(), 0, self._limits.max_message_bytes
+        async for chunk in response.chunks():
+            size += len(chunk)
+            if size > cap:
+                raise SessionLost(f"its answer has more than {cap} bytes")
+            for data in reader.feed(chunk):
+                if data.strip():  # an event that only carries an id has no message
+                    yield _decoded(data)
 
     async def _tell(self, message: Message) -> None:
         """Send a message that has no answer."""
         body = mcp.encode(message, self._limits.max_message_bytes)
         try:
-            async with await self._post(body, None) as response:
-                status = response.status
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise SessionLost(_explained(error)) from error
-        if status not in {Status.OK, Status.ACCEPTED, Status.NO_CONTENT}:
+            response = await self._client.send(self._head_for(message), body)
+        except HttpFailed as error:
+            raise _lost(error) from error
+        response.close()
+        if (status := response.status) not in {Status.OK, Status.ACCEPTED, Status.NO_CONTENT}:
             raise SessionLost(f"it answered HTTP {status} to a notification")
 
-    def _do_aside(self, work: Callable[[], Awaitable[None]]) -> None:
+    def _do_aside(self, work: Callable[[], Awaitable[None]], within_s: float = _ASIDE_S) -> None:
         """Courtesies: tried once, briefly, and nobody waits for them."""
-        task = asyncio.create_task(_briefly(work))
+        task = asyncio.create_task(_briefly(work, within_s))
         self._aside.add(task)
         task.add_done_callback(self._aside.discard)
 
@@ -231,30 +234,27 @@ class HttpSession:
         return mcp.clean(text, self._endpoint.secrets)
 
 
-async def _briefly(work: Callable[[], Awaitable[None]]) -> None:
-    with suppress(SessionLost, aiohttp.ClientError, OSError, ValueError):  # OSError: TimeoutError too
-        async with asyncio.timeout(_ASIDE_S):
+async def _briefly(work: Callable[[], Awaitable[None]], within_s: float) -> None:
+    with suppress(SessionLost, HttpFailed, OSError, ValueError):  # OSError: TimeoutError too
+        async with asyncio.timeout(within_s):
             await work()
 
 
-async def _read_out(response: aiohttp.ClientResponse) -> None:
+async def _read_out(response: Response) -> None:
     """Read what follows an answer, most often nothing: only then can the connection serve another call."""
     try:
-        async for _ in response.content.iter_any():
+        async for _ in response.chunks():
             pass
-        response.release()
     finally:
         response.close()
 
 
-async def _read(response: aiohttp.ClientResponse, cap: int) -> bytes | None:
-    """The body, or None when it is longer than `cap` bytes."""
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > cap:
-            return None
-    return bytes(body)
+async def _error_body(response: Response) -> bytes:
+    """What came with an error, unless it is long."""
+    try:
+        return await response.read(_ERROR_BODY)
+    except TooLong:
+        return b""
 
 
 def _decoded(data: bytes) -> Message:
@@ -264,22 +264,13 @@ def _decoded(data: bytes) -> Message:
     return message
 
 
-def _too_long(cap: int) -> SessionLost:
-    return SessionLost(f"its answer has more than {cap} bytes")
+def _phrase(status: int) -> str:
+    """The standard's name for a status: the server's own words could be anything."""
+    try:
+        return Status(status).phrase
+    except ValueError:
+        return ""
 
 
-def _explained(error: Exception) -> str:
-    """Our own words for what aiohttp met: its words quote the address, which may hold a credential."""
-    match error:
-        case aiohttp.ClientConnectorError():
-            return f"no connection to {error.host}:{error.port}: {error.os_error.strerror or type(error).__name__}"
-        case aiohttp.ConnectionTimeoutError():
-            return "no connection in time"
-        case aiohttp.InvalidURL():
-            return "its address is not a valid http or https address"
-        case aiohttp.ServerDisconnectedError() | ConnectionResetError():
-            return "it closed the connection"
-        case aiohttp.ClientPayloadError():
-            return "its answer broke off"
-        case _:
-            return f"the connection failed ({type(error).__name__})"
+def _lost(error: HttpFailed) -> SessionLost:
+    return SessionLost(str(error), code=EGRESS_DENIED if isinstance(error, Refused) else "")

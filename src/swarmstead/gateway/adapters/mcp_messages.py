@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, cast
 
 from swarmstead import __version__
-from swarmstead.gateway.contract import CallResult
+from swarmstead.gateway.contract import CallResult, Relay
+from swarmstead.gateway.errors import RelayRefused
 
 LATEST = "2025-11-25"
+MODERN = "2026-07-28"
 SUPPORTED = frozenset({LATEST, "2025-06-18", "2025-03-26", "2024-11-05"})
 IDEMPOTENCY_KEY = "swarmstead.dev/idempotency-key"
 
@@ -22,6 +24,9 @@ NOT_STARTED = frozenset({PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID
 
 _TEXT_CAP = 300
 _UNPRINTABLE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
+
+COMPLETE = "complete"
+_OF_TOOLS = {"content", "structuredContent", "isError", "resultType"}
 
 Message = dict[str, Any]
 
@@ -36,7 +41,16 @@ class Ticket:
 
 
 class SessionLost(Exception):
-    """No usable answer came. The message is for people; whether the call may have happened, its Ticket says."""
+    """No usable answer came. The message is for people; whether the call may have happened, its Ticket says.
+
+    `code` says more than that the upstream failed; '' when there is no more to say. `spoke`: the server is there, and
+    has turned the request away.
+    """
+
+    def __init__(self, message: str, *, code: str = "", spoke: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.spoke = spoke
 
 
 class RpcRefused(Exception):
@@ -59,8 +73,13 @@ class Session(Protocol):
         """Connect and shake hands. Fails: SessionLost, RpcRefused; then nothing is left running."""
         ...
 
-    async def request(self, method: str, params: Mapping[str, Any], ticket: Ticket) -> Message:
-        """The result of one request. Fails: SessionLost, RpcRefused. Cancelling it tells the server so."""
+    async def request(
+        self, method: str, params: Mapping[str, Any], ticket: Ticket, relay: Relay | None = None
+    ) -> Message:
+        """The result of one request. Fails: SessionLost, RpcRefused. Cancelling it tells the server so.
+
+        What the server tells and asks meanwhile goes to `relay`; without one it is dropped and refused.
+        """
         ...
 
     async def aclose(self) -> None:
@@ -128,6 +147,31 @@ def reply_to(message: Message) -> Message | None:
     return {"jsonrpc": "2.0", "id": request_id, "error": error}
 
 
+async def answered(message: Message, relay: Relay) -> Message:
+    """What we answer when the server asks something of the client behind us."""
+    method, params = str(message["method"]), message.get("params")
+    try:
+        result = await relay.ask(method, cast("Message", params) if isinstance(params, dict) else {})
+    except RelayRefused as error:
+        refusal = {"code": METHOD_NOT_FOUND, "message": error.message}
+        return {"jsonrpc": "2.0", "id": message["id"], "error": refusal}
+    return {"jsonrpc": "2.0", "id": message["id"], "result": dict(result)}
+
+
+def told(message: Message) -> tuple[str, Message] | None:
+    """(method, params) of a notification; None for anything else."""
+    method, params = message.get("method"), message.get("params", {})
+    if "id" in message or not isinstance(method, str) or not isinstance(params, dict):
+        return None
+    return method, cast("Message", params)
+
+
+def asks(message: Message) -> bool:
+    """Whether the server asks for something of the client, and not just whether we are there."""
+    method, id_ = message.get("method"), message.get("id")
+    return isinstance(method, str) and method != "ping" and isinstance(id_, int | str)
+
+
 def result_of(message: Message) -> Message:
     """The result in a response. Fails: RpcRefused for an error response, SessionLost for a malformed one."""
     error: Any = message.get("error")
@@ -160,6 +204,8 @@ def agreed_version(result: Message) -> str:
 
 def call_result(result: Message) -> CallResult:
     """A tool's answer, its content blocks as they came. Fails: SessionLost when it is not one."""
+    if result.get("resultType", COMPLETE) != COMPLETE:  # it needs something first, and says so in fields of its own
+        return CallResult(more=result)
     content: Any = result.get("content", [])
     structured: Any = result.get("structuredContent")
     is_error: Any = result.get("isError", False)
@@ -170,7 +216,8 @@ def call_result(result: Message) -> CallResult:
         raise SessionLost("its answer has content that is not made of blocks")
     if not blocks and structured is None and "content" not in result:
         raise SessionLost("its answer is empty")
-    return CallResult(tuple(blocks), cast("Message | None", structured), is_error)
+    more = {name: value for name, value in result.items() if name not in _OF_TOOLS}
+    return CallResult(tuple(blocks), cast("Message | None", structured), is_error, more)
 
 
 def clean(text: str, secrets: Sequence[str] = (), *, last: bool = False) -> str:

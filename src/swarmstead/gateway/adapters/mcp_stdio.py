@@ -25,6 +25,7 @@ from typing import Any, cast
 from swarmstead.gateway.adapters import mcp_messages as mcp
 from swarmstead.gateway.adapters.mcp_messages import Message, SessionLost, Ticket
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
+from swarmstead.gateway.contract import Relay
 
 _STDIN, _STDOUT = 0, 1
 _TAIL_BYTES = 4096
@@ -59,6 +60,8 @@ class StdioSession(asyncio.SubprocessProtocol):
         self._writable.set()
         self._exited = asyncio.Event()
         self._pending: dict[int, asyncio.Future[Message]] = {}
+        self._relays: dict[int, Relay] = {}
+        self._aside: set[asyncio.Task[None]] = set()
         self._next_id = 0
         self._line = bytearray()
         self._scanned = 0
@@ -93,7 +96,9 @@ class StdioSession(asyncio.SubprocessProtocol):
                 await self._wait_for_exit()
                 self._close_transport()
 
-    async def request(self, method: str, params: Mapping[str, Any], ticket: Ticket) -> Message:
+    async def request(
+        self, method: str, params: Mapping[str, Any], ticket: Ticket, relay: Relay | None = None
+    ) -> Message:
         """The result of one request. Fails: SessionLost, RpcRefused."""
         self._next_id += 1
         request_id = self._next_id
@@ -106,6 +111,8 @@ class StdioSession(asyncio.SubprocessProtocol):
         ticket.sent = True
         answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._pending[request_id] = answer
+        if relay is not None:
+            self._relays[request_id] = relay
         try:
             return mcp.result_of(await answer)
         except asyncio.CancelledError:
@@ -113,6 +120,7 @@ class StdioSession(asyncio.SubprocessProtocol):
             raise
         finally:
             self._pending.pop(request_id, None)
+            self._relays.pop(request_id, None)
 
     async def aclose(self) -> None:
         """End the program, by force if need be, and wait until it is gone."""
@@ -240,7 +248,27 @@ class StdioSession(asyncio.SubprocessProtocol):
             answer = self._pending.get(request_id) if isinstance(request_id, int) else None
             if answer is not None and not answer.done():
                 answer.set_result(message)
-        elif (reply := mcp.reply_to(message)) is not None and self._writable.is_set():
+        elif (relay := self._only_relay()) is not None and (notice := mcp.told(message)) is not None:
+            relay.notify(*notice)
+        elif relay is not None and mcp.asks(message):
+            task = asyncio.create_task(self._pass_on(message, relay))
+            self._aside.add(task)
+            task.add_done_callback(self._aside.discard)
+        elif (reply := mcp.reply_to(message)) is not None:
+            self._reply(reply)
+
+    def _only_relay(self) -> Relay | None:
+        """The client that the server must mean.
+
+        A pipe does not say which call a message belongs to: with several under way it is anybody's, and so nobody's.
+        """
+        return next(iter(self._relays.values())) if len(self._relays) == 1 else None
+
+    async def _pass_on(self, message: Message, relay: Relay) -> None:
+        self._reply(await mcp.answered(message, relay))
+
+    def _reply(self, reply: Message) -> None:
+        if self._writable.is_set():
             self._write(mcp.encode(reply, self._limits.max_message_bytes))
 
     def _write(self, data: bytes) -> bool:

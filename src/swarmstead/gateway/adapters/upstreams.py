@@ -13,30 +13,39 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from swarmstead.gateway.adapters import mcp_messages as mcp
 from swarmstead.gateway.adapters.mcp_messages import Message, RpcRefused, Session, SessionLost, Ticket
 from swarmstead.gateway.adapters.mcp_stdio import Program, StdioSession
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
-from swarmstead.gateway.contract import BUILTIN, CallResult, ServerRef
-from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown
+from swarmstead.gateway.contract import BUILTIN, CallResult, Relay, ServerRef
+from swarmstead.gateway.egress import WAY_OUT, Egress
+from swarmstead.gateway.errors import EGRESS_DENIED, UpstreamFailed, UpstreamUnknown
+from swarmstead.gateway.ports import Resolver
 from swarmstead.kernel.errors import SteadError
 from swarmstead.kernel.secrets import resolve_reference
 
 if TYPE_CHECKING:
-    import aiohttp  # 150 ms: imported with the first HTTP server, not before
+    from swarmstead.gateway.adapters.http.client import HttpClient  # imported with the first HTTP server, not before
 
 T = TypeVar("T")
 Ask = Callable[[Session, Ticket], Awaitable[T]]
 
 _BUILTINS = ("git", "files", "report")
+_LISTS = {
+    "tools/list": ("tools", "name"),
+    "prompts/list": ("prompts", "name"),
+    "resources/list": ("resources", "uri"),
+    "resources/templates/list": ("resourceTemplates", "uriTemplate"),
+}
 _ROOT = "{root}"
 _INHERITED = ("PATH", "HOME", "LANG")
 _REFERENCE = ("env:", "file:")
 _SHORTEST_SECRET = 4
 _MOST_DOUBLINGS = 20
+_CHECK_SPEC = "Check the tool server's spec, then try again."
 
 
 class _Line:
@@ -51,6 +60,7 @@ class _Line:
         self.failures = 0
         self.closed_until = 0.0
         self.why = ""
+        self.code = ""
 
     @property
     def idle(self) -> bool:
@@ -58,31 +68,68 @@ class _Line:
 
 
 class Upstreams:
-    """Satisfies `gateway.ports.Upstream`. Belongs to one event loop; `clock` counts seconds and never goes back."""
+    """Satisfies `gateway.ports.Upstream`. Belongs to one event loop; `clock` counts seconds and never goes back.
 
-    def __init__(self, limits: UpstreamLimits | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+    `egress` says where HTTP may go (without it: public hosts over https); `resolver` looks names up.
+    """
+
+    def __init__(
+        self,
+        limits: UpstreamLimits | None = None,
+        *,
+        egress: Egress | None = None,
+        resolver: Resolver | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._limits = limits or UpstreamLimits()
+        self._egress = egress or Egress()
+        self._resolver = resolver
         self._clock = clock
         self._lines: dict[object, _Line] = {}
-        self._client: aiohttp.ClientSession | None = None
+        self._client: HttpClient | None = None
         self._reaper: asyncio.Task[None] | None = None
         self._closed = False
 
     async def list_tools(self, server: ServerRef) -> list[Mapping[str, Any]]:
         """All tool definitions as the server gives them, every page. Fails: UpstreamFailed."""
-        try:
-            return await self._use(server, self._limits.start_timeout_s + self._limits.list_timeout_s, self._list)
-        except UpstreamUnknown as error:  # nothing happens by listing
-            raise UpstreamFailed(error.message, way_out="Try again.") from error
+        return await self._harmless(server, self._list_s, lambda s, ticket: self._list("tools/list", s, ticket))
+
+    async def list_all(self, server: ServerRef, method: str) -> list[Mapping[str, Any]]:
+        """All items of another list, every page; none where the server has no such list. Fails: UpstreamFailed."""
+
+        async def ask(session: Session, ticket: Ticket) -> list[Mapping[str, Any]]:
+            try:
+                return await self._list(method, session, ticket)
+            except RpcRefused as error:
+                if error.code == mcp.METHOD_NOT_FOUND:
+                    return []
+                raise
+
+        return await self._harmless(server, self._list_s, ask)
+
+    async def fetch(
+        self, server: ServerRef, method: str, params: Mapping[str, Any], *, timeout_s: float, relay: Relay | None = None
+    ) -> Mapping[str, Any]:
+        """What changes nothing: its result as it came. Fails: UpstreamFailed."""
+        return await self._harmless(server, timeout_s, lambda s, ticket: s.request(method, params, ticket, relay))
 
     async def call_tool(
-        self, server: ServerRef, tool: str, arguments: Mapping[str, Any], *, key: str, timeout_s: float
+        self,
+        server: ServerRef,
+        tool: str,
+        arguments: Mapping[str, Any],
+        *,
+        key: str,
+        timeout_s: float,
+        more: Mapping[str, Any] | None = None,
+        relay: Relay | None = None,
     ) -> CallResult:
         """Call once, within `timeout_s` seconds, a start included. Fails: UpstreamFailed, UpstreamUnknown."""
-        params = {"name": tool, "arguments": dict(arguments), "_meta": {mcp.IDEMPOTENCY_KEY: key}}
+        meta = {mcp.IDEMPOTENCY_KEY: key} | ({"progressToken": key} if relay else {})
+        params = {**(more or {}), "name": tool, "arguments": dict(arguments), "_meta": meta}
 
         async def ask(session: Session, ticket: Ticket) -> CallResult:
-            return mcp.call_result(await session.request("tools/call", params, ticket))
+            return mcp.call_result(await session.request("tools/call", params, ticket, relay))
 
         return await self._use(server, timeout_s, ask)
 
@@ -102,7 +149,18 @@ class Upstreams:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._drop(list(self._lines))
         if self._client is not None:
-            await self._client.close()
+            await self._client.aclose()
+
+    @property
+    def _list_s(self) -> float:
+        return self._limits.start_timeout_s + self._limits.list_timeout_s
+
+    async def _harmless(self, server: ServerRef, timeout_s: float, ask: Ask[T]) -> T:
+        """As `_use`, for what can be asked again. Fails: UpstreamFailed."""
+        try:
+            return await self._use(server, timeout_s, ask)
+        except UpstreamUnknown as error:
+            raise UpstreamFailed(error.message, way_out="Try again.") from error
 
     async def _use(self, server: ServerRef, timeout_s: float, ask: Ask[T]) -> T:
         """Put one question to a server, and say what a failure means."""
@@ -115,7 +173,7 @@ class Upstreams:
             trouble = line.session.trouble() if line.session else ""
             raise _failure(server, ticket, f"it took longer than {timeout_s:g} s. {trouble}") from error
         except SessionLost as error:
-            raise _failure(server, ticket, str(error)) from error
+            raise _failure(server, ticket, str(error), error.code) from error
         except RpcRefused as error:
             if error.code in mcp.NOT_STARTED:
                 ticket.sent = False
@@ -138,18 +196,19 @@ class Upstreams:
                 raise
         return await ask(await self._session(line, server), ticket)
 
-    async def _list(self, session: Session, ticket: Ticket) -> list[Mapping[str, Any]]:
-        tools: list[Mapping[str, Any]] = []
+    async def _list(self, method: str, session: Session, ticket: Ticket) -> list[Mapping[str, Any]]:
+        field, name = _LISTS[method]
+        items: list[Mapping[str, Any]] = []
         cursor: Any = None
         for _ in range(self._limits.max_pages):
-            page = await session.request("tools/list", {"cursor": cursor} if cursor else {}, ticket)
-            tools += _tools(page)
-            if len(tools) > self._limits.max_tools:
-                raise SessionLost(f"it lists more than {self._limits.max_tools} tools")
+            page = await session.request(method, {"cursor": cursor} if cursor else {}, ticket)
+            items += _items(page, field, name)
+            if len(items) > self._limits.max_tools:
+                raise SessionLost(f"it lists more than {self._limits.max_tools} {field}")
             cursor = page.get("nextCursor")
             if not isinstance(cursor, str) or not cursor:
-                return tools
-        raise SessionLost(f"its list of tools has more than {self._limits.max_pages} pages")
+                return items
+        raise SessionLost(f"its list of {field} has more than {self._limits.max_pages} pages")
 
     def _line(self, server: ServerRef) -> _Line:
         if self._reaper is None and not self._closed:
@@ -165,7 +224,8 @@ class Upstreams:
                 wait = line.closed_until - self._clock()
                 if wait > 0:
                     raise SessionLost(
-                        f"it failed {line.failures} times in a row and gets a pause of {wait:.1f} s: {line.why}"
+                        f"it failed {line.failures} times in a row and gets a pause of {wait:.1f} s: {line.why}",
+                        code=line.code,
                     )
                 if await self._made_room(line):
                     continue
@@ -182,9 +242,8 @@ class Upstreams:
         try:
             if line.session is not None:
                 await line.session.aclose()
-            line.session = await self._make(line, server)
             async with asyncio.timeout(self._limits.start_timeout_s):
-                await line.session.start()
+                await self._agree(line, await self._make(line, server))
         except TimeoutError as error:
             trouble = line.session.trouble() if line.session else ""
             why = f"it was not ready within {self._limits.start_timeout_s:g} s. {trouble}"
@@ -195,19 +254,32 @@ class Upstreams:
             self._failed(line, why)
             raise SessionLost(why) from error
         except SessionLost as error:
-            self._failed(line, str(error))
+            self._failed(line, str(error), error.code)
             raise
         finally:
             line.starting = None
 
-    def _failed(self, line: _Line, why: str) -> None:
+    async def _agree(self, line: _Line, ways: Sequence[Session]) -> None:
+        """Shake hands in the first way that the server takes. Fails: SessionLost, RpcRefused."""
+        for number, way in enumerate(ways, 1):
+            line.session = way
+            try:
+                return await way.start()
+            except (RpcRefused, SessionLost) as error:
+                if number == len(ways) or (isinstance(error, SessionLost) and not error.spoke):
+                    raise
+        return None
+
+    def _failed(self, line: _Line, why: str, code: str = "") -> None:
         line.failures += 1
         line.why = why
+        line.code = code
         if line.failures > 1:
             pause = self._limits.backoff_base_s * 2 ** min(line.failures - 2, _MOST_DOUBLINGS)
             line.closed_until = self._clock() + min(pause, self._limits.backoff_max_s)
 
-    async def _make(self, line: _Line, server: ServerRef) -> Session:
+    async def _make(self, line: _Line, server: ServerRef) -> Sequence[Session]:
+        """Sessions to try, the best first: over HTTP in the caller's own era of the protocol, then in the other."""
         spec = server.spec
         try:
             given, line.secrets = await asyncio.to_thread(
@@ -218,12 +290,15 @@ class Upstreams:
         if spec.transport == "stdio":
             inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
             program = Program(_argv(server), inherited | given, line.secrets)
-            return StdioSession(program, self._limits, lambda why: self._failed(line, why))
+            return [StdioSession(program, self._limits, lambda why: self._failed(line, why))]
         from swarmstead.gateway.adapters import mcp_http
+        from swarmstead.gateway.adapters.mcp_modern import ModernSession
 
         if self._client is None:
-            self._client = mcp_http.make_client(self._limits)
-        return mcp_http.HttpSession(mcp_http.Endpoint(spec.url, given, line.secrets), self._client, self._limits)
+            self._client = mcp_http.make_client(self._limits, self._egress, self._resolver)
+        endpoint = mcp_http.Endpoint(spec.url, given, line.secrets)
+        eras = (ModernSession, mcp_http.HttpSession) if server.modern else (mcp_http.HttpSession, ModernSession)
+        return [era(endpoint, self._client, self._limits) for era in eras]
 
     async def _made_room(self, wanting: _Line) -> bool:
         """Whether a session had to be ended to stay under the limit. Fails: SessionLost when none may be."""
@@ -256,7 +331,7 @@ def _seen(task: asyncio.Task[None]) -> None:
         task.exception()
 
 
-def _failure(server: ServerRef, ticket: Ticket, why: str) -> SteadError:
+def _failure(server: ServerRef, ticket: Ticket, why: str, code: str = "") -> SteadError:
     why = why.strip().rstrip(".")
     if ticket.sent:
         return UpstreamUnknown(
@@ -265,18 +340,19 @@ def _failure(server: ServerRef, ticket: Ticket, why: str) -> SteadError:
         )
     return UpstreamFailed(
         f"The tool server {server.name!r} did not take the call: {why}.",
-        way_out="Nothing was done. Check the tool server's spec, then try again.",
+        way_out=f"Nothing was done. {WAY_OUT if code == EGRESS_DENIED else _CHECK_SPEC}",
+        code=code,
     )
 
 
-def _tools(page: Message) -> list[Mapping[str, Any]]:
-    listed: Any = page.get("tools")
+def _items(page: Message, field: str, name: str) -> list[Mapping[str, Any]]:
+    listed: Any = page.get(field)
     if not isinstance(listed, list):
-        raise SessionLost("its list of tools is not a list")
-    tools = cast("list[Any]", listed)
-    if not all(isinstance(tool, dict) and isinstance(cast("Message", tool).get("name"), str) for tool in tools):
-        raise SessionLost("its list of tools has an entry that is not a tool")
-    return tools
+        raise SessionLost(f"its list of {field} is not a list")
+    items = cast("list[Any]", listed)
+    if not all(isinstance(item, dict) and isinstance(cast("Message", item).get(name), str) for item in items):
+        raise SessionLost(f"its list of {field} has an entry that is none")
+    return items
 
 
 def _argv(server: ServerRef) -> tuple[str, ...]:

@@ -19,10 +19,11 @@ class Attempt:
         self._approvals = approvals
 
     async def __call__(self, call: Call, proceed: Next) -> Answer:
-        request, tool = call.request, call.target[1].tool
-        asked = call.progress.policy is not None and call.progress.policy.effect == "ask"
-        if tool.risk == "read" and not asked:
+        request, policy = call.request, call.progress.policy
+        asked = policy is not None and policy.effect == "ask"
+        if request.kind != "tool" or (call.target[1].tool.risk == "read" and not asked):
             return await proceed(call)
+        tool = call.target[1].tool
 
         def write(tx: Tx) -> None:
             if request.hooks.begin is not None:

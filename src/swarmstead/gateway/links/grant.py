@@ -4,7 +4,7 @@ from swarmstead.gateway.catalogue import Catalogue
 from swarmstead.gateway.chain import Answer, Call, Next
 from swarmstead.gateway.contract import CallRequest
 from swarmstead.gateway.errors import ToolUnknown
-from swarmstead.gateway.grants import Grants
+from swarmstead.gateway.grants import NOTHING, Grants
 
 
 class Grant:
@@ -18,18 +18,20 @@ class Grant:
         request = call.request
         grants = await self._grants.of(request.caller.scope)
         server = grants.server(request.server, request.root, request.caller)
-        bound = grants.of(request.caller).get(request.server, frozenset())
-        if not request.planned or server is None or request.tool not in bound:
-            raise _unknown_tool(request)
+        granted = grants.of(request.caller).get(request.server, NOTHING)
+        if not request.planned or server is None or not granted.holds(request.kind, request.tool):
+            raise _unknown(request)
+        if request.kind != "tool":
+            return await proceed(call.found(server, None))
         listed = (await self._catalogue.tools(server)).get(request.tool)
         if listed is None:
-            raise _unknown_tool(request)
+            raise _unknown(request)
         return await proceed(call.found(server, listed))
 
 
-def _unknown_tool(request: CallRequest) -> ToolUnknown:
+def _unknown(request: CallRequest) -> ToolUnknown:
     who = request.caller.agent or "this caller"
     return ToolUnknown(
-        f"Denied: {who} has no tool {request.tool!r} on {request.server!r}.",
-        way_out="Bind the tool to the agent with a Binding, if it should have it.",
+        f"Denied: {who} has no {request.kind} {request.tool!r} on {request.server!r}.",
+        way_out=f"Bind the {request.kind} to the agent with a Binding, if it should have it.",
     )

@@ -38,7 +38,10 @@ class Permit:
         self._plan_life_ms = plan_life_ms
 
     async def __call__(self, call: Call, proceed: Next) -> Answer:
-        request, tool = call.request, call.target[1].tool
+        request = call.request
+        if request.kind != "tool":  # resources and prompts are read, and reads go straight through
+            return await proceed(call)
+        tool = call.target[1].tool
         question = question_of(request.caller, tool, request.arguments, self._clock.now_ms())
         verdict = await self._policies.decide(request.caller.scope, question)
         seen = call.progress

@@ -28,7 +28,8 @@ def audit_entry(request: CallRequest, phase: Phase, data: Mapping[str, Any]) -> 
     if caller.agent:
         facts["agent"] = caller.agent
     target = f"{request.server}/{request.tool}"
-    return Entry(caller.scope, "tool.call", target, phase, caller.run, request.key, caller.trace_id, facts)
+    action = "tool.call" if request.kind == "tool" else f"{request.kind}.read"
+    return Entry(caller.scope, action, target, phase, caller.run, request.key, caller.trace_id, facts)
 
 
 def policy_facts(request: CallRequest, progress: Progress) -> dict[str, Any]:
@@ -70,6 +71,10 @@ class Record:
             if error.code in _STORAGE_CODES:
                 raise  # we could not write before; the call did not happen or is settled when it is repeated
             answer = _refused(error)
+        except asyncio.CancelledError:
+            if call.progress.attempted:  # nobody waits for it any more, and nobody knows how it ended
+                await asyncio.shield(self._write(call, _CUT))
+            raise
         if isinstance(answer, PlanNeeded):
             return answer
         seconds = (time.perf_counter_ns() - started) / 1e9
@@ -93,12 +98,15 @@ class Record:
         return await self._db.write(lambda tx: _settle(tx, request, outcome, progress))
 
 
+_CUT = CallOutcome("unknown", None, "cancelled", "The caller went away before the answer came.")
+
+
 def _effect(request: CallRequest, outcome: CallOutcome, progress: Progress) -> Entry:
     data: dict[str, Any] = {"verdict": outcome.verdict, "ms": outcome.duration_ms} | policy_facts(request, progress)
     if outcome.code:
         data["code"] = outcome.code
     if outcome.result is not None:
-        data["result"] = digest(list(outcome.result.content))
+        data["result"] = digest(list(outcome.result.content) or outcome.result.more)
     return audit_entry(request, "effect", data)
 
 

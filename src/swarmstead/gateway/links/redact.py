@@ -17,5 +17,6 @@ class Redact:
             tuple(redact(block) for block in result.content),
             None if result.structured is None else redact(result.structured),
             result.is_error,
+            redact(result.more) if result.more else result.more,
         )
         return CallOutcome(answer.verdict, clean, answer.code, answer.reason, answer.way_out, answer.duration_ms)

@@ -1,7 +1,7 @@
 """The end of the chain: the tool server."""
 
 from swarmstead.gateway.chain import Answer, Call
-from swarmstead.gateway.contract import CallOutcome
+from swarmstead.gateway.contract import CallOutcome, CallResult
 from swarmstead.gateway.ports import Upstream
 
 
@@ -13,9 +13,29 @@ class CallUpstream:
         self._timeout_s = timeout_s
 
     async def __call__(self, call: Call) -> Answer:
-        server, listed = call.target
         request = call.request
+        if request.kind != "tool":
+            return await self._fetch(call)
+        server, listed = call.target
         result = await self._upstream.call_tool(
-            server, listed.tool.name, request.arguments, key=request.key, timeout_s=self._timeout_s
+            server,
+            listed.tool.name,
+            request.arguments,
+            key=request.key,
+            timeout_s=self._timeout_s,
+            more=request.more,
+            relay=request.relay,
         )
         return CallOutcome("tool_error" if result.is_error else "ok", result)
+
+    async def _fetch(self, call: Call) -> Answer:
+        request = call.request
+        if call.server is None:
+            raise LookupError("the chain is out of order: the server is not known yet")
+        params = dict(request.more)
+        if request.arguments:
+            params["arguments"] = request.arguments
+        found = await self._upstream.fetch(
+            call.server, request.method, params, timeout_s=self._timeout_s, relay=request.relay
+        )
+        return CallOutcome("ok", CallResult(more=found))

@@ -182,8 +182,8 @@ def _agent_facts(app: App, conn: Any, scope: Scope) -> Callable[[Resource], dict
     def facts(found: Resource) -> dict[str, Any]:
         tools = [
             shapes.BoundToolShape(server=server, name=tool, risk=_declared_risk(grants, server, tool))
-            for server, names in sorted(grants.anywhere(found.name, found.digest).items())
-            for tool in sorted(names)
+            for server, granted in sorted(grants.anywhere(found.name, found.digest).items())
+            for tool in sorted(granted.tools)
         ]
         return {
             "name": found.name,

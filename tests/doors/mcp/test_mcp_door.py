@@ -1,109 +1,15 @@
 """The `/mcp` door as the official SDK's client meets it: initialize, list, call, and plan, approve, apply."""
 
-import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-import pytest_asyncio
-import uvicorn
-from mcp import ClientSession, types
-from mcp.client.streamable_http import streamable_http_client
 
 from swarmstead.audit import queries as audit
-from swarmstead.audit.adapters.ed25519 import Ed25519Signer
-from swarmstead.doors.http.app import make_door
-from swarmstead.doors.worker.serve import bind
-from swarmstead.kernel.scope import system_scope
-from swarmstead.people import handlers as people
-from swarmstead.permits import handlers as permits
-from swarmstead.permits import queries as permit_reads
-from swarmstead.resources.queries import Registry
-from swarmstead.settings import load
-from swarmstead.wiring import KINDS, App
+from tests.doors.mcp.door import TENANT, Door, words
 from tests.fakes.upstream import text
-from tests.rooms.gateway.desk import MANIFESTS
-from tests.rooms.runs.house import House
 
-TENANT = system_scope("default", "ada")
 PLAN = "swarmstead.dev/plan-id"
-
-
-class Door:
-    """A door that is open, and clients with different keys."""
-
-    def __init__(self, house: House, address: str, key: str) -> None:
-        self.house = house
-        self.address = address
-        self.key = key
-        self.welcome: types.InitializeResult | None = None
-
-    @asynccontextmanager
-    async def session(self) -> AsyncGenerator[ClientSession]:
-        """The SDK's client with the first key, after the handshake."""
-        headers = {"authorization": f"Bearer {self.key}"}
-        async with (
-            httpx2.AsyncClient(headers=headers, timeout=30) as http,
-            streamable_http_client(self.address, http_client=http) as (read, write),
-            ClientSession(read, write) as session,
-        ):
-            self.welcome = await session.initialize()
-            yield session
-
-    async def new_key(self, *roles: str) -> str:
-        """A key with these roles."""
-        house = self.house
-        made = await house.write(lambda tx: people.create_key(tx, TENANT, house.clock, "test", roles))
-        return made.secret
-
-    async def decide(self, plan: str, decision: str = "approve", reason: str = "") -> None:
-        """A person's answer, out of band."""
-        house = self.house
-        asked = await house.read(lambda conn: permit_reads.get(conn, TENANT, plan))
-        await house.write(
-            lambda tx: permits.decide(
-                tx, TENANT, house.clock, plan, "approve" if decision == "approve" else "deny", reason, asked.hash
-            )
-        )
-
-
-@pytest_asyncio.fixture
-async def door(house: House, tmp_path: Path) -> AsyncGenerator[Door]:
-    """The whole HTTP door on a socket of this machine."""
-    first = await house.write(lambda tx: people.bootstrap(tx, house.clock, ""))
-    assert first is not None
-    await house.declare(MANIFESTS, TENANT)
-    signer = Ed25519Signer.load_or_make(tmp_path / "audit.key")
-    settings = load({}, data=tmp_path)
-    app = App(
-        settings,
-        house.clock,
-        house.db,
-        house.signals,
-        Registry(KINDS),
-        signer,
-        house.models,
-        house.gateway,
-        house.policies,
-        house.runs,
-        first,
-        "1",
-    )
-    listener = bind("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(make_door(app, "127.0.0.1"), lifespan="off", log_config=None))
-    task = asyncio.create_task(server.serve([listener]))
-    yield Door(house, f"http://127.0.0.1:{listener.getsockname()[1]}/mcp", first.secret)
-    app.closing.set()
-    server.should_exit = True
-    await task
-    listener.close()
-
-
-def words(result: types.CallToolResult) -> str:
-    return "\n".join(block.text for block in result.content if isinstance(block, types.TextContent))
 
 
 async def test_a_client_of_the_sdk_is_welcome(door: Door) -> None:

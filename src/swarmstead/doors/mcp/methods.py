@@ -1,0 +1,254 @@
+"""The methods of MCP that the door answers. What touches a tool server goes through the gateway's chain."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from swarmstead import __version__
+from swarmstead.doors.mcp import answers, protocol
+from swarmstead.doors.mcp.offers import Offer
+from swarmstead.doors.mcp.protocol import INVALID_PARAMS, METHOD_NOT_FOUND, PLAN_META, Params, RpcError
+from swarmstead.doors.mcp.relays import ClientRelay
+from swarmstead.doors.mcp.sessions import LOG_LEVELS, Session
+from swarmstead.gateway.contract import TOOLS_CALL, Caller, CallOutcome, CallRequest, Kind
+from swarmstead.gateway.gateway import Gateway
+from swarmstead.kernel.scope import Scope
+from swarmstead.permits import queries as permits
+from swarmstead.storage.database import Database
+
+Result = Mapping[str, Any]
+RESOURCE_NOT_FOUND = -32002
+_INFO = {"name": "swarmstead", "title": "Swarmstead", "version": __version__}
+_NOT_SENT_ON = ("name", "arguments", "_meta")
+_REF_KINDS: Mapping[str, tuple[Kind, str]] = {"ref/prompt": ("prompt", "name"), "ref/resource": ("resource", "uri")}
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request on its way: who asks what of which address. `session` is None in the era without sessions."""
+
+    caller: Caller
+    offer: Offer
+    relay: ClientRelay
+    session: Session | None
+    modern: bool
+
+
+class Methods:
+    """Answers requests, whatever carries them."""
+
+    def __init__(self, gateway: Gateway, db: Database, root: str) -> None:
+        self._gateway = gateway
+        self._db = db
+        self._root = root  # where root-limited servers work for callers that name no folder
+        self._both: Mapping[str, Callable[[Exchange, Params], Awaitable[Result]]] = {
+            TOOLS_CALL: self._call,
+            "tools/list": self._tools,
+            "resources/list": self._resources,
+            "resources/templates/list": self._templates,
+            "resources/read": self._read,
+            "prompts/list": self._prompts,
+            "prompts/get": self._get,
+            "completion/complete": self._complete,
+        }
+        self._of_sessions: Mapping[str, Callable[[Exchange, Params], Awaitable[Result]]] = {
+            "initialize": self._initialize,
+            "ping": _ping,
+            "logging/setLevel": self._set_level,
+            "resources/subscribe": self._subscribe,
+            "resources/unsubscribe": self._unsubscribe,
+        }
+
+    async def answer(self, exchange: Exchange, method: str, params: Params) -> Result:
+        """The result of a request. Fails: RpcError."""
+        found = self._both.get(method)
+        if found is None and exchange.modern and method == "server/discover":
+            found = self._discover
+        elif found is None and not exchange.modern:
+            found = self._of_sessions.get(method)
+        if found is None:
+            raise RpcError(METHOD_NOT_FOUND, f"There is no method {method[:100]!r}.")
+        return await found(exchange, params)
+
+    # Agreements -----------------------------------------------------------------------------------------------------
+
+    async def _initialize(self, exchange: Exchange, params: Params) -> Result:
+        del params
+        version = exchange.session.version if exchange.session else protocol.SESSION_VERSIONS[0]
+        return {"protocolVersion": version} | await self._about(exchange)
+
+    async def _discover(self, exchange: Exchange, params: Params) -> Result:
+        del params
+        versions = {"supportedVersions": list(protocol.MODERN_VERSIONS)}
+        return {**versions, **await self._about(exchange), **answers.NOT_CACHED}
+
+    async def _about(self, exchange: Exchange) -> dict[str, Any]:
+        granted = (await self._gateway.granted(exchange.caller)).values()
+        capabilities: dict[str, Any] = {"tools": {}, "logging": {}}
+        if any(one.resources for one in granted):
+            capabilities["resources"] = {} if exchange.modern else {"subscribe": True}
+        if any(one.prompts for one in granted):
+            capabilities["prompts"] = {}
+        if any(one.prompts or one.resources for one in granted):
+            capabilities["completions"] = {}
+        own = exchange.offer.toolset.instructions if exchange.offer.toolset else "Tools of this Swarmstead tenant."
+        instructions = f"{own} {answers.PLANS}".strip()
+        return {"capabilities": capabilities, "serverInfo": _INFO, "instructions": instructions}
+
+    async def _set_level(self, exchange: Exchange, params: Params) -> Result:
+        level = params.get("level")
+        if level not in LOG_LEVELS:
+            raise RpcError(INVALID_PARAMS, f"params.level is one of {', '.join(LOG_LEVELS)}.")
+        if exchange.session is not None:
+            exchange.session.log_level = level
+        return {}
+
+    # Lists ----------------------------------------------------------------------------------------------------------
+
+    async def _tools(self, exchange: Exchange, params: Params) -> Result:
+        del params
+        found = await self._gateway.tools(exchange.caller, self._root)
+        tools = [
+            answers.tool_of(name, tool)
+            for server in found
+            for tool in server.tools
+            if tool.risk != "unknown" and (name := exchange.offer.shown("tool", server.server, tool.name)) is not None
+        ]
+        return _listed(exchange, "tools", tools)
+
+    async def _resources(self, exchange: Exchange, params: Params) -> Result:
+        del params
+        return await self._list(exchange, "resources/list", "resource", "resources")
+
+    async def _templates(self, exchange: Exchange, params: Params) -> Result:
+        del params
+        return await self._list(exchange, "resources/templates/list", "resource", "resourceTemplates")
+
+    async def _prompts(self, exchange: Exchange, params: Params) -> Result:
+        del params
+        return await self._list(exchange, "prompts/list", "prompt", "prompts")
+
+    async def _list(self, exchange: Exchange, method: str, kind: Kind, field: str) -> Result:
+        items: list[Mapping[str, Any]] = []
+        for found in await self._gateway.listed(exchange.caller, method, self._root):
+            name = exchange.offer.shown(kind, found.server, found.name)
+            if name is not None:
+                items.append(found.definition if kind == "resource" else {**found.definition, "name": name})
+        return _listed(exchange, field, items)
+
+    # Calls ----------------------------------------------------------------------------------------------------------
+
+    async def _call(self, exchange: Exchange, params: Params) -> Result:
+        server, tool = exchange.offer.find("tool", params.get("name"))
+        arguments, meta = _object(params, "arguments"), _object(params, "_meta")
+        plan_id = meta.get(PLAN_META, "")
+        if not isinstance(plan_id, str):
+            raise RpcError(INVALID_PARAMS, f"{PLAN_META} is the id of a plan.")
+        key = await self._key(exchange.caller.scope, plan_id)
+        request = CallRequest(
+            exchange.caller,
+            server,
+            tool,
+            arguments,
+            key,
+            root=self._root,
+            plan_id=plan_id,
+            more={name: value for name, value in params.items() if name not in _NOT_SENT_ON},
+            relay=exchange.relay,
+        )
+        return answers.result_of(await self._gateway.call(request))
+
+    async def _key(self, scope: Scope, plan_id: str) -> str:
+        """A new key; or that of the plan, because a plan is for one call and its key is part of what was approved."""
+        if not plan_id:
+            return f"mcp/{secrets.token_hex(12)}"
+        return (await self._db.read(lambda conn: permits.get(conn, scope, plan_id))).step
+
+    async def _read(self, exchange: Exchange, params: Params) -> Result:
+        return await self._of_resource(exchange, _uri(params), "resources/read", params)
+
+    async def _subscribe(self, exchange: Exchange, params: Params) -> Result:
+        return await self._of_resource(exchange, _uri(params), "resources/subscribe", params)
+
+    async def _unsubscribe(self, exchange: Exchange, params: Params) -> Result:
+        return await self._of_resource(exchange, _uri(params), "resources/unsubscribe", params)
+
+    async def _of_resource(self, exchange: Exchange, uri: str, method: str, params: Params) -> Result:
+        """Ask the servers that may have it, in the order of their names; the first that has it answers."""
+        refused: CallOutcome | None = None
+        for server, granted in sorted((await self._gateway.granted(exchange.caller)).items()):
+            if granted.holds("resource", uri) and exchange.offer.selects("resource", server, uri):
+                outcome = await self._ask(exchange, server, "resource", uri, method, params)
+                if outcome.result is not None:
+                    return outcome.result.more
+                refused = refused or outcome
+        if refused is not None and refused.verdict != "failed":
+            raise RpcError(INVALID_PARAMS, refused.reason, {"code": refused.code, "uri": uri})
+        code = INVALID_PARAMS if exchange.modern else RESOURCE_NOT_FOUND
+        raise RpcError(code, f"There is no resource {uri[:200]!r} here.", {"uri": uri})
+
+    async def _get(self, exchange: Exchange, params: Params) -> Result:
+        server, name = exchange.offer.find("prompt", params.get("name"))
+        params = {**params, "name": name}
+        return _or_refused(await self._ask(exchange, server, "prompt", name, "prompts/get", params))
+
+    async def _complete(self, exchange: Exchange, params: Params) -> Result:
+        ref = _object(params, "ref")
+        kind, field = _REF_KINDS.get(str(ref.get("type")), ("tool", ""))
+        if kind == "tool":
+            raise RpcError(INVALID_PARAMS, "params.ref is a ref/prompt or a ref/resource.")
+        if kind == "resource":
+            return await self._of_resource(exchange, str(ref.get(field, "")), "completion/complete", params)
+        server, name = exchange.offer.find("prompt", ref.get(field))
+        params = {**params, "ref": {**ref, field: name}}
+        return _or_refused(await self._ask(exchange, server, kind, name, "completion/complete", params))
+
+    async def _ask(
+        self, exchange: Exchange, server: str, kind: Kind, name: str, method: str, params: Params
+    ) -> CallOutcome:
+        request = CallRequest(
+            exchange.caller,
+            server,
+            name,
+            {},
+            await self._key(exchange.caller.scope, ""),
+            root=self._root,
+            kind=kind,
+            method=method,
+            more={field: value for field, value in params.items() if field != "_meta"},
+            relay=exchange.relay,
+        )
+        outcome = await self._gateway.call(request)
+        if not isinstance(outcome, CallOutcome):
+            raise TypeError("a read does not wait for a person")
+        return outcome
+
+
+async def _ping(exchange: Exchange, params: Params) -> Result:
+    del exchange, params
+    return {}
+
+
+def _uri(params: Params) -> str:
+    uri = params.get("uri")
+    if not isinstance(uri, str):
+        raise RpcError(INVALID_PARAMS, "params.uri is the address of a resource.")
+    return uri
+
+
+def _or_refused(outcome: CallOutcome) -> Result:
+    if outcome.result is None:
+        raise RpcError(INVALID_PARAMS, f"{outcome.reason} {outcome.way_out}".strip(), {"code": outcome.code})
+    return outcome.result.more
+
+
+def _listed(exchange: Exchange, field: str, items: list[Any]) -> Result:
+    return {field: items, **answers.NOT_CACHED} if exchange.modern else {field: items}
+
+
+def _object(params: Params, name: str) -> dict[str, Any]:
+    value = params.get(name, {})
+    if not isinstance(value, dict):
+        raise RpcError(INVALID_PARAMS, f"params.{name} is an object.")
+    return cast("dict[str, Any]", value)

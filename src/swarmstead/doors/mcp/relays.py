@@ -1,0 +1,106 @@
+"""The way back to a client during its request: what the tool server tells and asks meanwhile.
+
+Most requests are answered at once and in JSON. The first message that comes before the answer turns the response into a
+stream of server-sent events; the answer is then its last event. Nothing is set up for a stream that is not needed.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.types import Send
+
+from swarmstead.doors.mcp.sessions import LOG_LEVELS, Session
+from swarmstead.doors.mcp.sse import EVENTS, JSON, Header, encode, event
+from swarmstead.gateway.errors import RelayRefused
+
+_NEEDS = {"elicitation/create": "elicitation", "sampling/createMessage": "sampling", "roots/list": "roots"}
+_MOST_WAITING = 1000
+_PATIENCE_S = 300.0
+
+
+class ClientRelay:
+    """Satisfies `gateway.contract.Relay` for one HTTP request, and sends its response.
+
+    `log_level` is the least level of log lines that the client wants, '' for none. `streams` says whether it takes a
+    stream at all.
+    """
+
+    def __init__(
+        self,
+        send: Send,
+        *,
+        capabilities: Mapping[str, Any],
+        token: Any = None,
+        log_level: str = "",
+        session: Session | None = None,
+        streams: bool = True,
+    ) -> None:
+        self._send = send
+        self._capabilities = capabilities
+        self._token = token
+        self._log_level = log_level
+        self._session = session
+        self._streams = streams
+        self._outbox: deque[bytes] = deque()
+        self._pump: asyncio.Task[None] | None = None
+        self._started = False
+
+    @property
+    def capabilities(self) -> Mapping[str, Any]:
+        """What the client says that it can do."""
+        return self._capabilities
+
+    def notify(self, method: str, params: Mapping[str, Any]) -> None:
+        """Pass a notification on, if the client has asked for its kind."""
+        if method == "notifications/progress":
+            if self._token is None:
+                return
+            params = {**params, "progressToken": self._token}
+        elif method == "notifications/message" and not self._wants(params.get("level")):
+            return
+        self._post({"jsonrpc": "2.0", "method": method, "params": params})
+
+    async def ask(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Put a request to the client of a session, and wait for its answer. Fails: RelayRefused."""
+        need = _NEEDS.get(method)
+        if self._session is None or not self._streams or need is None or need not in self._capabilities:
+            raise RelayRefused(f"This client cannot be asked for {method[:100]!r}.")
+        id_, answer = self._session.expect()
+        self._post({"jsonrpc": "2.0", "id": id_, "method": method, "params": params})
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                return await answer
+        except TimeoutError as error:
+            raise RelayRefused("The client did not answer in time.") from error
+        finally:
+            self._session.forget(id_)
+
+    async def answer(self, status: int, body: bytes, *headers: Header) -> None:
+        """The response, or the last event of the stream that it has become."""
+        if self._pump is not None:
+            await self._pump
+            await self._send({"type": "http.response.body", "body": event(body)})
+            return
+        length = (b"content-length", str(len(body)).encode())
+        await self._send({"type": "http.response.start", "status": status, "headers": [*headers, JSON, length]})
+        await self._send({"type": "http.response.body", "body": body})
+
+    def _wants(self, level: Any) -> bool:
+        return self._log_level in LOG_LEVELS and level in LOG_LEVELS[LOG_LEVELS.index(self._log_level) :]
+
+    def _post(self, message: Mapping[str, Any]) -> None:
+        if not self._streams or len(self._outbox) >= _MOST_WAITING:  # who does not read is told less, not more slowly
+            return
+        self._outbox.append(encode(message))
+        if self._pump is None or self._pump.done():
+            self._pump = asyncio.create_task(self._empty())
+
+    async def _empty(self) -> None:
+        if not self._started:
+            self._started = True
+            await self._send({"type": "http.response.start", "status": 200, "headers": EVENTS})
+        while self._outbox:
+            body = event(self._outbox.popleft())
+            await self._send({"type": "http.response.body", "body": body, "more_body": True})

@@ -1,0 +1,69 @@
+"""A tool server over MCP's Streamable HTTP in the era without sessions (2026-07-28).
+
+Each request stands alone: it says in `_meta` which version it speaks and what the client behind us can do, and repeats
+method and name in its headers.
+"""
+
+import base64
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from swarmstead import __version__
+from swarmstead.gateway.adapters import mcp_messages as mcp
+from swarmstead.gateway.adapters.http.request import RequestHead
+from swarmstead.gateway.adapters.mcp_http import HttpSession
+from swarmstead.gateway.adapters.mcp_messages import Message, SessionLost, Ticket
+from swarmstead.gateway.contract import Relay
+
+_NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+_PLAIN = re.compile(r"(?!=\?base64\?)[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
+_CLIENT = {"name": "swarmstead", "title": "Swarmstead", "version": __version__}
+_MOST_HEADS = 1000
+
+
+class ModernSession(HttpSession):
+    """Satisfies `mcp_messages.Session`; a session in name only."""
+
+    async def start(self) -> None:
+        """Find out whether the server speaks this version. Fails: SessionLost, RpcRefused."""
+        self._version = mcp.MODERN
+        self._heads: dict[tuple[str, str], RequestHead] = {}
+        found = await self.request("server/discover", {}, Ticket())
+        if mcp.MODERN not in (found.get("supportedVersions") or ()):
+            raise SessionLost(f"it does not speak MCP {mcp.MODERN}")
+        self._ready = True
+
+    async def request(
+        self, method: str, params: Mapping[str, Any], ticket: Ticket, relay: Relay | None = None
+    ) -> Message:
+        """The result of one request. Fails: SessionLost, RpcRefused."""
+        given: Mapping[str, Any] = params.get("_meta") or {}
+        meta: dict[str, Any] = {
+            **given,
+            "io.modelcontextprotocol/protocolVersion": mcp.MODERN,
+            "io.modelcontextprotocol/clientInfo": _CLIENT,
+            "io.modelcontextprotocol/clientCapabilities": dict(relay.capabilities) if relay else {},
+        }
+        if relay is not None:
+            meta["io.modelcontextprotocol/logLevel"] = "debug"
+        return await super().request(method, {**params, "_meta": meta}, ticket, relay)
+
+    def _head_for(self, message: Message) -> RequestHead:
+        method = str(message["method"])
+        field = _NAMED_BY.get(method)
+        name = str(message.get("params", {}).get(field, "")) if field else ""
+        found = self._heads.get((method, name))
+        if found is None:
+            more = {"mcp-method": method} | ({"mcp-name": _header(name)} if field else {})
+            if len(self._heads) >= _MOST_HEADS:
+                self._heads.clear()
+            found = self._heads[method, name] = self._head_of("POST", more)
+        return found
+
+
+def _header(text: str) -> str:
+    """A name as a header can carry it."""
+    if _PLAIN.fullmatch(text):
+        return text
+    return f"=?base64?{base64.b64encode(text.encode()).decode()}?="

@@ -1,0 +1,83 @@
+"""A door that is open, and what its clients do."""
+
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+from mcp import Client, ClientSession, types
+from mcp.client.streamable_http import streamable_http_client
+
+from swarmstead.kernel.scope import system_scope
+from swarmstead.people import handlers as people
+from swarmstead.permits import handlers as permits
+from swarmstead.permits import queries as permit_reads
+from tests.rooms.runs.house import House
+
+TENANT = system_scope("default", "ada")
+
+
+class Door:
+    """A door that is open, and clients with different keys."""
+
+    def __init__(self, house: House, address: str, key: str) -> None:
+        self.house = house
+        self.address = address
+        self.key = key
+        self.welcome: types.InitializeResult | None = None
+
+    @asynccontextmanager
+    async def session(self) -> AsyncGenerator[ClientSession]:
+        """The SDK's client with the first key, after the handshake."""
+        headers = {"authorization": f"Bearer {self.key}"}
+        async with (
+            httpx2.AsyncClient(headers=headers, timeout=30) as http,
+            streamable_http_client(self.address, http_client=http) as (read, write),
+            ClientSession(read, write) as session,
+        ):
+            self.welcome = await session.initialize()
+            yield session
+
+    @asynccontextmanager
+    async def modern(self, path: str = "") -> AsyncGenerator[Client]:
+        """The SDK's client in the era without sessions."""
+        headers = {"authorization": f"Bearer {self.key}"}
+        async with (
+            httpx2.AsyncClient(headers=headers, timeout=30) as http,
+            Client(streamable_http_client(self.address + path, http_client=http), mode="2026-07-28") as client,
+        ):
+            yield client
+
+    async def post(self, message: Any, *, path: str = "", key: str = "", **headers: str) -> httpx2.Response:
+        """One POST, as somebody without an SDK sends it; `_` in names of headers stands for `-`."""
+        sent = {"authorization": f"Bearer {key or self.key}"} | {n.replace("_", "-"): v for n, v in headers.items()}
+        content = message if isinstance(message, bytes) else json.dumps(message).encode()
+        async with httpx2.AsyncClient(timeout=30) as http:
+            return await http.post(self.address + path, content=content, headers=sent)
+
+    async def delete(self, session: str, key: str = "") -> int:
+        """End a session; answers the status."""
+        headers = {"authorization": f"Bearer {key or self.key}", "mcp-session-id": session}
+        async with httpx2.AsyncClient(timeout=30) as http:
+            return (await http.delete(self.address, headers=headers)).status_code
+
+    async def new_key(self, *roles: str) -> str:
+        """A key with these roles."""
+        house = self.house
+        made = await house.write(lambda tx: people.create_key(tx, TENANT, house.clock, "test", roles))
+        return made.secret
+
+    async def decide(self, plan: str, decision: str = "approve", reason: str = "") -> None:
+        """A person's answer, out of band."""
+        house = self.house
+        asked = await house.read(lambda conn: permit_reads.get(conn, TENANT, plan))
+        await house.write(
+            lambda tx: permits.decide(
+                tx, TENANT, house.clock, plan, "approve" if decision == "approve" else "deny", reason, asked.hash
+            )
+        )
+
+
+def words(result: types.CallToolResult) -> str:
+    return "\n".join(block.text for block in result.content if isinstance(block, types.TextContent))
