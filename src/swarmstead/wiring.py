@@ -40,6 +40,7 @@ from swarmstead.models.contract import ModelSpec
 from swarmstead.models.routing import Models
 from swarmstead.models.rules import check_spec
 from swarmstead.people import handlers as people
+from swarmstead.people import queries as people_reads
 from swarmstead.people.adapters.fetch import HttpFetch
 from swarmstead.people.contract import IdentityProviderSpec, NewKey
 from swarmstead.people.credentials import Credentials
@@ -47,6 +48,9 @@ from swarmstead.people.issuers import Issuers
 from swarmstead.people.providers import ProviderFile, check_provider
 from swarmstead.permits import handlers as permits
 from swarmstead.permits import queries as permit_reads
+from swarmstead.permits.contract import PolicySpec
+from swarmstead.permits.policies.checks import check_policy
+from swarmstead.permits.policies.service import Policies
 from swarmstead.resources import handlers as resource_handlers
 from swarmstead.resources.contract import Kind
 from swarmstead.resources.manifests import parse
@@ -85,6 +89,7 @@ def kinds(egress: Egress | None = None) -> dict[str, Kind]:
         Kind("Agent", AgentSpec, lambda _spec: None),
         Kind("Binding", BindingSpec, check_binding),
         Kind("Model", ModelSpec, check_model),
+        Kind("Policy", PolicySpec, check_policy),
         Kind("Swarm", SwarmSpec, check_swarm),
         Kind("ToolServer", ToolServerSpec, lambda spec: check_server(spec, egress)),
         Kind("ToolSet", ToolSetSpec, check_toolset),
@@ -111,6 +116,7 @@ class App:
     signer: Ed25519Signer
     models: Models
     gateway: Gateway
+    policies: Policies
     runs: Runs
     credentials: Credentials
     first_key: NewKey | None
@@ -184,10 +190,11 @@ async def open_app(settings: Settings) -> App:
         credentials = _open_identity(settings, clock, db, signals, closers)
         models = Models(_providers())
         closers.append(models.close)
-        grants = Grants(db, registry)
-        signals.watch(grants.forget)
+        grants, policies = _kept(db, registry, clock, signals)
         limits = GatewayLimits(settings.call_timeout_s, settings.plan_life_s * 1000)
-        gateway = Gateway(db, clock, Upstreams(egress=egress), grants, permits, limits, _traffic(settings, db))
+        gateway = Gateway(
+            db, clock, Upstreams(egress=egress), grants, policies, permits, limits, traffic=_traffic(settings, db)
+        )
         closers.append(gateway.aclose)
         hands = _hands(settings, clock, db, signals, registry, models, gateway)
         runs = await _open_runs(settings, hands, closers)
@@ -205,6 +212,7 @@ async def open_app(settings: Settings) -> App:
         signer,
         models,
         gateway,
+        policies,
         runs,
         credentials,
         first_key,
@@ -271,6 +279,14 @@ def _traffic(settings: Settings, db: Database) -> Traffic:
         retry_share=settings.retry_share,
     )
     return Traffic(limits, None if settings.single_process else SharedBuckets(db))
+
+
+def _kept(db: Database, registry: Registry, clock: Clock, signals: Signals) -> tuple[Grants, Policies]:
+    """What is kept of declared resources in memory, for each call to look at, until they change."""
+    grants, policies = Grants(db, registry), Policies(db, registry, people_reads, clock)
+    for watcher in (grants.forget, policies.forget):
+        signals.watch(watcher)
+    return grants, policies
 
 
 def _providers() -> dict[str, ScriptedModel | DirectModel]:

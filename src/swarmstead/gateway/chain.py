@@ -4,11 +4,11 @@
     grant      is this tool bound to this caller? what is not bound does not exist for them
     contract   do the arguments satisfy the tool's JSON Schema? is the definition the one that was previewed?
     expensive  has the run called this expensive tool as often as it may?
-    permit     by risk class: straight through, wait for a person (plan), or never; an approved plan is spent here
+    permit     by policy: straight through, wait for a person (plan), or never
     rate       is there a token for the tenant, the identity and the tool? inside a run the call waits for it
     load       is there room? a queue, or a refusal, at so many calls of one tool and of one tenant
     breaker    is the server, or the tool, to be left alone because it keeps failing?
-    attempt    before a side effect: `intent` and `attempt` are on disk, or the call does not happen
+    attempt    before a side effect: a plan is spent, `intent` and `attempt` are on disk, or the call does not happen
     retry      once more where that is safe, within the call's time and the server's share of retries
     redact     credentials are taken out of what comes back
     upstream   the MCP server
@@ -23,6 +23,7 @@ from typing import Protocol
 
 from swarmstead.gateway.catalogue import Listed
 from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, ServerRef, Tool
+from swarmstead.permits.contract import PolicyVerdict
 
 Answer = CallOutcome | PlanNeeded
 
@@ -33,6 +34,10 @@ class Progress:
 
     attempted: bool = False
     """`intent` and `attempt` are written: a side effect may have happened."""
+    risk: str = ""
+    idempotent: bool = False
+    policy: PolicyVerdict | None = None
+    """What the policies have said; until then it was refused for another reason."""
 
 
 @dataclass(frozen=True, slots=True)

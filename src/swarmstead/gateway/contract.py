@@ -223,6 +223,7 @@ class ServerRef:
 class Caller:
     """Who calls: an agent inside a run, or an outside client (`agent` is '').
 
+    `agent_digest` is the agent version that the run was previewed with; '' stands for the one declared now.
     `session` names the MCP session of an outside client, '' for one that keeps none. `modern`: it speaks MCP without
     sessions, and is best served by a tool server that does too.
     """

@@ -21,6 +21,12 @@ class RiskUnknown(NotPermitted):
     code = "risk_unknown"
 
 
+class PolicyDenied(NotPermitted):
+    """A policy forbids the call, or none permits it. `rules` in it are the ids."""
+
+    code = "policy_denied"
+
+
 class PlanRefused(Conflict):
     """The plan named is not approved, expired, used, or for another call."""
 

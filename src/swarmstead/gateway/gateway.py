@@ -24,13 +24,15 @@ from swarmstead.gateway.links.record import Record
 from swarmstead.gateway.links.redact import Redact
 from swarmstead.gateway.links.retry import Retry
 from swarmstead.gateway.links.upstream import CallUpstream
-from swarmstead.gateway.ports import Approvals, Upstream
+from swarmstead.gateway.model import question_of
+from swarmstead.gateway.ports import Approvals, Policies, Upstream
 from swarmstead.gateway.reach import check_headers, check_url
 from swarmstead.gateway.traffic.limits import check_limits
 from swarmstead.gateway.traffic.state import Traffic
 from swarmstead.gateway.trail import Trail
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.errors import BadInput
+from swarmstead.permits.contract import PolicyVerdict
 from swarmstead.storage.database import Database
 
 
@@ -81,13 +83,16 @@ class Gateway:
         clock: Clock,
         upstream: Upstream,
         grants: Grants,
+        policies: Policies,
         approvals: Approvals,
         limits: GatewayLimits,
+        *,
         traffic: Traffic | None = None,
     ) -> None:
         self.traffic = traffic or Traffic()
         self._upstream = upstream
         self._grants = grants
+        self._policies = policies
         self._catalogue = Catalogue(upstream, clock)
         self._trail = Trail(db)
         rate, load = Rate(self.traffic, limits.call_timeout_s), Load(self.traffic, limits.call_timeout_s)
@@ -99,7 +104,7 @@ class Gateway:
                 Grant(grants, self._catalogue),
                 Contract(),
                 expensive,
-                Permit(db, clock, approvals, dry_run, limits.plan_life_ms),
+                Permit(db, clock, policies, approvals, dry_run, limits.plan_life_ms),
                 rate,
                 load,
                 Breakers(self.traffic),
@@ -132,6 +137,14 @@ class Gateway:
             else:
                 found.append(await self._bound(server, granted.tools))
         return found
+
+    async def verdict(self, caller: Caller, tool: Tool) -> PolicyVerdict:
+        """What a call of this tool will meet, as far as that can be said without its arguments and its time."""
+        return await self._policies.decide(caller.scope, question_of(caller, tool))
+
+    async def policy_version(self, caller: Caller) -> str:
+        """Names the rules that are in force for this caller."""
+        return await self._policies.version(caller.scope, caller.environment)
 
     async def listed(self, caller: Caller, method: str, root: str = "") -> list[Feature]:
         """What one of MCP's lists (`prompts/list`, `resources/list`, `resources/templates/list`) shows this caller.

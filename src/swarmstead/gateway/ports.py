@@ -9,7 +9,7 @@ from swarmstead.gateway.contract import CallResult, Relay, ServerRef
 from swarmstead.gateway.traffic.bucket import Claim
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.scope import Scope
-from swarmstead.permits.contract import Approval, Ask
+from swarmstead.permits.contract import Approval, Ask, PolicyQuestion, PolicyVerdict
 from swarmstead.resources.contract import Resource
 from swarmstead.storage.database import Tx
 
@@ -35,6 +35,18 @@ class Approvals(Protocol):
         self, tx: Tx, scope: Scope, clock: Clock, approval_id: str, payload_hash: str, *, again: bool = False
     ) -> Approval:
         """Spend an approved plan on exactly this payload."""
+        ...
+
+
+class Policies(Protocol):
+    """Who may do what. Given by `permits.policies.service.Policies`."""
+
+    async def decide(self, scope: Scope, question: PolicyQuestion) -> PolicyVerdict:
+        """The verdict on one call, or on a tool whose arguments are not known yet. Fails: storage.errors only."""
+        ...
+
+    async def version(self, scope: Scope, environment: str) -> str:
+        """Names the rules in force in an environment."""
         ...
 
 

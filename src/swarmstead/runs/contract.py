@@ -82,7 +82,11 @@ class Overrides:
 
 @dataclass(frozen=True, slots=True)
 class PlannedTool:
-    """A tool as a plan pins it: a changed definition is refused when it is called."""
+    """A tool as a plan pins it: a changed definition is refused when it is called.
+
+    `rules` are the ids behind the verdict; `conditional` names rules that read arguments or the clock, so that the
+    verdict on a call may be another one.
+    """
 
     server: str
     name: str
@@ -93,6 +97,8 @@ class PlannedTool:
     schema_hash: str
     verdict: Literal["allow", "ask", "deny"]
     rule: str
+    rules: tuple[str, ...] = ()
+    conditional: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +127,10 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will run. `hash` covers everything but the estimates: what runs is what was previewed."""
+    """What will run. `hash` covers everything but the estimates: what runs is what was previewed.
+
+    `policy` is the version of the rules that the verdicts come from.
+    """
 
     hash: str
     swarm: str
@@ -142,6 +151,7 @@ class Plan:
     time_high_s: int
     missing: tuple[Missing, ...]
     created_at: int
+    policy: str = ""
 
     def agent(self, name: str) -> PlannedAgent | None:
         """The planned agent of that name."""

@@ -11,7 +11,7 @@ from swarmstead.gateway.contract import Caller, CallOutcome, CallRequest, PlanNe
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.scope import Scope
 from swarmstead.models.contract import ModelReply, ModelRequest, ModelSpec
-from swarmstead.permits.contract import Approval, Ask
+from swarmstead.permits.contract import Approval, Ask, PolicyVerdict
 from swarmstead.resources.contract import Resource
 from swarmstead.storage.database import Tx
 
@@ -39,6 +39,8 @@ class Tools(Protocol):
 
     async def call(self, request: CallRequest) -> CallOutcome | PlanNeeded: ...
     async def tools(self, caller: Caller, root: str = "") -> Sequence[BoundTools]: ...
+    async def verdict(self, caller: Caller, tool: Tool) -> PolicyVerdict: ...
+    async def policy_version(self, caller: Caller) -> str: ...
 
 
 class Thinker(Protocol):

@@ -13,7 +13,7 @@ from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.money import micros_from_usd
 from swarmstead.kernel.scope import Scope
 from swarmstead.models.contract import Message, ModelRequest, ModelSpec
-from swarmstead.permits.contract import rule_for
+from swarmstead.permits.contract import PolicyVerdict
 from swarmstead.resources.contract import Resource
 from swarmstead.runs import ports
 from swarmstead.runs.contract import InputField, Launch, Missing, Overrides, Plan, PlannedAgent, PlannedTool, SwarmSpec
@@ -45,9 +45,8 @@ class Preview:
         found = await self._hands.db.read(lambda conn: self._resolve(conn, scope, wish))
         swarm: SwarmSpec = found.swarm.spec
         values, root = await asyncio.to_thread(self._inputs, swarm, wish.input)
-        agents = await asyncio.gather(
-            *(self._agent(scope, (root, wish.environment), found, name) for name in found.agents)
-        )
+        agents = await asyncio.gather(*(self._agent(scope, root, found, name, wish) for name in found.agents))
+        policy = await self._hands.tools.policy_version(Caller(scope, environment=wish.environment))
         missing = [*found.missing, *(one for _, lacking in agents for one in lacking)]
         planned = tuple(agent for agent, _ in agents)
         low, high = self._cost(found, planned, budget := _budget(swarm, wish.overrides))
@@ -72,6 +71,7 @@ class Preview:
                 time_high_s=found.times[1] if found.times else swarm.limits.wall_clock_s,
                 missing=tuple(missing),
                 created_at=self._hands.clock.now_ms(),
+                policy=policy,
             )
         )
 
@@ -108,17 +108,22 @@ class Preview:
         return found
 
     async def _agent(
-        self, scope: Scope, place: tuple[str, str], found: "_Found", name: str
+        self, scope: Scope, root: str, found: "_Found", name: str, wish: Launch
     ) -> tuple[PlannedAgent, list[Missing]]:
         agent, model = found.agents[name]
         spec = cast("AgentSpec", agent.spec)
         model_spec: ModelSpec = model.spec
         tools: list[PlannedTool] = []
         missing: list[Missing] = []
-        root, environment = place
-        caller = Caller(scope, name, environment=environment, agent_digest=agent.digest)
+        caller = Caller(
+            scope,
+            agent=name,
+            swarm=wish.swarm,
+            environment=wish.environment,
+            agent_digest=agent.digest,
+        )
         for bound in await self._hands.tools.tools(caller, root):
-            tools += [_planned_tool(tool) for tool in bound.tools]
+            tools += [_planned_tool(tool, await self._hands.tools.verdict(caller, tool)) for tool in bound.tools]
             if bound.problem:
                 missing.append(
                     Missing(f"the tool server {bound.server!r} for {name}: {bound.problem}", "Mend or unbind it.")
@@ -190,8 +195,7 @@ class _Found:
         self.costs: tuple[int, int] | None = None
 
 
-def _planned_tool(tool: Tool) -> PlannedTool:
-    rule = rule_for(tool.risk)
+def _planned_tool(tool: Tool, verdict: PolicyVerdict) -> PlannedTool:
     return PlannedTool(
         server=tool.server,
         name=tool.name,
@@ -200,8 +204,10 @@ def _planned_tool(tool: Tool) -> PlannedTool:
         risk=tool.risk,
         idempotent=tool.idempotent,
         schema_hash=tool.schema_hash,
-        verdict=rule.verdict,
-        rule=rule.text,
+        verdict=verdict.effect,
+        rule=verdict.text,
+        rules=verdict.rules,
+        conditional=verdict.conditional,
     )
 
 

@@ -105,6 +105,13 @@ def call_retried(reason: str) -> None:
     METER.count("stead_tool_calls_retried_total", reason=reason)
 
 
+def policy_checked(effect: str, would: str) -> None:
+    """One call was judged; `would` is what policies in monitor mode would have made of it, '' where there are none."""
+    METER.count("stead_policy_checks_total", effect=effect)
+    if would:
+        METER.count("stead_policy_monitored_total", effect=effect, would=would)
+
+
 def model_called(kind: str, status: str, spent_micros: int, input_tokens: int, output_tokens: int) -> None:
     """One model step has ended."""
     METER.count("stead_model_calls_total", kind=kind, status=status)

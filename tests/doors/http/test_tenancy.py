@@ -61,6 +61,9 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("GET", "/api/v1/agents/{name}/versions"): None,
     ("GET", "/api/v1/agents/{name}/diff"): None,
     ("POST", "/api/v1/keys/{key}:revoke"): None,
+    ("GET", "/api/v1/policies"): NO_ID,
+    ("GET", "/api/v1/policies/{name}"): None,
+    ("POST", "/api/v1/policies:test"): NO_ID,
 }
 PRIVATE_SWARM = """
 apiVersion: swarmstead.dev/v1alpha1

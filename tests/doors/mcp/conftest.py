@@ -51,6 +51,7 @@ async def door(house: House, tmp_path: Path) -> AsyncGenerator[Door]:
         signer,
         house.models,
         house.gateway,
+        house.policies,
         house.runs,
         Credentials(house.db, house.clock),
         first,

@@ -19,9 +19,11 @@ from swarmstead.kernel.scope import Scope, system_scope
 from swarmstead.models.adapters.direct import DirectModel
 from swarmstead.models.adapters.scripted import ScriptedModel
 from swarmstead.models.routing import Models
+from swarmstead.people import queries as people
 from swarmstead.permits import handlers as permits
 from swarmstead.permits import queries as permit_reads
 from swarmstead.permits.contract import Approval, Decision
+from swarmstead.permits.policies.service import Policies
 from swarmstead.resources import handlers as resources
 from swarmstead.resources.manifests import parse
 from swarmstead.resources.queries import Registry
@@ -105,8 +107,10 @@ class House:
         registry = Registry(KINDS)
         grants = Grants(db, registry)
         signals.watch(grants.forget)
+        policies = self.policies = Policies(db, registry, people, clock)
+        signals.watch(policies.forget)
         limits = GatewayLimits(call_timeout_s=5, plan_life_ms=PLAN_LIFE_S * 1000, write_pauses_s=(0, 0, 0))
-        self.gateway = Gateway(db, clock, self.upstream, grants, permits, limits)
+        self.gateway = Gateway(db, clock, self.upstream, grants, policies, permits, limits)
         self.hands = Hands(
             db=db,
             clock=clock,

@@ -774,6 +774,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find
+         * @description The built-in rules and every declared policy, with what is wrong with it.
+         */
+        get: operations["policies_find"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show
+         * @description One policy.
+         */
+        get: operations["policies_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies:test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try Out
+         * @description What these policies would have done to the last calls, were they enforced; nothing is changed.
+         */
+        post: operations["policies_try_out"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -1115,6 +1175,32 @@ export interface components {
             risk: string | null;
         };
         /**
+         * ChangeShape
+         * @description A past call that would have ended otherwise; `seq` is its row in the audit trail.
+         */
+        ChangeShape: {
+            /** Seq */
+            seq: number;
+            /** At */
+            at: string;
+            /** Principal */
+            principal: string;
+            /** Tool */
+            tool: string;
+            /**
+             * Was
+             * @enum {string}
+             */
+            was: "allow" | "ask" | "deny";
+            /**
+             * Would
+             * @enum {string}
+             */
+            would: "allow" | "ask" | "deny";
+            /** Rules */
+            rules: string[];
+        };
+        /**
          * CheckShape
          * @description One thing that readiness depends on.
          */
@@ -1283,6 +1369,22 @@ export interface components {
             };
             /** Schema */
             schema: number;
+        };
+        /**
+         * ExceptionShape
+         * @description What a policy denies and a person may allow, until its time.
+         */
+        ExceptionShape: {
+            /** Principal */
+            principal: string;
+            /** Tool */
+            tool: string;
+            /** Until */
+            until: string;
+            /** Reason */
+            reason: string;
+            /** Expired */
+            expired: boolean;
         };
         /**
          * ExpectedApproval
@@ -1563,6 +1665,13 @@ export interface components {
             /** Next */
             next?: string | null;
         };
+        /** Page[PolicyShape] */
+        Page_PolicyShape_: {
+            /** Items */
+            items: components["schemas"]["PolicyShape"][];
+            /** Next */
+            next?: string | null;
+        };
         /** Page[ResourceShape] */
         Page_ResourceShape_: {
             /** Items */
@@ -1593,7 +1702,7 @@ export interface components {
         };
         /**
          * PlanShape
-         * @description What would run; launch it by its hash.
+         * @description What would run; launch it by its hash. `policy` is the version of the rules that the verdicts come from.
          */
         PlanShape: {
             /** Hash */
@@ -1618,6 +1727,8 @@ export interface components {
             task: string;
             /** Agents */
             agents: components["schemas"]["PlannedAgentShape"][];
+            /** Policy */
+            policy: string;
             cost: components["schemas"]["CostShape"];
             time: components["schemas"]["TimeShape"];
             /** Expected Approvals */
@@ -1678,6 +1789,37 @@ export interface components {
             verdict: "allow" | "ask" | "deny";
             /** Rule */
             rule: string;
+            /** Rules */
+            rules: string[];
+            /** Conditional */
+            conditional: string[];
+        };
+        /**
+         * PolicyShape
+         * @description A policy as it stands. `problem` says why it is not in force though it is declared.
+         */
+        PolicyShape: {
+            /** Name */
+            name: string;
+            /**
+             * Mode
+             * @enum {string}
+             */
+            mode: "monitor" | "enforce";
+            /** Environments */
+            environments: string[];
+            /** Rules */
+            rules: components["schemas"]["RuleShape"][];
+            /** Exceptions */
+            exceptions: components["schemas"]["ExceptionShape"][];
+            /** Description */
+            description: string;
+            /** Digest */
+            digest: string;
+            /** Problem */
+            problem: string;
+            /** Built In */
+            built_in: boolean;
         };
         /**
          * PreviewIn
@@ -1775,6 +1917,25 @@ export interface components {
             };
             /** Manifest */
             manifest: string;
+        };
+        /**
+         * RuleShape
+         * @description One rule. `reads` says what it needs beyond who, what and where: `arguments`, `time`.
+         */
+        RuleShape: {
+            /** Id */
+            id: string;
+            /**
+             * Effect
+             * @enum {string}
+             */
+            effect: "permit" | "forbid";
+            /** Line */
+            line: number;
+            /** Text */
+            text: string;
+            /** Reads */
+            reads: string[];
         };
         /**
          * RunDetail
@@ -3428,6 +3589,101 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_ToolServerShape_"];
+                };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    policies_find: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_PolicyShape_"];
+                };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    policies_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyShape"];
+                };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    policies_try_out: {
+        parameters: {
+            query?: {
+                last?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/yaml": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplayShape"];
                 };
             };
             /** @description What went wrong, and the way out. */

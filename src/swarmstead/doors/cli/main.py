@@ -36,6 +36,7 @@ _SECTIONS = {
         "mcp": Lazy("mcp", "mcp", "MCP tool servers: list, add, inspect, status."),
     },
     "Govern": {
+        "policy": Lazy("policy", "policy", "Policies: list, show, check, and test on past calls."),
         "audit": Lazy("audit", "audit", "The audit trail: list, verify, checkpoint, export."),
         "key": Lazy("key", "key", "API keys and sign-in links."),
         "token": Lazy("token", "token", "Short-lived tokens, made from a key."),

@@ -24,8 +24,9 @@ class Attempt:
         self._expensive = expensive
 
     async def __call__(self, call: Call, proceed: Next) -> Answer:
-        request, is_expensive = call.request, self._expensive.counts(call)
-        if call.tool is None or call.tool.risk == "read":
+        request, policy, is_expensive = call.request, call.progress.policy, self._expensive.counts(call)
+        asked = policy is not None and policy.effect == "ask"
+        if call.tool is None or (call.tool.risk == "read" and not asked):
             if is_expensive:
                 await self._db.write(lambda tx: self._expensive.take_number(tx, call))
             return await proceed(call)

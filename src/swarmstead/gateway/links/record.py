@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from swarmstead.audit.contract import Entry, Phase, record
-from swarmstead.gateway.chain import Answer, Call, Next
+from swarmstead.gateway.chain import Answer, Call, Next, Progress
 from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, Verdict
 from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown, retry_after_s
 from swarmstead.gateway.trail import Trail
@@ -31,6 +31,24 @@ def audit_entry(request: CallRequest, phase: Phase, data: Mapping[str, Any]) -> 
     target = f"{request.server}/{request.tool}"
     action = "tool.call" if request.kind == "tool" else f"{request.kind}.read"
     return Entry(caller.scope, action, target, phase, caller.run, request.key, caller.trace_id, facts)
+
+
+def policy_facts(request: CallRequest, progress: Progress) -> dict[str, Any]:
+    """What decided about the call, and what else it takes to judge it again without its arguments."""
+    if progress.policy is None:
+        return {}
+    caller = request.caller
+    facts: dict[str, Any] = {
+        "risk": progress.risk,
+        "environment": caller.environment,
+        "idempotent": progress.idempotent,
+        "policy.check": progress.policy.facts(),
+    }
+    if caller.swarm:
+        facts["swarm"] = caller.swarm
+    if not caller.agent:
+        facts |= {"name": caller.scope.actor.name, "roles": sorted(caller.scope.actor.roles)}
+    return facts
 
 
 class Record:
@@ -66,26 +84,26 @@ class Record:
         if call.progress.attempted or call.request.hooks.settle is not None:
             await self._write(call, outcome)
         else:
-            await self._trail.note(partial(_effect, call.request, outcome))
+            await self._trail.note(partial(_effect, call.request, outcome, call.progress))
         tool_called(outcome.verdict, "planned" if call.request.plan_id else "direct", seconds)
         return outcome
 
     async def _write(self, call: Call, outcome: CallOutcome) -> None:
-        request = call.request
-        for pause in self._pauses_s if call.progress.attempted else ():
+        request, progress = call.request, call.progress
+        for pause in self._pauses_s if progress.attempted else ():
             try:
-                return await self._db.write(lambda tx: _settle(tx, request, outcome))
+                return await self._db.write(lambda tx: _settle(tx, request, outcome, progress))
             except Unavailable as error:
                 log.warning("how %s/%s ended cannot be written yet: %s", request.server, request.tool, error.message)
                 await asyncio.sleep(pause)
-        return await self._db.write(lambda tx: _settle(tx, request, outcome))
+        return await self._db.write(lambda tx: _settle(tx, request, outcome, progress))
 
 
 _CUT = CallOutcome("unknown", None, "cancelled", "The caller went away before the answer came.")
 
 
-def _effect(request: CallRequest, outcome: CallOutcome) -> Entry:
-    data: dict[str, Any] = {"verdict": outcome.verdict, "ms": outcome.duration_ms}
+def _effect(request: CallRequest, outcome: CallOutcome, progress: Progress) -> Entry:
+    data: dict[str, Any] = {"verdict": outcome.verdict, "ms": outcome.duration_ms} | policy_facts(request, progress)
     if outcome.code:
         data["code"] = outcome.code
     if outcome.result is not None:
@@ -93,8 +111,8 @@ def _effect(request: CallRequest, outcome: CallOutcome) -> Entry:
     return audit_entry(request, "effect", data)
 
 
-def _settle(tx: Tx, request: CallRequest, outcome: CallOutcome) -> None:
-    record(tx, _effect(request, outcome))
+def _settle(tx: Tx, request: CallRequest, outcome: CallOutcome, progress: Progress) -> None:
+    record(tx, _effect(request, outcome, progress))
     if request.hooks.settle is not None:
         request.hooks.settle(tx, outcome)
 

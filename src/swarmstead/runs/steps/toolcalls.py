@@ -191,7 +191,6 @@ class ToolCalls:
             environment=context.environment,
             trace_id=context.trace_id,
         )
-
         return CallRequest(
             caller=caller,
             server=server,
