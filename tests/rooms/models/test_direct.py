@@ -129,12 +129,21 @@ async def test_malformed_arguments_are_asked_for_once_more_and_both_answers_are_
     assert rig.timing.waits == [0]
 
 
-@pytest.mark.parametrize("raw", ["{n: 1}", "[1]", '"text"', '{"n": NaN}'])
+@pytest.mark.parametrize(
+    "raw", ["{n: 1}", "[1]", '"text"', '{"n": NaN}', '{"n": 1e999}', f'{{"n": {"[" * 101 + "]" * 101}}}']
+)
 async def test_arguments_malformed_twice_fail_with_their_cost(rig: Rig, raw: str) -> None:
     rig.server.plan(*[Answer("", (Call("c1", "git__log", raw),))] * 3)
     error = await rig.failed()
     assert (error.code, error.status) == ("model_arguments_malformed", 503)
     assert error.extra == {"attempts": 2, "input_tokens": 240, "output_tokens": 60}
+
+
+async def test_text_that_no_database_keeps_is_mended_where_it_comes_in(rig: Rig) -> None:
+    rig.server.plan(Answer("a\0b", (Call("c\0", "git__log", '{"n": "half \\ud83d, \\u0000"}'),)))
+    reply = await rig.model.request(rig.spec, ASKED)
+    (call,) = reply.tool_calls
+    assert (reply.text, call.id, call.arguments) == ("a\ufffdb", "c\ufffd", {"n": "half \ufffd, \ufffd"})
 
 
 async def test_arguments_cut_by_the_output_limit_are_not_asked_for_again(rig: Rig) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 
 from swarmstead import __version__
 from swarmstead.gateway.contract import CallResult
+from swarmstead.kernel.plain import plain
 
 LATEST = "2025-11-25"
 SUPPORTED = frozenset({LATEST, "2025-06-18", "2025-03-26", "2024-11-05"})
@@ -21,7 +22,9 @@ NOT_STARTED = frozenset({PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID
 """Errors that JSON-RPC reserves for requests that are turned away before a method runs. Any other proves nothing."""
 
 _TEXT_CAP = 300
-_UNPRINTABLE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
+_UNPRINTABLE = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200e\u200f\u202a-\u202e\u2066-\u2069]+"
+)
 
 Message = dict[str, Any]
 
@@ -129,7 +132,10 @@ def reply_to(message: Message) -> Message | None:
 
 
 def result_of(message: Message) -> Message:
-    """The result in a response. Fails: RpcRefused for an error response, SessionLost for a malformed one."""
+    """The result in a response, its texts such as can be kept.
+
+    Fails: RpcRefused for an error response, SessionLost for a malformed one.
+    """
     error: Any = message.get("error")
     if isinstance(error, dict):
         fields = cast("Message", error)
@@ -138,7 +144,10 @@ def result_of(message: Message) -> Message:
     result = message.get("result")
     if not isinstance(result, dict):
         raise SessionLost("it answered with something that is not an MCP result")
-    return cast("Message", result)
+    try:
+        return cast("Message", plain(result))
+    except ValueError as error:
+        raise SessionLost(f"its answer holds {error}") from error
 
 
 def handshake() -> Message:
