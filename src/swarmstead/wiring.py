@@ -224,7 +224,7 @@ async def _open_runs(settings: Settings, hands: Hands, closers: list[Callable[[]
 
 
 async def _sweep(hands: Hands, runs: Runs) -> None:
-    """Every few seconds: expire questions, charge abandoned leases, mend what crashes left.
+    """Every few seconds: expire questions, mend what crashes left.
 
     A failure is tried again.
     """
@@ -232,7 +232,6 @@ async def _sweep(hands: Hands, runs: Runs) -> None:
         await asyncio.sleep(_SWEEP_EVERY_S)
         try:
             await hands.db.write(lambda tx: permits.expire(tx, hands.clock))
-            await hands.db.write(lambda tx: ledger.charge_expired(tx, hands.clock))
             await runs.mend()
         except Exception:
             log.exception("the sweeper could not finish; it tries again")

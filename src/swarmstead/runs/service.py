@@ -15,6 +15,7 @@ from swarmstead.runs.plans import save_plan
 from swarmstead.runs.ports import Engine
 from swarmstead.runs.preview import Preview
 from swarmstead.runs.steps.context import Hands
+from swarmstead.runs.steps.thinking import charge_abandoned
 from swarmstead.storage.database import Tx
 
 log = logging.getLogger(__name__)
@@ -88,7 +89,8 @@ class Runs:
     async def mend(self, *, all_queued: bool = False) -> int:
         """Start loops that were stored and never begun, take over from workers that are gone; how many.
 
-        What the engine will not start again is failed, so that nobody waits for it.
+        What the engine will not start again is failed, so that nobody waits for it. Reservations that nobody has
+        settled in time are charged.
 
         `all_queued` is for the start of the only process, when nobody else can be about to start them.
         """
@@ -96,6 +98,7 @@ class Runs:
         before = hands.clock.now_ms() - (0 if all_queued else _SETTLING_MS)
         left = await hands.db.read(lambda conn: queries.unstarted(conn, before))
         await asyncio.gather(*(self._engine.start(agent_run) for agent_run in left))
+        await hands.db.write(lambda tx: charge_abandoned(tx, hands))
         taken = await self._engine.take_over()
         poisoned = await self._engine.poisoned()
         if lost := await hands.db.read(lambda conn: queries.open_among(conn, poisoned)):
