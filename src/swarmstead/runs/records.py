@@ -88,6 +88,12 @@ def _change_step(columns: tuple[str, ...]) -> Prepared:
     return Prepared(_CHANGE_STEP, columns)
 
 
+def begin_read(tx: Tx, key: str) -> None:
+    """A read that had to wait is in flight now. One that is done, or waits for a person, is left as it is."""
+    mine = (steps.c.key == key) & steps.c.output.is_(None) & (steps.c.status == "queued") & steps.c.approval.is_(None)
+    tx.conn.execute(steps.update().where(mine).values(status="running"))
+
+
 def begin_step(tx: Tx, clock: Clock, key: str, *, again: bool) -> bool:
     """Mark a side effect as about to be tried; False when it is done or, unless `again`, was tried before."""
     mine = (steps.c.key == key) & steps.c.output.is_(None)

@@ -14,6 +14,7 @@ from swarmstead.runs.errors import CommandRefused, RunUnknown
 from swarmstead.storage.errors import DatabaseLocked
 from tests.fakes.model_server import KEY, Answer, Held
 from tests.fakes.openai import OpenAIServer
+from tests.fakes.upstream import Called
 from tests.rooms.runs.house import House
 from tests.rooms.runs.swarms import call, delegate, manifests, model, swarm
 
@@ -202,6 +203,66 @@ async def test_pausing_waits_for_a_model_call(house: House, provider: OpenAIServ
     turn.release.set()
     # The call that was on its way ended the work, so there is nothing left to pause.
     assert (await house.status(run, "succeeded", "paused"))["status"] == "succeeded"
+
+
+MANY_READS = {"boss": [[call("read", name=str(n)) for n in range(9)], "done"]}
+
+
+async def test_pausing_takes_hold_before_more_reads_than_run_side_by_side(
+    any_house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask, reached, go = any_house.models.request, asyncio.Event(), asyncio.Event()
+
+    async def slow(*args: Any) -> Any:
+        reached.set()
+        await go.wait()
+        return await ask(*args)
+
+    monkeypatch.setattr(any_house.models, "request", slow)
+    run = await any_house.launch(MANY_READS)
+    await reached.wait()
+    await any_house.say(run, "pause")
+    await any_house.hands.controls.refresh(run)
+    go.set()
+    await any_house.status(run, "paused")
+    assert any_house.upstream.called("read") == 0
+    await any_house.say(run, "resume")
+    assert (await any_house.status(run, "succeeded", "failed"))["result"] == "done"
+    assert any_house.upstream.called("read") == 9
+
+
+async def test_pausing_takes_hold_between_reads_and_shows_when_none_is_in_flight(any_house: House) -> None:
+    gates: list[asyncio.Event] = []
+    full = asyncio.Event()
+
+    async def held(_called: Called) -> None:
+        gates.append(asyncio.Event())
+        if len(gates) in (4, 8):
+            full.set()
+        await gates[-1].wait()
+
+    any_house.upstream.during = held
+    run = await any_house.launch(MANY_READS)
+    for count in (4, 8):
+        await full.wait()
+        full.clear()
+        await any_house.say(run, "pause")
+        await any_house.hands.controls.refresh(run)
+        for gate in gates[count - 4 : count - 1]:
+            gate.set()
+        await any_house.event(run, "tool.called", count - 1)
+        assert ((await any_house.run(run))["status"], len(gates)) == ("running", count)
+        gates[count - 1].set()
+        await any_house.status(run, "paused")
+        if count == 4:
+            await any_house.restart()
+        await any_house.say(run, "resume")
+        await any_house.event(run, "run.resumed", count // 4)
+    any_house.upstream.during = None
+    for gate in gates:
+        gate.set()
+    assert (await any_house.status(run, "succeeded", "failed"))["result"] == "done"
+    assert any_house.upstream.called("read") == 9
 
 
 async def test_pausing_waits_for_everybody(any_house: House) -> None:

@@ -20,7 +20,7 @@ from swarmstead.models.errors import usage_of
 from swarmstead.runs import records
 from swarmstead.runs.errors import JournalMoved, RunCancelled, StepFailed, as_data
 from swarmstead.runs.events import emit
-from swarmstead.runs.steps.context import AgentContext, Hands
+from swarmstead.runs.steps.context import PARALLEL_READS, AgentContext, Hands
 from swarmstead.runs.tables import agent_runs
 from swarmstead.storage.database import Tx
 from swarmstead.storage.prepared import Prepared
@@ -241,10 +241,12 @@ class Thinking:
         context = self._context
         risk = {f"{tool.server}__{tool.name}": tool.risk for tool in context.planned.tools}
         rows: list[dict[str, Any]] = []
+        reads = 0
         for index, call in enumerate(calls):
             kind = "delegate" if call.name == "delegate" and context.is_coordinator else "tool"
-            # Reads begin at once and leave no mark of their own; whatever else has to wait for its turn.
-            status = "running" if risk.get(call.name) == "read" else "queued"
+            # The first reads begin at once and leave no mark of their own; whatever else has to wait for its turn.
+            reads += risk.get(call.name) == "read"
+            status = "running" if risk.get(call.name) == "read" and reads <= PARALLEL_READS else "queued"
             row = context.step_row(context.key(turn, str(index)), turn, kind, call.name[:263], status=status)
             arguments = records.stored(tx, context.scope.tenant, context.hands.clock, dict(call.arguments))
             rows.append(row | {"risk": risk.get(call.name, ""), "input": arguments})
