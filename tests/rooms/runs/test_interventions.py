@@ -323,6 +323,43 @@ async def test_time_at_rest_moves_the_deadline(house: House) -> None:
     assert (row["status"], row["deadline_at"] - row["started_at"]) == ("succeeded", 1_010_000)
 
 
+async def test_time_without_a_server_moves_the_deadline_once(any_house: House) -> None:
+    look, read = any_house.upstream.hold("look"), any_house.upstream.hold("read")
+    run = await any_house.launch(TWO_READ)
+    await look.reached.wait()
+    await read.reached.wait()
+    await any_house.engine.crash()
+    any_house.clock.advance(seconds=5000)
+    await any_house.resume()
+    row = await any_house.status(run, "succeeded", "failed")
+    assert (row["status"], row["deadline_at"] - row["started_at"]) == ("succeeded", 5_600_000)
+    (event,) = [event for event in await any_house.events(run) if event.kind == "run.recovered"]
+    assert event.data == {"after_ms": 5_000_000}
+
+
+async def test_a_short_interruption_is_not_worth_a_word(house: House) -> None:
+    held = house.upstream.hold("read")
+    run = await house.launch(READS)
+    await held.reached.wait()
+    await house.engine.crash()
+    house.clock.advance(seconds=9)
+    await house.resume()
+    row = await house.status(run, "succeeded", "failed")
+    assert row["deadline_at"] - row["started_at"] == 600_000
+    assert "run.recovered" not in await house.kinds(run)
+
+
+async def test_a_run_at_rest_is_given_its_time_back_once(house: House) -> None:
+    run = await house.launch(APPENDS)
+    asked = await house.question(run)
+    await house.engine.crash()
+    house.clock.advance(seconds=3000)
+    await house.resume()
+    await house.decide(asked)
+    row = await house.status(run, "succeeded", "failed")
+    assert (row["status"], row["deadline_at"] - row["started_at"]) == ("succeeded", 3_600_000)
+
+
 async def test_a_member_that_ends_while_others_pause_leaves_the_run_paused(house: House) -> None:
     look, read = house.upstream.hold("look"), house.upstream.hold("read")
     script = TWO_READ | {"ann": [call("look", line="a"), call("look", line="b"), "ann"], "bob": ["bob"]}
