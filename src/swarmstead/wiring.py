@@ -31,6 +31,7 @@ from swarmstead.models.contract import ModelSpec
 from swarmstead.models.routing import Models
 from swarmstead.models.rules import check_spec
 from swarmstead.people import handlers as people
+from swarmstead.people import queries as people_reads
 from swarmstead.people.contract import NewKey
 from swarmstead.permits import handlers as permits
 from swarmstead.permits import queries as permit_reads
@@ -205,7 +206,7 @@ async def _open_runs(settings: Settings, hands: Hands, closers: list[Callable[[]
     await leases.renew()
     await engine.launch()
     closers.append(engine.close)
-    runs = Runs(hands, Preview(hands, LocalRepositories(settings.allowed_paths)), engine)
+    runs = Runs(hands, Preview(hands, LocalRepositories(settings.allowed_paths), people_reads), engine)
     tasks = [asyncio.create_task(_sweep(hands, runs))]
     if not settings.single_process:
         from swarmstead.storage.listener import listen

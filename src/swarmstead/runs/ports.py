@@ -11,6 +11,7 @@ from swarmstead.gateway.contract import Caller, CallOutcome, CallRequest, PlanNe
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.scope import Scope
 from swarmstead.models.contract import BeforeRetry, ModelReply, ModelRequest, ModelSpec, Usage
+from swarmstead.people.contract import EnvironmentView
 from swarmstead.permits.contract import Approval, Ask
 from swarmstead.resources.contract import Resource
 from swarmstead.storage.database import Tx
@@ -95,6 +96,12 @@ class InboxReads(Protocol):
     """Approvals, read. Given by `permits.queries`."""
 
     def get(self, conn: sa.Connection, scope: Scope, approval_id: str) -> Approval: ...
+
+
+class Environments(Protocol):
+    """Where runs may run. Given by `people.queries`."""
+
+    def list_environments(self, conn: sa.Connection, scope: Scope) -> Sequence[EnvironmentView]: ...
 
 
 class Repositories(Protocol):

@@ -60,11 +60,16 @@ class Runs:
     async def launch(self, scope: Scope, wish: Launch) -> str:
         """Launch what would run now, if it is what was previewed; the run's id.
 
-        Fails: NotPermitted, InputRefused, PlanIncomplete, PlanChanged (with the new plan, which is kept).
+        A run that is stored is launched: when it cannot be started now, it is when the engine is back (`mend`).
+        Fails: NotPermitted, InputRefused, PlanIncomplete, PlanChanged (with the new plan, which is kept), Conflict.
         """
         require(scope, "run.launch")
-        plan = await self._preview.plan(scope, wish)
         version, hands = self._engine.version, self._hands
+        if wish.idempotency_key:
+            earlier = await hands.db.read(lambda conn: handlers.earlier_launch(conn, scope, wish))
+            if earlier is not None:
+                return earlier[0]
+        plan = await self._preview.plan(scope, wish)
 
         def store(tx: Tx) -> tuple[str, str, bool]:
             return handlers.launch(tx, scope, hands.clock, wish, plan, version)
@@ -79,7 +84,10 @@ class Runs:
             error.plan = plan
             raise
         if new:
-            await self._engine.start(root)
+            try:
+                await self._engine.start(root)
+            except Exception:
+                log.exception("run %s is stored and cannot be started yet", run)
         return run
 
     async def command(self, scope: Scope, said: Command) -> str:
