@@ -328,7 +328,7 @@ async def _open_runs(settings: Settings, hands: Hands, closers: list[Callable[[]
     await leases.renew()
     await engine.launch()
     closers.append(engine.close)
-    runs = Runs(hands, Preview(hands, LocalRepositories(settings.allowed_paths)), engine)
+    runs = Runs(hands, Preview(hands, LocalRepositories(settings.allowed_paths), people_reads), engine)
     tasks = [asyncio.create_task(_sweep(hands, runs))]
     if not settings.single_process:
         from swarmstead.storage.listener import listen
@@ -347,7 +347,7 @@ async def _open_runs(settings: Settings, hands: Hands, closers: list[Callable[[]
 
 
 async def _sweep(hands: Hands, runs: Runs) -> None:
-    """Every few seconds: expire questions, charge abandoned leases, mend what crashes left.
+    """Every few seconds: expire questions, mend what crashes left.
 
     A failure is tried again.
     """
@@ -355,7 +355,6 @@ async def _sweep(hands: Hands, runs: Runs) -> None:
         await asyncio.sleep(_SWEEP_EVERY_S)
         try:
             await hands.db.write(lambda tx: permits.expire(tx, hands.clock))
-            await hands.db.write(lambda tx: ledger.charge_expired(tx, hands.clock))
             await runs.mend()
         except Exception:
             log.exception("the sweeper could not finish; it tries again")

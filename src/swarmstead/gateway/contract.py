@@ -260,6 +260,10 @@ class Relay(Protocol):
         ...
 
 
+class Withdrawn(Exception):
+    """Raised by a caller's own hook: it found that the call is not its to make. Nothing has happened or is recorded."""
+
+
 @dataclass(frozen=True, slots=True)
 class CallHooks:
     """Lets a run keep its own records in the very transactions in which the gateway keeps its audit rows.

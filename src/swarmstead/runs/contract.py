@@ -41,7 +41,10 @@ class SwarmLimits:
     budget_usd: Annotated[str, Len(1, 32)] = "0.10"
     """The most the run may spend, in US dollars: `"0.10"`. It is never passed."""
     wall_clock_s: Annotated[int, Ge(1), Le(604_800)] = 900
-    """How long the run may work, in seconds; time spent waiting for a person does not count."""
+    """How long the run may work, in seconds.
+
+    Time spent waiting for a person, paused, or without a server does not count.
+    """
     max_agents: Annotated[int, Ge(1), Le(200)] = 16
     """How many agent runs one run may start, the coordinator included."""
 

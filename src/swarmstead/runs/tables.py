@@ -33,6 +33,7 @@ runs = sa.Table(
     sa.Column("wall_clock_s", sa.Integer, nullable=False),
     sa.Column("launched_by", sa.String(128), nullable=False),
     sa.Column("idempotency_key", sa.String(200)),
+    sa.Column("wish_hash", sa.String(71)),
     sa.Column("engine_version", sa.String(40), nullable=False),
     sa.Column("created_at", Millis, nullable=False),
     sa.Column("started_at", Millis),

@@ -10,7 +10,7 @@ from typing import Any
 
 from swarmstead.audit.contract import Entry, Phase, record
 from swarmstead.gateway.chain import Answer, Call, Next, Progress
-from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, Verdict
+from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, Verdict, Withdrawn
 from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown, retry_after_s
 from swarmstead.gateway.trail import Trail
 from swarmstead.kernel.errors import SteadError, Unavailable
@@ -19,13 +19,14 @@ from swarmstead.storage.database import Database, Tx
 from swarmstead.telemetry.contract import redact_text, tool_called
 
 _STORAGE_CODES = {"database_unavailable", "database_locked", "disk_full"}
+_WITHOUT_FORM = "sha256:none"
 log = logging.getLogger(__name__)
 
 
 def audit_entry(request: CallRequest, phase: Phase, data: Mapping[str, Any]) -> Entry:
     """An audit entry about this call: hashes and verdicts, never arguments or results."""
     caller = request.caller
-    facts = {"arguments": digest(dict(request.arguments)), "key": request.key} | dict(data)
+    facts = {"arguments": _fingerprint(dict(request.arguments)), "key": request.key} | dict(data)
     if caller.agent:
         facts["agent"] = caller.agent
     target = f"{request.server}/{request.tool}"
@@ -51,12 +52,23 @@ def policy_facts(request: CallRequest, progress: Progress) -> dict[str, Any]:
     return facts
 
 
+def _fingerprint(value: object) -> str:
+    """The value's digest; a fixed word for what has none, because a call that cannot be hashed is recorded too."""
+    try:
+        return digest(value)
+    except (ValueError, TypeError, RecursionError):
+        return _WITHOUT_FORM
+
+
 class Record:
     """Writes down how a call ended. Outermost, so that nothing ends unrecorded.
 
     How a side effect ended is on disk before the caller hears of it, and is tried again after each of `pauses_s`: a
     database that is away for a moment must not make a known outcome an unknown one. What changed nothing, and has no
     row of a run beside it, goes to the trail.
+
+    A fault of ours after a side effect may have begun is no answer, and says nothing about it: that call is `unknown`,
+    so that a person is asked. Any other fault is recorded and raised.
     """
 
     def __init__(self, db: Database, trail: Trail, pauses_s: Sequence[float]) -> None:
@@ -76,16 +88,37 @@ class Record:
             if call.progress.attempted:  # nobody waits for it any more, and nobody knows how it ended
                 await asyncio.shield(self._write(call, _CUT))
             raise
+        except Withdrawn:
+            raise
+        except Exception:
+            if not call.progress.attempted:
+                await self._trail.note(partial(_effect, call.request, _BROKEN, call.progress))
+                raise
+            log.exception("a fault of ours leaves the outcome of %s unknown", call.request.key)
+            answer = _LOST
         if isinstance(answer, PlanNeeded):
             return answer
         seconds = (time.perf_counter_ns() - started) / 1e9
         duration = int(seconds * 1000)
         outcome = replace(answer, duration_ms=duration)
         if call.progress.attempted or call.request.hooks.settle is not None:
-            await self._write(call, outcome)
+            outcome = await self._written(call, outcome)
         else:
             await self._trail.note(partial(_effect, call.request, outcome, call.progress))
         tool_called(outcome.verdict, "planned" if call.request.plan_id else "direct", seconds)
+        return outcome
+
+    async def _written(self, call: Call, outcome: CallOutcome) -> CallOutcome:
+        """The outcome that is on disk now: this one, or `unknown` where its answer cannot be stored."""
+        try:
+            await self._write(call, outcome)
+        except Unavailable:
+            raise
+        except Exception:
+            if not call.progress.attempted or outcome.result is None:
+                raise
+            log.exception("the answer to %s cannot be stored", call.request.key)
+            await self._write(call, outcome := _LOST)
         return outcome
 
     async def _write(self, call: Call, outcome: CallOutcome) -> None:
@@ -100,6 +133,13 @@ class Record:
 
 
 _CUT = CallOutcome("unknown", None, "cancelled", "The caller went away before the answer came.")
+_LOST = CallOutcome(
+    "unknown",
+    code="outcome_unknown",
+    reason="The call was sent, and something in Swarmstead failed before its answer was kept.",
+    way_out="Look whether it happened before it is sent again; the server's log says what failed.",
+)
+_BROKEN = CallOutcome("failed", code="internal", reason="Something in Swarmstead failed.")
 
 
 def _effect(request: CallRequest, outcome: CallOutcome, progress: Progress) -> Entry:
@@ -107,7 +147,7 @@ def _effect(request: CallRequest, outcome: CallOutcome, progress: Progress) -> E
     if outcome.code:
         data["code"] = outcome.code
     if outcome.result is not None:
-        data["result"] = digest(list(outcome.result.content) or outcome.result.more)
+        data["result"] = _fingerprint(list(outcome.result.content) or outcome.result.more)
     return audit_entry(request, "effect", data)
 
 
