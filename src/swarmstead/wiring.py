@@ -19,6 +19,7 @@ from swarmstead.audit import handlers as audit_handlers
 from swarmstead.audit.adapters.ed25519 import Ed25519Signer
 from swarmstead.audit.contract import FLUSHER as AUDIT
 from swarmstead.budgets import handlers as ledger
+from swarmstead.gateway.adapters.documents import Documents
 from swarmstead.gateway.adapters.shared_buckets import SharedBuckets
 from swarmstead.gateway.adapters.upstreams import Upstreams
 from swarmstead.gateway.contract import BindingSpec, Overload, ToolServerSpec, ToolSetSpec
@@ -41,7 +42,6 @@ from swarmstead.models.routing import Models
 from swarmstead.models.rules import check_spec
 from swarmstead.people import handlers as people
 from swarmstead.people import queries as people_reads
-from swarmstead.people.adapters.fetch import HttpFetch
 from swarmstead.people.contract import IdentityProviderSpec, NewKey
 from swarmstead.people.credentials import Credentials
 from swarmstead.people.issuers import Issuers
@@ -187,14 +187,11 @@ async def open_app(settings: Settings) -> App:
         closers.append(lambda: _sync(db.close))  # DBOS takes the loop's threads with it, so not in one of them
         registry = Registry(kinds(egress))
         first_key = await _first_start(settings, clock, db)
-        credentials = _open_identity(settings, clock, db, signals, closers)
+        credentials = _open_identity(settings, egress, clock, db, signals, closers)
         models = Models(_providers())
         closers.append(models.close)
         grants, policies = _kept(db, registry, clock, signals)
-        limits = GatewayLimits(settings.call_timeout_s, settings.plan_life_s * 1000)
-        gateway = Gateway(
-            db, clock, Upstreams(egress=egress), grants, policies, permits, limits, traffic=_traffic(settings, db)
-        )
+        gateway = _gateway(settings, egress, db, clock, grants, policies)
         closers.append(gateway.aclose)
         hands = _hands(settings, clock, db, signals, registry, models, gateway)
         runs = await _open_runs(settings, hands, closers)
@@ -221,15 +218,28 @@ async def open_app(settings: Settings) -> App:
     )
 
 
+def _gateway(
+    settings: Settings, egress: Egress, db: Database, clock: Clock, grants: Grants, policies: Policies
+) -> Gateway:
+    limits = GatewayLimits(settings.call_timeout_s, settings.plan_life_s * 1000)
+    traffic = _traffic(settings, db)
+    return Gateway(db, clock, Upstreams(egress=egress), grants, policies, permits, limits, traffic=traffic)
+
+
 def _open_identity(
-    settings: Settings, clock: Clock, db: Database, signals: Signals, closers: list[Callable[[], Awaitable[None]]]
+    settings: Settings,
+    egress: Egress,
+    clock: Clock,
+    db: Database,
+    signals: Signals,
+    closers: list[Callable[[], Awaitable[None]]],
 ) -> Credentials:
     """Who is let in: what is in the database, and issuers where the operator has declared some."""
     credentials = Credentials(db, clock)
     signals.watch(credentials.heard)
     if settings.identity_providers is not None:
         file = ProviderFile(settings.identity_providers, _parse_providers)
-        credentials.issuers = issuers = Issuers(clock, HttpFetch(), file.load(), credentials.forget)
+        credentials.issuers = issuers = Issuers(clock, Documents(egress), file.load(), credentials.forget)
         closers.append(issuers.aclose)
         following = asyncio.create_task(_follow(file, issuers))
         closers.append(lambda: _cancelled(following))
