@@ -834,6 +834,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/traffic": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Traffic
+         * @description Per tool server of the tenant, as this process sees it. Servers that were not called lately are left out.
+         */
+        get: operations["tools_traffic"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -1686,6 +1706,13 @@ export interface components {
             /** Next */
             next?: string | null;
         };
+        /** Page[ServerTrafficShape] */
+        Page_ServerTrafficShape_: {
+            /** Items */
+            items: components["schemas"]["ServerTrafficShape"][];
+            /** Next */
+            next?: string | null;
+        };
         /** Page[StepShape] */
         Page_StepShape_: {
             /** Items */
@@ -1871,6 +1898,35 @@ export interface components {
             trace_id?: string | null;
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * ReplayShape
+         * @description What a policy would have done to the last calls.
+         *
+         *     `undecided` calls depend on arguments, which the trail does not hold; `needs_arguments` names the rules that read
+         *     them. `unread` rows are older than the verdicts in the trail.
+         */
+        ReplayShape: {
+            /** Calls */
+            calls: number;
+            /** Blocked */
+            blocked: number;
+            /** Asked */
+            asked: number;
+            /** Allowed */
+            allowed: number;
+            /** Undecided */
+            undecided: number;
+            /** Unread */
+            unread: number;
+            /** Matched */
+            matched: {
+                [key: string]: number;
+            };
+            /** Needs Arguments */
+            needs_arguments: string[];
+            /** Examples */
+            examples: components["schemas"]["ChangeShape"][];
         };
         /**
          * ResourceMetadata
@@ -2069,6 +2125,31 @@ export interface components {
             idempotent: boolean;
             /** Schema Hash */
             schema_hash: string;
+        };
+        /**
+         * ServerTrafficShape
+         * @description One tool server; `breaker` is the worst of its own and its tools'. `refused` counts since the process started.
+         */
+        ServerTrafficShape: {
+            /** Name */
+            name: string;
+            /** In Flight */
+            in_flight: number;
+            /** Queued */
+            queued: number;
+            /**
+             * Breaker
+             * @enum {string}
+             */
+            breaker: "closed" | "open" | "half_open" | "probing";
+            /** Resting S */
+            resting_s: number;
+            /** Refused */
+            refused: {
+                [key: string]: number;
+            };
+            /** Tools */
+            tools: components["schemas"]["ToolTrafficShape"][];
         };
         /**
          * SessionShape
@@ -2301,6 +2382,25 @@ export interface components {
             tools: components["schemas"]["ServerToolShape"][];
             /** Problem */
             problem: string;
+        };
+        /**
+         * ToolTrafficShape
+         * @description One tool: calls under way and waiting, and whether it is left alone, for how many seconds more.
+         */
+        ToolTrafficShape: {
+            /** Name */
+            name: string;
+            /** In Flight */
+            in_flight: number;
+            /** Queued */
+            queued: number;
+            /**
+             * Breaker
+             * @enum {string}
+             */
+            breaker: "closed" | "open" | "half_open" | "probing";
+            /** Resting S */
+            resting_s: number;
         };
         /**
          * VerifyIn
@@ -3684,6 +3784,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReplayShape"];
+                };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tools_traffic: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ServerTrafficShape_"];
                 };
             };
             /** @description What went wrong, and the way out. */
