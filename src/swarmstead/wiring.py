@@ -51,6 +51,7 @@ from swarmstead.runs.runner import Runner
 from swarmstead.runs.service import Runs
 from swarmstead.runs.steps.context import Hands
 from swarmstead.settings import Settings
+from swarmstead.storage import requests
 from swarmstead.storage.database import Database
 from swarmstead.storage.datadir import DataDir
 from swarmstead.storage.engines import make_engine, make_workflow_engine
@@ -90,6 +91,8 @@ class App:
     first_key: NewKey | None
     loop_version: str
     closing: asyncio.Event = field(default_factory=asyncio.Event)
+    answering: dict[tuple[str, ...], asyncio.Event] = field(default_factory=dict[tuple[str, ...], asyncio.Event])
+    """Requests under an idempotency key that are being answered; `doors/http/careful.py` keeps it."""
     _closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list[Callable[[], Awaitable[None]]])
 
     def sample_repository(self) -> str:
@@ -233,7 +236,7 @@ async def _open_runs(settings: Settings, hands: Hands, closers: list[Callable[[]
 
 
 async def _sweep(hands: Hands, runs: Runs) -> None:
-    """Every few seconds: expire questions, charge abandoned leases, mend what crashes left.
+    """Every few seconds: expire questions, charge abandoned leases, forget old answers, mend what crashes left.
 
     A failure is tried again.
     """
@@ -242,6 +245,7 @@ async def _sweep(hands: Hands, runs: Runs) -> None:
         try:
             await hands.db.write(lambda tx: permits.expire(tx, hands.clock))
             await hands.db.write(lambda tx: ledger.charge_expired(tx, hands.clock))
+            await hands.db.write(lambda tx: requests.forget_old(tx, hands.clock))
             await runs.mend()
         except Exception:
             log.exception("the sweeper could not finish; it tries again")

@@ -84,7 +84,7 @@ class ModelSpec:
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "use_attribute_docstrings": True}
 
     provider: Provider
-    """Who answers: `openai` (and all that speaks its chat API), `anthropic`, `google`, `ollama`, `local` or `scripted`."""
+    """Who answers: `openai` (and all that speaks its API), `anthropic`, `google`, `ollama`, `local` or `scripted`."""
     model: Annotated[str, Len(0, 200)] = ""
     """The provider's name for the model, e.g. `gpt-4.1-mini`. Not used by `scripted` and `local`."""
     base_url: Annotated[str, Len(0, 2000)] = ""

@@ -41,7 +41,7 @@ class Models:
         return prices.cost(spec, spec.model, used) if used.input_tokens or used.output_tokens else 0
 
     def missing(self, spec: ModelSpec) -> tuple[str, str] | None:
-        """What the model lacks before it can be asked (key, price, a package), and the way out; None when it is ready."""
+        """What the model lacks before it can be asked (key, price, package), and the way out; None when it is ready."""
         try:
             if spec.api_key:
                 resolve_reference(spec.api_key)

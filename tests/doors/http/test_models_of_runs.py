@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from swarmstead.models.adapters.local import LocalModel
+from swarmstead.models.contract import ModelSpec
 from tests.doors.http.conftest import Served
 from tests.doors.http.helpers import decide, launch, until
 from tests.fakes.model_server import KEY, Answer, Call, Turn
@@ -117,7 +118,10 @@ async def test_a_run_on_the_local_model_ends_and_is_labelled_local(served: Serve
 async def test_what_the_local_model_lacks_is_shown_before_anything_runs(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(LocalModel, "missing", lambda _self, _spec: ("It is not installed.", "Install it."))
+    def missing(_self: LocalModel, _spec: ModelSpec) -> tuple[str, str]:
+        return "It is not installed.", "Install it."
+
+    monkeypatch.setattr(LocalModel, "missing", missing)
     async with served.client() as client:
         await client.post("/api/v1/apply", content=LOCAL_SWARM)
         plan = (await client.post("/api/v1/runs:preview", json={"swarm": "greeting"})).json()

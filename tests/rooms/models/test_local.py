@@ -108,7 +108,9 @@ async def test_nobody_else_can_reach_it(model: LocalModel) -> None:
 
 
 async def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "find_spec", lambda _name: None)
+    def nothing(_name: str) -> None: ...
+
+    monkeypatch.setattr(local, "find_spec", nothing)
     provider = LocalModel()
     lack = Models({"local": provider}).missing(SPEC)
     assert lack is not None

@@ -13,6 +13,7 @@ from swarmstead.doors.cli import words
 from swarmstead.doors.cli.client import Client
 from swarmstead.doors.cli.options import connect, limit_option, with_client
 from swarmstead.doors.cli.output import dump, facts, heading, listed, output_option, table
+from swarmstead.kernel.clock import rfc3339
 from swarmstead.kernel.errors import BadInput
 
 _COLUMNS: dict[str, Callable[[dict[str, Any]], str | int | None]] = {
@@ -24,6 +25,7 @@ _COLUMNS: dict[str, Callable[[dict[str, Any]], str | int | None]] = {
     "PHASE": lambda row: row["phase"],
     "RUN": lambda row: row["run"],
 }
+_EXPORTED = _COLUMNS | {"WHEN": lambda row: rfc3339(row["at"])}
 CHECKPOINT_WAY_OUT = "Give the file that `stead audit checkpoint --to FILE` wrote."
 _to_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
     "--to", type=click.Path(path_type=Path, dir_okay=False), help="A file to write, instead of standard output."
@@ -84,19 +86,53 @@ def verify(
 
 @audit.command()
 @_to_option
+@click.option(
+    "-o",
+    "--output",
+    "form",
+    type=click.Choice(["table", "json", "yaml"]),
+    default="json",
+    show_default=True,
+    help="How to print; a file is always JSON.",
+)
 @with_client
-def checkpoint(client: Client, to: Path | None) -> None:
-    """Sign where the chain stands now. Keep the answer away from the server: `verify --checkpoint` takes it."""
+def checkpoint(client: Client, to: Path | None, form: str) -> None:
+    """Sign where the chain stands now. Keep the answer away from the server: `verify --checkpoint` takes it as JSON."""
     signed = client.post("/api/v1/audit:checkpoint")
-    _write([f"{json.dumps(signed, indent=2)}\n".encode()], to)
+    if to is not None:
+        _write([f"{json.dumps(signed, indent=2)}\n".encode()], to)
+    elif form == "table":
+        facts(signed)
+    else:
+        dump(signed, form)
 
 
 @audit.command()
 @_to_option
+@click.option(
+    "-o",
+    "--output",
+    "form",
+    type=click.Choice(["jsonl", "table", "json", "yaml"]),
+    default="jsonl",
+    show_default=True,
+    help="How to print; only jsonl can be verified again.",
+)
 @with_client
-def export(client: Client, to: Path | None) -> None:
+def export(client: Client, to: Path | None, form: str) -> None:
     """Write the whole chain as JSON lines, oldest first; `verify --file` checks it without a server."""
-    _write(client.chunks("/api/v1/audit:export"), to)
+    pieces = client.chunks("/api/v1/audit:export")
+    if form == "jsonl":
+        _write(pieces, to)
+        return
+    if to is not None:
+        raise BadInput(
+            "A file is written as JSON lines, which can be verified.",
+            field="--output",
+            way_out="Leave -o out, or --to.",
+        )
+    rows = [json.loads(line) for line in b"".join(pieces).splitlines()]
+    listed({"items": rows, "next": None}, form, _EXPORTED)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

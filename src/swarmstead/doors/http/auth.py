@@ -48,6 +48,9 @@ async def scope_of(connection: HTTPConnection) -> Scope:
 
 async def caller(request: Request) -> Scope:
     """FastAPI dependency: the caller's scope. Refuses a cookie's unsafe request that no page of ours has sent."""
+    known: Scope | None = getattr(request.state, "caller", None)
+    if known is not None:  # found out before, for this very request
+        return known
     scope = await scope_of(request)
     by_cookie = "authorization" not in request.headers
     if by_cookie and request.method not in _SAFE and request.headers.get(CSRF_HEADER) != "1":
@@ -56,6 +59,7 @@ async def caller(request: Request) -> Scope:
             way_out="Use the web UI, or call the API with `Authorization: Bearer KEY`.",
             code="csrf_refused",
         )
+    request.state.caller = scope
     return scope
 
 

@@ -131,7 +131,8 @@ class _Answer:
                 self._finish = "length" if choice["finish_reason"] == "length" else "stop"
         used = chunk.get("usage")
         if used:
-            cached = int((used.get("prompt_tokens_details") or {}).get("cached_tokens", 0))
+            details: Mapping[str, Any] = used.get("prompt_tokens_details") or {}
+            cached = int(details.get("cached_tokens", 0))
             self._usage = Usage(int(used["prompt_tokens"]), int(used["completion_tokens"]), cached)
         return self.stop.is_set()
 

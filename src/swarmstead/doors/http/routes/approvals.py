@@ -1,19 +1,20 @@
 """The inbox: what waits for a person, and their decisions."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
 from swarmstead.doors.http import paging, shapes, views
 from swarmstead.doors.http.auth import Caller, Server
+from swarmstead.doors.http.careful import CarefulRoute, expect, mark
 from swarmstead.kernel.scope import Scope
 from swarmstead.people.contract import require
 from swarmstead.permits import handlers, queries
-from swarmstead.permits.contract import Approval
+from swarmstead.permits.contract import Approval, ApprovalStatus
 from swarmstead.runs import queries as runs
 
-router = APIRouter(prefix="/api/v1", tags=["approvals"])
+router = APIRouter(prefix="/api/v1", tags=["approvals"], route_class=CarefulRoute)
 
 
 def with_askers(conn: Any, scope: Scope, found: Sequence[Approval]) -> list[shapes.ApprovalShape]:
@@ -35,7 +36,7 @@ async def find(
     require(scope, "read")
     after = paging.decode(cursor, int, str)
     start = (int(after[0]), str(after[1])) if after else None
-    statuses = [one for one in status.split(",") if one]
+    statuses = paging.choices(status, get_args(ApprovalStatus), "status")
 
     def read(conn: Any) -> shapes.Page[shapes.ApprovalShape]:
         found = queries.find(conn, scope, statuses=statuses, run=run, after=start, limit=limit + 1)
@@ -46,16 +47,27 @@ async def find(
 
 
 @router.get("/approvals/{approval}")
-async def show(approval: str, scope: Caller, app: Server) -> shapes.ApprovalShape:
+async def show(request: Request, approval: str, scope: Caller, app: Server) -> shapes.ApprovalShape:
     """One question with its exact payload."""
     require(scope, "read")
-    return await app.db.read(lambda conn: with_askers(conn, scope, [queries.get(conn, scope, approval)])[0])
+    found = await app.db.read(lambda conn: with_askers(conn, scope, [queries.get(conn, scope, approval)])[0])
+    mark(request, _version(found))
+    return found
 
 
 @router.post("/approvals/{approval}:decide")
-async def decide(approval: str, body: shapes.DecisionIn, scope: Caller, app: Server) -> shapes.ApprovalShape:
-    """Approve or deny exactly the payload with this hash."""
+async def decide(
+    request: Request, approval: str, body: shapes.DecisionIn, scope: Caller, app: Server
+) -> shapes.ApprovalShape:
+    """Approve or deny exactly the payload with this hash. `If-Match` refuses when its state has changed as well."""
+    if "if-match" in request.headers:
+        seen = await app.db.read(lambda conn: queries.get(conn, scope, approval))
+        expect(request, _version(seen), "The question")
     decided = await app.db.write(
         lambda tx: handlers.decide(tx, scope, app.clock, approval, body.decision, body.reason, body.hash)
     )
     return await app.db.read(lambda conn: with_askers(conn, scope, [decided])[0])
+
+
+def _version(found: Approval | shapes.ApprovalShape) -> str:
+    return f"{found.status}-{found.hash}"

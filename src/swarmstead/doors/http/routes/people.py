@@ -5,13 +5,14 @@ from fastapi import APIRouter, Request, Response
 from swarmstead import __version__
 from swarmstead.doors.http import people_shapes, shapes, views
 from swarmstead.doors.http.auth import COOKIE, Caller, Server, credential
+from swarmstead.doors.http.careful import CarefulRoute
 from swarmstead.kernel.errors import NotSignedIn
 from swarmstead.kernel.scope import Scope
 from swarmstead.people import handlers, queries
 from swarmstead.people.contract import permissions_of, require
 from swarmstead.wiring import App
 
-router = APIRouter(prefix="/api/v1", tags=["people"])
+router = APIRouter(prefix="/api/v1", tags=["people"], route_class=CarefulRoute)
 
 
 @router.get("/session")

@@ -1,0 +1,32 @@
+"""Requests under an idempotency key, with their answers."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Create the table."""
+    op.create_table(
+        "requests",
+        sa.Column("tenant", sa.String(length=63), nullable=False),
+        sa.Column("actor", sa.String(length=128), nullable=False),
+        sa.Column("name", sa.String(length=71), nullable=False),
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("asked", sa.String(length=71), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("media_type", sa.String(length=100), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "actor", "name", name=op.f("pk_requests")),
+    )
+    op.create_index("ix_requests_created_at", "requests", ["created_at"])
+
+
+def downgrade() -> None:
+    """Drop it."""
+    op.drop_table("requests")
