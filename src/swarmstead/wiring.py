@@ -56,6 +56,7 @@ from swarmstead.storage.database import Database
 from swarmstead.storage.datadir import DataDir
 from swarmstead.storage.engines import make_engine, make_workflow_engine
 from swarmstead.storage.migrate import migrate
+from swarmstead.storage.probe import Probe
 from swarmstead.storage.signals import FLUSHER as SIGNALS
 from swarmstead.storage.signals import Signals
 
@@ -90,10 +91,24 @@ class App:
     runs: Runs
     first_key: NewKey | None
     loop_version: str
+    probe: Probe
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     answering: dict[tuple[str, ...], asyncio.Event] = field(default_factory=dict[tuple[str, ...], asyncio.Event])
     """Requests under an idempotency key that are being answered; `doors/http/careful.py` keeps it."""
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    _stopper: asyncio.Task[None] | None = None
     _closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list[Callable[[], Awaitable[None]]])
+
+    def stop_when_drained(self) -> None:
+        """Ask for the end of the process (`stopping`) as soon as no loop is carried any more."""
+        if self._stopper is None:
+            self._stopper = asyncio.create_task(self._stop_when_drained())
+
+    async def _stop_when_drained(self) -> None:
+        await self.runs.at_rest()
+        self._stopper = None
+        if self.runs.draining:
+            self.stopping.set()
 
     def sample_repository(self) -> str:
         """The folder that the server was started in, when it is a git repository that runs may read; else ''."""
@@ -167,6 +182,7 @@ async def open_app(settings: Settings) -> App:
         runs,
         first_key,
         runs.loop_version,
+        Probe(db, clock, settings.data if settings.single_process else None),
         _closers=closers,
     )
 
@@ -232,6 +248,7 @@ async def _open_runs(settings: Settings, hands: Hands, closers: list[Callable[[]
 
     closers.append(stop)
     await runs.mend(all_queued=settings.single_process)
+    await runs.warn_of_strangers()
     return runs
 
 

@@ -11,7 +11,7 @@ from swarmstead.runs import records
 from swarmstead.runs.contract import Plan
 from swarmstead.runs.errors import RunUnknown
 from swarmstead.runs.plans import load_plan
-from swarmstead.runs.tables import agent_runs, events, runs, steps
+from swarmstead.runs.tables import agent_runs, events, runs, steps, workers
 from swarmstead.storage.sql import fields
 
 _everybody = agent_runs.alias("everybody")
@@ -152,6 +152,24 @@ def unstarted(conn: sa.Connection, older_than: int) -> list[str]:
         sa.select(agent_runs.c.id)
         .join(runs, runs.c.id == agent_runs.c.run)
         .where(agent_runs.c.status == "queued", agent_runs.c.created_at < older_than, runs.c.finished_at.is_(None))
+    )
+    return list(conn.execute(query.limit(500)).scalars())
+
+
+def count_strangers(conn: sa.Connection, version: str) -> int:
+    """How many open runs of all tenants are of another loop version."""
+    query = sa.select(sa.func.count()).where(runs.c.finished_at.is_(None), runs.c.engine_version != version)
+    return conn.execute(query).scalar_one()
+
+
+def cancelled_strangers(conn: sa.Connection, version: str, now: int) -> list[str]:
+    """Agent runs of every tenant that a person has cancelled, of a loop version that no process alive carries."""
+    alive = sa.select(workers.c.version).where(workers.c.lease_until >= now)
+    query = (
+        sa.select(agent_runs.c.id)
+        .join(runs, runs.c.id == agent_runs.c.run)
+        .where(runs.c.finished_at.is_(None), runs.c.desired == "cancelled", agent_runs.c.finished_at.is_(None))
+        .where(runs.c.engine_version != version, runs.c.engine_version.not_in(alive))
     )
     return list(conn.execute(query.limit(500)).scalars())
 

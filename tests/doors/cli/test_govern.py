@@ -240,9 +240,8 @@ def test_checkpoints_and_exports_are_printed_in_every_form(call: Call) -> None:
     signed = call("audit", "checkpoint").json
     assert signed.keys() == {"tenant", "seq", "hash", "at", "key_id", "signature", "public_key"}
     assert yaml.safe_load(call("audit", "checkpoint", "-o", "yaml").out).keys() == signed.keys()
-    assert re.search(
-        rf"^public_key +{re.escape(signed['public_key'])}$", call("audit", "checkpoint", "-o", "table").out, re.MULTILINE
-    )
+    table = call("audit", "checkpoint", "-o", "table").out
+    assert re.search(rf"^public_key +{re.escape(signed['public_key'])}$", table, re.MULTILINE)
     rows = [json.loads(line) for line in call("audit", "export").out.splitlines()]
     page = call("audit", "export", "-o", "json").json
     assert page["items"][: len(rows)] == rows

@@ -63,7 +63,6 @@ def test_every_command_explains_itself(path: tuple[str, ...], capsys: pytest.Cap
 _OTHER_FORMS = {
     ("up",),
     ("worker",),
-    ("run", "watch"),
     ("schema",),
     ("openapi",),
 }

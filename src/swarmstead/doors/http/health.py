@@ -1,6 +1,5 @@
 """Health: is the process alive, and can it do its work? Without a credential, so it tells nothing else."""
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Request, Response
 
 from swarmstead import __version__
@@ -21,8 +20,9 @@ async def healthz() -> shapes.HealthShape:
 
 @router.get("/readyz")
 async def readyz(request: Request, response: Response) -> shapes.HealthShape:
-    """The server can read and write its database; 503 when it cannot."""
-    checks = [await _database(app_of(request))]
+    """The server can read and write its database, and takes runs; 503 when it cannot or does not."""
+    app = app_of(request)
+    checks = [await _database(app), _taking(app)]
     ready = all(check.ok for check in checks)
     response.status_code = 200 if ready else 503
     status = "ok" if ready else "unavailable"
@@ -31,8 +31,13 @@ async def readyz(request: Request, response: Response) -> shapes.HealthShape:
 
 async def _database(app: App) -> shapes.CheckShape:
     try:
-        await app.db.read(lambda conn: conn.execute(sa.select(1)).scalar_one())
-        await app.db.write(lambda _tx: None)
+        await app.probe.check()
     except SteadError as error:
         return shapes.CheckShape(name="database", ok=False, detail=error.message)
     return shapes.CheckShape(name="database", ok=True, detail="")
+
+
+def _taking(app: App) -> shapes.CheckShape:
+    draining = app.runs.draining
+    detail = f"The server is being drained; {app.runs.carrying} loops have not come to rest." if draining else ""
+    return shapes.CheckShape(name="runs", ok=not draining, detail=detail)

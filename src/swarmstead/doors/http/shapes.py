@@ -507,6 +507,20 @@ class OverviewShape(Shape):
     sample_input: dict[str, Any]
 
 
+class DrainIn(Shape):
+    """Drain the server, or go on. `stop` ends it once nothing is in flight."""
+
+    on: bool = True
+    stop: bool = False
+
+
+class DrainShape(Shape):
+    """How far draining has come: `carrying` loops have not come to rest."""
+
+    draining: bool
+    carrying: int
+
+
 class CheckShape(Shape):
     """One thing that readiness depends on."""
 

@@ -59,6 +59,12 @@ class Thinking:
         request = ModelRequest(context.planned.name, tuple(messages), tools, context.model.max_output_tokens)
         estimate = context.hands.thinker.estimate(context.model, request)
         attempt = recorded.attempts + 1 if recorded else 1
+        with context.hands.drain.at_work(context.agent_run):
+            return await self._ask(key, turn, attempt, estimate, request)
+
+    async def _ask(self, key: str, turn: int, attempt: int, estimate: int, request: ModelRequest) -> ModelReply:
+        """Reserve, ask, settle; whatever comes of it is written down."""
+        context = self._context
         lease = await self._reserve(key, turn, attempt, estimate)
         try:
             reply = await context.control.unless_cancelled(context.hands.thinker.request(context.model, request))

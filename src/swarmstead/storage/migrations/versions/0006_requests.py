@@ -1,4 +1,4 @@
-"""Requests under an idempotency key, with their answers."""
+"""Requests under an idempotency key with their answers, and the row that readiness writes."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,13 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create the table."""
+    """Create the tables."""
+    op.create_table(
+        "probes",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_probes")),
+    )
     op.create_table(
         "requests",
         sa.Column("tenant", sa.String(length=63), nullable=False),
@@ -28,5 +34,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop it."""
+    """Drop them."""
+    op.drop_table("probes")
+    op.drop_index("ix_requests_created_at", table_name="requests")
     op.drop_table("requests")
