@@ -91,13 +91,16 @@ class App:
     runs: Runs
     first_key: NewKey | None
     loop_version: str
-    probe: Probe
+    probe: Probe = field(init=False)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     answering: dict[tuple[str, ...], asyncio.Event] = field(default_factory=dict[tuple[str, ...], asyncio.Event])
     """Requests under an idempotency key that are being answered; `doors/http/careful.py` keeps it."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _stopper: asyncio.Task[None] | None = None
     _closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list[Callable[[], Awaitable[None]]])
+
+    def __post_init__(self) -> None:
+        self.probe = Probe(self.db, self.clock, self.settings.data if self.settings.single_process else None)
 
     def stop_when_drained(self) -> None:
         """Ask for the end of the process (`stopping`) as soon as no loop is carried any more."""
@@ -182,7 +185,6 @@ async def open_app(settings: Settings) -> App:
         runs,
         first_key,
         runs.loop_version,
-        Probe(db, clock, settings.data if settings.single_process else None),
         _closers=closers,
     )
 

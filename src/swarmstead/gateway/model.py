@@ -7,6 +7,7 @@ from swarmstead.gateway.contract import CallRequest, Risk, Tool, ToolServerSpec
 from swarmstead.kernel.hashing import digest
 
 _DESCRIPTION_LIMIT = 4_000
+_KEY_CHARS = 24
 
 
 def tool_from(server: str, spec: ToolServerSpec, definition: Mapping[str, Any]) -> Tool:
@@ -48,6 +49,14 @@ def risk_of(annotations: Mapping[str, Any]) -> Risk:
     if read_only is False:
         return "write" if annotations.get("destructiveHint") is False else "danger"
     return "unknown"
+
+
+def upstream_key(request: CallRequest) -> str:
+    """The idempotency key that goes upstream: the step, and a digest of the arguments.
+
+    A repeat has the same; a call with other arguments can never be taken for one, whatever step it comes from.
+    """
+    return f"{request.key}:{digest(dict(request.arguments)).removeprefix('sha256:')[:_KEY_CHARS]}"
 
 
 def plan_payload(request: CallRequest, tool: Tool) -> dict[str, Any]:

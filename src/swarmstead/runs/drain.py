@@ -1,8 +1,8 @@
 """Draining: a process that is about to stop lets its loops come to rest where nothing is in flight.
 
-A loop at rest (it waits for a person, for a child, or between two steps) is cut at once: it begins again from its journal,
-here or elsewhere. One that asks its model or has called a tool comes to the end of that first, so that no reply is paid
-twice and no outcome becomes unknown.
+A loop at rest (it waits for a person, for a child, or between two steps) is cut at once: it begins again from its
+journal, here or elsewhere. One that asks its model or has called a tool comes to the end of that first, so that no
+reply is paid twice and no outcome becomes unknown.
 """
 
 import asyncio

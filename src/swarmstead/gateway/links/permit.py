@@ -6,7 +6,7 @@ from swarmstead.gateway.catalogue import Catalogue
 from swarmstead.gateway.chain import Answer, Call, Next
 from swarmstead.gateway.contract import PlanNeeded
 from swarmstead.gateway.errors import RiskUnknown, UpstreamFailed, UpstreamUnknown
-from swarmstead.gateway.model import plan_payload, plan_sentence
+from swarmstead.gateway.model import plan_payload, plan_sentence, upstream_key
 from swarmstead.gateway.ports import Approvals, Upstream
 from swarmstead.kernel.clock import Clock
 from swarmstead.permits.contract import Ask, rule_for
@@ -92,7 +92,7 @@ class DryRun:
             if listed is None or listed.tool.risk != "read":
                 return {"kind": "none", "why": f"{name!r} cannot be used as a preview: it is not a read tool."}
             result = await self._upstream.call_tool(
-                server, name, request.arguments, key=f"{request.key}/preview", timeout_s=_PREVIEW_S
+                server, name, request.arguments, key=f"{upstream_key(request)}/preview", timeout_s=_PREVIEW_S
             )
         except (UpstreamFailed, UpstreamUnknown) as error:
             return {"kind": "none", "why": redact_text(error.message)}

@@ -2,6 +2,7 @@
 
 from swarmstead.gateway.chain import Answer, Call
 from swarmstead.gateway.contract import CallOutcome
+from swarmstead.gateway.model import upstream_key
 from swarmstead.gateway.ports import Upstream
 
 
@@ -16,6 +17,6 @@ class CallUpstream:
         server, listed = call.target
         request = call.request
         result = await self._upstream.call_tool(
-            server, listed.tool.name, request.arguments, key=request.key, timeout_s=self._timeout_s
+            server, listed.tool.name, request.arguments, key=upstream_key(request), timeout_s=self._timeout_s
         )
         return CallOutcome("tool_error" if result.is_error else "ok", result)
