@@ -1,4 +1,6 @@
-"""Start to ready, memory at rest, and the command line's own start. `python -m bench.start FOLDER [TIMES]` prints one JSON object.
+"""Start to ready, memory at rest, and the command line's own start.
+
+`python -m bench.start FOLDER [TIMES]` prints one JSON object.
 
 First starts have an empty folder: schema, keys and samples are made. Second starts find all of it.
 """

@@ -80,8 +80,10 @@ def _file(folder: Path) -> Path:
 
 def _until(client: httpx.Client, status: int) -> Any:
     """Ask until the answer has that status; what went well is believed for a second."""
+    answer = client.get("/readyz")
     for _ in range(10_000):
-        answer = client.get("/readyz")
         if answer.status_code == status:
-            return answer.json()
-    raise AssertionError(answer.text)
+            break
+        answer = client.get("/readyz")
+    assert answer.status_code == status, answer.text
+    return answer.json()

@@ -27,6 +27,9 @@ from tests.fakes.upstream import Called, FakeUpstream
 
 HOSTILE = ["Kit", "kit__read", "rea\u200bd", "../kit", "*", "", "__proto__", "kit/read", "\uff52ead"]
 TOOL_NAMES = ["read", "look", "add", "wipe", *HOSTILE]
+RISKS: tuple[Risk, ...] = ("read", "write", "danger", "unknown")
+Lane = Literal["caller", "tenant"]
+LANES: tuple[Lane, ...] = ("caller", "tenant")
 AGENTS = ["ann", "", "Ann", "ann@sha256:1", "ann@", "*", "a\0nn"]
 PLACES = ["dev", "prod", ""]
 SCHEMAS: list[dict[str, Any]] = [
@@ -86,8 +89,8 @@ def worlds(draw: st.DrawFn) -> World:
     about = st.tuples(st.sampled_from(HINTS), st.sampled_from(SCHEMAS))
     tools = draw(st.dictionaries(st.sampled_from(TOOL_NAMES), about, min_size=2, max_size=5))
     known = st.sampled_from(sorted(tools))
-    risks = st.dictionaries(known, st.sampled_from(["read", "write", "danger", "unknown"]), max_size=3)
-    lanes = st.sampled_from(["caller", "tenant"])
+    risks = st.dictionaries(known, st.sampled_from(RISKS), max_size=3)
+    lanes = st.sampled_from(LANES)
     previews = st.dictionaries(known, st.sampled_from([*tools, *tools, *HOSTILE]), min_size=1, max_size=5)
     servers = {name: _server(draw(risks), draw(previews), draw(lanes)) for name in names}
     bindings = [
@@ -104,7 +107,7 @@ def worlds(draw: st.DrawFn) -> World:
     return World(servers, tools, bindings, acts)
 
 
-def _server(risk: Mapping[str, Risk], preview: Mapping[str, str], lane: Literal["caller", "tenant"]) -> ToolServerSpec:
+def _server(risk: Mapping[str, Risk], preview: Mapping[str, str], lane: Lane) -> ToolServerSpec:
     return ToolServerSpec("stdio", ("x",), risk=risk, preview=preview, sessions=lane)
 
 
@@ -141,7 +144,7 @@ class Declared:
         }
 
     def all(
-        self, _conn: sa.Connection, _scope: Scope, kind: str, *, after: str = "", limit: int = 500
+        self, conn: sa.Connection, scope: Scope, kind: str, *, after: str = "", limit: int = 1000
     ) -> list[Resource]:
         """Everything of a kind."""
         return self._found.get(kind, [])

@@ -25,7 +25,6 @@ _COLUMNS: dict[str, Callable[[dict[str, Any]], str | int | None]] = {
     "PHASE": lambda row: row["phase"],
     "RUN": lambda row: row["run"],
 }
-_EXPORTED = _COLUMNS | {"WHEN": lambda row: rfc3339(row["at"])}
 CHECKPOINT_WAY_OUT = "Give the file that `stead audit checkpoint --to FILE` wrote."
 _to_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
     "--to", type=click.Path(path_type=Path, dir_okay=False), help="A file to write, instead of standard output."
@@ -132,7 +131,11 @@ def export(client: Client, to: Path | None, form: str) -> None:
             way_out="Leave -o out, or --to.",
         )
     rows = [json.loads(line) for line in b"".join(pieces).splitlines()]
-    listed({"items": rows, "next": None}, form, _EXPORTED)
+    listed({"items": rows, "next": None}, form, _COLUMNS | {"WHEN": _when})
+
+
+def _when(row: dict[str, Any]) -> str:
+    return rfc3339(row["at"])
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

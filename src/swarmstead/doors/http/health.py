@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from swarmstead import __version__
-from swarmstead.doors.http import shapes
+from swarmstead.doors.http import server_shapes as shapes
 from swarmstead.doors.http.auth import app_of
 from swarmstead.doors.mcp.protocol import VERSIONS
 from swarmstead.kernel.errors import SteadError

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from swarmstead.doors.http import shapes
+from swarmstead.doors.http import server_shapes as shapes
 from swarmstead.doors.http.auth import Caller, Server
 from swarmstead.doors.http.careful import CarefulRoute
 from swarmstead.kernel.errors import NotPermitted
