@@ -16,7 +16,7 @@ _TOOL = {
 
 
 class ToolServer:
-    """Answers `tools/call` at once, or never while `hangs`. `called` tells when which call arrived, by its key."""
+    """Answers `tools/call` at once, or never while `hangs`. `called` tells when which call arrived, by its step."""
 
     def __init__(self) -> None:
         self.hangs = False
@@ -37,9 +37,9 @@ class ToolServer:
         """Go away: connections are refused from here on."""
         await self._runner.cleanup()
 
-    def arrival(self, key: str) -> "asyncio.Future[float]":
-        """When the call with this key arrives, or has arrived: `time.perf_counter`."""
-        return self.called.setdefault(key, asyncio.get_running_loop().create_future())
+    def arrival(self, step: str) -> "asyncio.Future[float]":
+        """When the call of this step arrives, or has arrived: `time.perf_counter`."""
+        return self.called.setdefault(step, asyncio.get_running_loop().create_future())
 
     async def _post(self, request: web.Request) -> web.Response:
         message = await request.json()
@@ -47,7 +47,7 @@ class ToolServer:
         if "id" not in message:
             return web.Response(status=202)
         if method == "tools/call":
-            arrival = self.arrival(message["params"]["_meta"][_KEY])
+            arrival = self.arrival(message["params"]["_meta"][_KEY].rpartition(":")[0])  # the rest names the arguments
             if not arrival.done():  # the same call comes again when the answer to the first was never seen
                 arrival.set_result(time.perf_counter())
             if self.hangs:
