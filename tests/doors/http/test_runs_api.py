@@ -255,7 +255,7 @@ async def test_a_body_that_is_no_json_is_said_to_be_none(served: Served, body: s
         answer = await client.post("/api/v1/runs:preview", content=body, headers=headers)
     problem = answer.json()
     assert answer.status_code == 422
-    assert problem["code"] == "bad_json"
+    assert problem["code"] == "bad_input"
     assert f"The body is not JSON: at {where}" in problem["detail"]
     assert "field" not in problem
     assert problem["way_out"]

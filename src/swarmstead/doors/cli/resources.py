@@ -21,7 +21,7 @@ from swarmstead.doors.cli.output import (
 )
 from swarmstead.kernel.errors import BadInput
 
-KINDS = ("Agent", "Binding", "Model", "Swarm", "ToolServer")
+KINDS = ("Agent", "Binding", "Model", "Swarm", "ToolServer", "ToolSet")
 _SHORTEST_DIGEST = 6  # fewer digits are the number of a version
 _COLUMNS: dict[str, Callable[[dict[str, Any]], str | int | None]] = {
     "NAME": lambda one: one["name"],

@@ -69,7 +69,7 @@ def _no_json(fault: Mapping[str, Any]) -> Response:
     reason = str(fault.get("ctx", {}).get("error", "")) or "it ends too early"
     return problem(
         422,
-        "bad_json",
+        "bad_input",
         f"The body is not JSON: at character {at}, {reason[:1].lower()}{reason[1:]}.",
         way_out="Send one JSON object as /api/v1/openapi.json describes it.",
     )
