@@ -20,7 +20,7 @@ WEB := $(shell find ui -type f -not -path 'ui/node_modules/*' -not -path 'ui/dis
 UP := $(if $(DATA),--data "$(DATA)") $(if $(filter command,$(firstword $(origin HOST))),--host "$(HOST)") $(if $(PORT),--port "$(PORT)")
 
 .PHONY: help up setup ui oidc browser test test-web test-python check check-lint check-types check-floors check-house \
-    check-web bench screenshots dist lock clean force
+    check-web api bench screenshots dist lock clean force
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -97,6 +97,10 @@ screenshots: setup ui browser ## take the pictures in docs/images anew
 dist: setup ui ## build the wheel and the sdist, web bundle included, into dist/
 	rm -rf dist
 	$(BIN)/python -m build --no-isolation --outdir dist
+
+api: setup $(NODE_MODULES) ## write ui/openapi.json and the web UI's types anew, after a change of the API
+	$(BIN)/stead openapi > ui/openapi.json
+	cd ui && npm run --silent api
 
 lock: setup ## resolve requirements.lock anew for Python 3.11-3.13 (UPGRADE=1 for the newest versions)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

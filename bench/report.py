@@ -54,6 +54,8 @@ def _start(found: dict[str, Any]) -> str:
         ("first start to ready (empty folder)", _spread(found["first_s"], "s"), "2 s"),
         ("second start to ready", _spread(found["second_s"], "s"), "2 s"),
     ]
+    if "help_s" in found:  # results from before it was measured have none
+        rows.append(("`stead --help`", _spread(found["help_s"], "s"), "0.2 s"))
     for key, name in (("at_ready_mb", "memory when ready"), ("at_rest_mb", "memory after 10 s at rest")):
         memory = found[key]
         rows.append((name, f"{memory['pss']:.0f} MB PSS, {memory['rss']:.0f} MB RSS", "130 MB"))

@@ -1,9 +1,12 @@
-"""Start to ready and memory at rest. `python -m bench.start FOLDER [TIMES]` prints one JSON object.
+"""Start to ready, memory at rest, and the command line's own start.
+
+`python -m bench.start FOLDER [TIMES]` prints one JSON object.
 
 First starts have an empty folder: schema, keys and samples are made. Second starts find all of it.
 """
 
 import json
+import subprocess
 import sys
 import tempfile
 import time
@@ -16,8 +19,11 @@ _REST_S = 10
 
 
 def measure(folder: Path, times: int) -> dict[str, Any]:
-    """Seconds to ready of first and second starts, and megabytes of the last one just after and ten seconds later."""
-    found: dict[str, Any] = {"first_s": [], "second_s": []}
+    """Seconds to ready of first and second starts, and megabytes of the last one just after and ten seconds later.
+
+    `help_s`: seconds that `stead --help` takes, as a process.
+    """
+    found: dict[str, Any] = {"first_s": [], "second_s": [], "help_s": [_help_s() for _ in range(times)]}
     for number in range(times):
         data = folder / str(number)
         with running(data) as server:
@@ -29,6 +35,12 @@ def measure(folder: Path, times: int) -> dict[str, Any]:
                 time.sleep(_REST_S)
                 found["at_rest_mb"] = server.memory_mb()
     return found
+
+
+def _help_s() -> float:
+    began = time.perf_counter()
+    subprocess.run([Path(sys.executable).with_name("stead"), "--help"], stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - began
 
 
 def main() -> None:

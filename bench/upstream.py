@@ -20,7 +20,7 @@ _TOOL = {
 
 
 class ToolServer:
-    """Answers `tools/call` at once, or never while `hangs`. `called` tells when which call arrived, by its key."""
+    """Answers `tools/call` at once, or never while `hangs`. `called` tells when which call arrived, by its step."""
 
     def __init__(self) -> None:
         self.hangs = False
@@ -54,9 +54,9 @@ class ToolServer:
             await self._serving
         await self._server.shutdown()
 
-    def arrival(self, key: str) -> "asyncio.Future[float]":
-        """When the call with this key arrives, or has arrived: `time.perf_counter`."""
-        return self.called.setdefault(key, asyncio.get_running_loop().create_future())
+    def arrival(self, step: str) -> "asyncio.Future[float]":
+        """When the call of this step arrives, or has arrived: `time.perf_counter`."""
+        return self.called.setdefault(step, asyncio.get_running_loop().create_future())
 
     async def _app(self, _scope: Mapping[str, Any], receive: _Receive, send: _Send) -> None:
         body, more = b"", True
@@ -72,7 +72,7 @@ class ToolServer:
     async def _answer(self, message: dict[str, Any]) -> bytes:
         method, params = message.get("method", ""), message.get("params", {})
         if method == "tools/call":
-            arrival = self.arrival(params["_meta"][_KEY])
+            arrival = self.arrival(params["_meta"][_KEY].rpartition(":")[0])  # the rest names the arguments
             if not arrival.done():  # the same call comes again when the answer to the first was never seen
                 arrival.set_result(time.perf_counter())
             if self.hangs:

@@ -100,6 +100,8 @@ class Settings(BaseModel):
     """Retries per call that a tool server gets over time. Too high, and retries keep a server down that has failed."""
     plan_life_s: Annotated[int, Field(ge=10, le=2_592_000)] = 86_400
     """Seconds that a question waits for a person before it expires."""
+    drain_s: Annotated[int, Field(ge=0, le=3600)] = 30
+    """Seconds that a worker which is told to stop gives its model and tool calls to end; then they are cut."""
     header_timeout_s: Annotated[int, Field(ge=1, le=600)] = 5
     """Seconds a client has to send its headers."""
     read_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 30

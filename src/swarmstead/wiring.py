@@ -12,40 +12,35 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import cast
 
 from swarmstead.agents.contract import AgentSpec
 from swarmstead.audit import handlers as audit_handlers
 from swarmstead.audit.adapters.ed25519 import Ed25519Signer
 from swarmstead.audit.contract import FLUSHER as AUDIT
 from swarmstead.budgets import handlers as ledger
-from swarmstead.gateway.adapters.documents import Documents
-from swarmstead.gateway.adapters.shared_buckets import SharedBuckets
 from swarmstead.gateway.adapters.upstreams import Upstreams
-from swarmstead.gateway.contract import BindingSpec, Overload, ToolServerSpec, ToolSetSpec
+from swarmstead.gateway.contract import BindingSpec, ToolServerSpec, ToolSetSpec
 from swarmstead.gateway.egress import Egress, parse_entries, rules
 from swarmstead.gateway.gateway import Gateway, GatewayLimits, check_server
 from swarmstead.gateway.grants import Grants
 from swarmstead.gateway.reach import check_url
 from swarmstead.gateway.specs import check_binding, check_toolset
-from swarmstead.gateway.traffic.breaker import BreakerRules
-from swarmstead.gateway.traffic.limits import Rate, TrafficLimits
-from swarmstead.gateway.traffic.state import Traffic
 from swarmstead.kernel.clock import Clock, SystemClock
 from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.money import micros_from_usd
 from swarmstead.kernel.scope import system_scope
 from swarmstead.models.adapters.direct import DirectModel
+from swarmstead.models.adapters.local import LocalModel
 from swarmstead.models.adapters.scripted import ScriptedModel
 from swarmstead.models.contract import ModelSpec
+from swarmstead.models.ports import ModelProvider
 from swarmstead.models.routing import Models
 from swarmstead.models.rules import check_spec
+from swarmstead.parts import open_identity, open_traffic
 from swarmstead.people import handlers as people
 from swarmstead.people import queries as people_reads
-from swarmstead.people.contract import IdentityProviderSpec, NewKey
+from swarmstead.people.contract import NewKey
 from swarmstead.people.credentials import Credentials
-from swarmstead.people.issuers import Issuers
-from swarmstead.people.providers import ProviderFile, check_provider
 from swarmstead.permits import handlers as permits
 from swarmstead.permits import queries as permit_reads
 from swarmstead.permits.contract import PolicySpec
@@ -66,10 +61,12 @@ from swarmstead.runs.runner import Runner
 from swarmstead.runs.service import Runs
 from swarmstead.runs.steps.context import Hands
 from swarmstead.settings import Settings
+from swarmstead.storage import requests
 from swarmstead.storage.database import Database
 from swarmstead.storage.datadir import DataDir
 from swarmstead.storage.engines import make_engine, make_workflow_engine
 from swarmstead.storage.migrate import migrate
+from swarmstead.storage.probe import Probe
 from swarmstead.storage.signals import FLUSHER as SIGNALS
 from swarmstead.storage.signals import Signals
 
@@ -98,10 +95,6 @@ def kinds(egress: Egress | None = None) -> dict[str, Kind]:
 
 
 KINDS = kinds()
-# Read from the operator's own files, never applied: a tenant declares none of these.
-OPERATOR_KINDS: dict[str, Kind] = {
-    kind.name: kind for kind in (Kind("IdentityProvider", IdentityProviderSpec, check_provider),)
-}
 
 
 @dataclass
@@ -121,8 +114,27 @@ class App:
     credentials: Credentials
     first_key: NewKey | None
     loop_version: str
+    probe: Probe = field(init=False)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
+    answering: dict[tuple[str, ...], asyncio.Event] = field(default_factory=dict[tuple[str, ...], asyncio.Event])
+    """Requests under an idempotency key that are being answered; `doors/http/careful.py` keeps it."""
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    _stopper: asyncio.Task[None] | None = None
     _closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list[Callable[[], Awaitable[None]]])
+
+    def __post_init__(self) -> None:
+        self.probe = Probe(self.db, self.clock, self.settings.data if self.settings.single_process else None)
+
+    def stop_when_drained(self) -> None:
+        """Ask for the end of the process (`stopping`) as soon as no loop is carried any more."""
+        if self._stopper is None:
+            self._stopper = asyncio.create_task(self._stop_when_drained())
+
+    async def _stop_when_drained(self) -> None:
+        await self.runs.at_rest()
+        self._stopper = None
+        if self.runs.draining:
+            self.stopping.set()
 
     def sample_repository(self) -> str:
         """The folder that the server was started in, when it is a git repository that runs may read; else ''."""
@@ -187,7 +199,7 @@ async def open_app(settings: Settings) -> App:
         closers.append(lambda: _sync(db.close))  # DBOS takes the loop's threads with it, so not in one of them
         registry = Registry(kinds(egress))
         first_key = await _first_start(settings, clock, db)
-        credentials = _open_identity(settings, egress, clock, db, signals, closers)
+        credentials = open_identity(settings, egress, clock, db, signals, closers)
         models = Models(_providers())
         closers.append(models.close)
         grants, policies = _kept(db, registry, clock, signals)
@@ -222,73 +234,8 @@ def _gateway(
     settings: Settings, egress: Egress, db: Database, clock: Clock, grants: Grants, policies: Policies
 ) -> Gateway:
     limits = GatewayLimits(settings.call_timeout_s, settings.plan_life_s * 1000)
-    traffic = _traffic(settings, db)
+    traffic = open_traffic(settings, db)
     return Gateway(db, clock, Upstreams(egress=egress), grants, policies, permits, limits, traffic=traffic)
-
-
-def _open_identity(
-    settings: Settings,
-    egress: Egress,
-    clock: Clock,
-    db: Database,
-    signals: Signals,
-    closers: list[Callable[[], Awaitable[None]]],
-) -> Credentials:
-    """Who is let in: what is in the database, and issuers where the operator has declared some."""
-    credentials = Credentials(db, clock)
-    signals.watch(credentials.heard)
-    if settings.identity_providers is not None:
-        file = ProviderFile(settings.identity_providers, _parse_providers)
-        credentials.issuers = issuers = Issuers(clock, Documents(egress), file.load(), credentials.forget)
-        closers.append(issuers.aclose)
-        following = asyncio.create_task(_follow(file, issuers))
-        closers.append(lambda: _cancelled(following))
-    return credentials
-
-
-def _parse_providers(text: str, name: str) -> dict[str, IdentityProviderSpec]:
-    return {one.metadata.name: one.spec for one in parse(text, OPERATOR_KINDS, name)}
-
-
-async def _follow(file: ProviderFile, issuers: Issuers) -> None:
-    """Every few seconds: take over what the operator has changed in the file."""
-    while True:
-        await asyncio.sleep(_SWEEP_EVERY_S)
-        try:
-            if (found := await asyncio.to_thread(file.changed)) is not None:
-                issuers.replace(found)
-        except Exception:
-            log.exception("the identity providers could not be read again; it is tried again")
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
-def _traffic(settings: Settings, db: Database) -> Traffic:
-    """Backpressure as the settings say. One process keeps its buckets to itself, several share them."""
-    limits = TrafficLimits(
-        identity=Rate(settings.rate_per_identity, settings.burst_per_identity),
-        tenant=Rate(settings.rate_per_tenant, settings.burst_per_tenant),
-        rates={name: Rate(*rate) for name, rate in settings.rates.items()},
-        tool_concurrency=settings.tool_concurrency,
-        tenant_concurrency=settings.tenant_concurrency,
-        overload=cast("Overload", settings.overload),
-        queue=settings.queue,
-        queue_wait_s=settings.queue_wait_s,
-        expensive_per_run=settings.expensive_per_run,
-        breaker=BreakerRules(
-            settings.breaker_share,
-            settings.breaker_calls,
-            settings.breaker_window_s,
-            settings.breaker_rest_s,
-            12 * settings.breaker_rest_s,
-        ),
-        attempts=settings.retry_attempts,
-        retry_share=settings.retry_share,
-    )
-    return Traffic(limits, None if settings.single_process else SharedBuckets(db))
 
 
 def _kept(db: Database, registry: Registry, clock: Clock, signals: Signals) -> tuple[Grants, Policies]:
@@ -299,9 +246,16 @@ def _kept(db: Database, registry: Registry, clock: Clock, signals: Signals) -> t
     return grants, policies
 
 
-def _providers() -> dict[str, ScriptedModel | DirectModel]:
+def _providers() -> dict[str, ModelProvider]:
     direct = DirectModel()
-    return {"scripted": ScriptedModel(), "openai": direct, "anthropic": direct, "google": direct, "ollama": direct}
+    return {
+        "scripted": ScriptedModel(),
+        "local": LocalModel(),
+        "openai": direct,
+        "anthropic": direct,
+        "google": direct,
+        "ollama": direct,
+    }
 
 
 def _hands(
@@ -353,11 +307,12 @@ async def _open_runs(settings: Settings, hands: Hands, closers: list[Callable[[]
 
     closers.append(stop)
     await runs.mend(all_queued=settings.single_process)
+    await runs.warn_of_strangers()
     return runs
 
 
 async def _sweep(hands: Hands, runs: Runs) -> None:
-    """Every few seconds: expire questions, mend what crashes left.
+    """Every few seconds: expire questions, forget old answers, mend what crashes left.
 
     A failure is tried again.
     """
@@ -365,6 +320,7 @@ async def _sweep(hands: Hands, runs: Runs) -> None:
         await asyncio.sleep(_SWEEP_EVERY_S)
         try:
             await hands.db.write(lambda tx: permits.expire(tx, hands.clock))
+            await hands.db.write(lambda tx: requests.forget_old(tx, hands.clock))
             await runs.mend()
         except Exception:
             log.exception("the sweeper could not finish; it tries again")

@@ -77,13 +77,13 @@ def test_functions_only_shrink() -> None:
 
 
 def test_public_functions_say_what_they_promise() -> None:
-    """Every public function of more than 8 lines has a docstring; one inside of another is nobody's to call."""
+    """Every public function has a docstring. One inside of another is nobody's to call; migrations are all alike."""
     bare = [
         f"{name}:{node.lineno} {node.name}"
         for name in _sources()
-        if name.startswith("src/") and name.endswith(".py")
+        if name.startswith("src/") and name.endswith(".py") and "/migrations/" not in name
         for inner in [inner_functions(name)]
-        for node, lines in functions(name)
-        if lines > 8 and not node.name.startswith("_") and node.lineno not in inner and ast.get_docstring(node) is None
+        for node, _ in functions(name)
+        if not node.name.startswith("_") and node.lineno not in inner and ast.get_docstring(node) is None
     ]
     none_of(bare)

@@ -1,15 +1,17 @@
 """Pure rules of the gateway: what class a tool is in, what a definition's hash covers, what a plan says."""
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
 from swarmstead.gateway.contract import Caller, CallRequest, Risk, Tool, ToolServerSpec
-from swarmstead.kernel.hashing import digest
+from swarmstead.kernel.hashing import digest, sha256_hex
 from swarmstead.permits.contract import PolicyQuestion
 
 _DESCRIPTION_LIMIT = 4_000
 _MOST_DECODINGS = 4
+_KEY_CHARS = 24
 
 
 def tool_from(server: str, spec: ToolServerSpec, definition: Mapping[str, Any]) -> Tool:
@@ -99,6 +101,16 @@ def _climbs(address: str) -> bool:
             return ".." in plain.replace("\\", "/").split("/")
         plain = decoded
     return True
+
+
+def upstream_key(request: CallRequest) -> str:
+    """The idempotency key that goes upstream: the step, and a digest of the arguments.
+
+    A repeat has the same; a call with other arguments can never be taken for one, whatever step it comes from. Unlike
+    `digest` it takes whatever JSON can say, half a surrogate pair too: what a model writes must not end a call.
+    """
+    told = json.dumps(dict(request.arguments), sort_keys=True)
+    return f"{request.key}:{sha256_hex(told.encode())[:_KEY_CHARS]}"
 
 
 def plan_payload(request: CallRequest, tool: Tool) -> dict[str, Any]:

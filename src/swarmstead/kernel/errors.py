@@ -6,6 +6,7 @@
     ├── NotPermitted      403      known caller, missing role or grant
     ├── NotFound          404      no such thing in the caller's tenant
     ├── Conflict          409      the world moved on since the caller looked
+    │   └── ChangedMeanwhile  412  and the caller had said what they had seen
     ├── TooMuch           429      a limit, budget or rate is reached
     └── Unavailable       503      ours or an upstream's fault; trying again may help
 
@@ -97,6 +98,13 @@ class Conflict(SteadError):
     status = 409
     code = "conflict"
     exit_code = 2
+
+
+class ChangedMeanwhile(Conflict):
+    """A change was bound to a version (`If-Match`), and that is not what is there now."""
+
+    status = 412
+    code = "changed_meanwhile"
 
 
 class TooMuch(SteadError):

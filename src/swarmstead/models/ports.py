@@ -9,7 +9,7 @@ OnDelta = Callable[[str], None]
 
 
 class ModelProvider(Protocol):
-    """Answers model requests. Adapters: `scripted` (offline, by script) and `direct` (pydantic-ai)."""
+    """Answers model requests. Adapters: `scripted` (by script), `direct` (pydantic-ai) and `local` (llama.cpp)."""
 
     async def request(
         self,
@@ -24,6 +24,10 @@ class ModelProvider(Protocol):
         before another attempt when those before it have used tokens; what it raises ends the request.
         Fails: `models.errors`. Cancelling the task cuts the provider's connection at once.
         """
+        ...
+
+    def missing(self, spec: ModelSpec) -> tuple[str, str] | None:
+        """What the adapter itself lacks before `spec` can be asked, and the way out; None when it lacks nothing."""
         ...
 
     async def aclose(self) -> None:

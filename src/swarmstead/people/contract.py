@@ -24,12 +24,13 @@ Permission = Literal[
     "audit.read",
     "audit.checkpoint",
     "key.manage",
+    "server.drain",
 ]
 
 _VIEW: tuple[Permission, ...] = ("read",)
 _OPERATE: tuple[Permission, ...] = ("run.launch", "run.command", "tool.call")
 _APPROVE: tuple[Permission, ...] = ("approval.decide", "audit.read")
-_ADMINISTER: tuple[Permission, ...] = ("resource.apply", "audit.checkpoint", "key.manage")
+_ADMINISTER: tuple[Permission, ...] = ("resource.apply", "audit.checkpoint", "key.manage", "server.drain")
 _ALL: frozenset[Permission] = frozenset((*_VIEW, *_OPERATE, *_APPROVE, *_ADMINISTER))
 ROLES: dict[str, frozenset[Permission]] = {
     "viewer": frozenset(_VIEW),

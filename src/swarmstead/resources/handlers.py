@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from swarmstead.audit.contract import Entry, record
 from swarmstead.kernel.clock import Clock
+from swarmstead.kernel.errors import ChangedMeanwhile
 from swarmstead.kernel.scope import Scope
 from swarmstead.people.contract import require
 from swarmstead.resources.contract import Applied, Document, resources_topic
@@ -15,18 +16,22 @@ from swarmstead.storage.signals import wake
 from swarmstead.storage.sql import fields, insert_or_ignore
 
 
-def apply(tx: Tx, scope: Scope, clock: Clock, documents: Sequence[Document]) -> list[Applied]:
+def apply(
+    tx: Tx, scope: Scope, clock: Clock, documents: Sequence[Document], seen: frozenset[str] = frozenset()
+) -> list[Applied]:
     """Make each document the current version of its resource. The same content again changes nothing.
 
+    `seen`: digests of which one has to be current now (`*`: there is one at all); empty asks for nothing.
+
     Invariants: a version is never altered or removed; applying an old content makes that very version current again.
-    Fails: NotPermitted.
+    Fails: NotPermitted, ChangedMeanwhile.
     """
     require(scope, "resource.apply")
     now = clock.now_ms()
     names = [(document.kind, document.metadata.name) for document in documents]
     done: dict[int, Applied] = {}
     for index in sorted(range(len(documents)), key=names.__getitem__):  # one order of locks for all workers
-        done[index] = _apply(tx, scope, now, documents[index])
+        done[index] = _apply(tx, scope, now, documents[index], seen)
     return [done[index] for index in range(len(documents))]
 
 
@@ -38,7 +43,7 @@ def apply_missing(tx: Tx, scope: Scope, clock: Clock, documents: Sequence[Docume
     return apply(tx, scope, clock, [one for one in documents if (one.kind, one.metadata.name) not in known])
 
 
-def _apply(tx: Tx, scope: Scope, now: int, document: Document) -> Applied:
+def _apply(tx: Tx, scope: Scope, now: int, document: Document, seen: frozenset[str]) -> Applied:
     meta = document.metadata
     key = {"tenant": scope.tenant, "kind": document.kind, "name": meta.name}
     is_mine = sa.and_(*(resources.c[column] == value for column, value in key.items()))
@@ -46,6 +51,12 @@ def _apply(tx: Tx, scope: Scope, now: int, document: Document) -> Applied:
     # Whoever inserts the name first holds it until the commit: workers that apply it at once take turns.
     is_new = insert_or_ignore(tx.conn, resources, {**key, **facts, "versions": 0, "updated_at": now})
     current = tx.conn.execute(sa.select(resources).where(is_mine).with_for_update()).one()
+    if seen and (is_new or not seen & {current.digest, "*"}):
+        raise ChangedMeanwhile(
+            f"{document.kind} {meta.name} is not what it was when you read it. Nothing was changed.",
+            way_out="Read it again and look at what has changed; its new ETag goes into If-Match.",
+            extra={"digest": "" if is_new else current.digest},
+        )
     if not is_new and facts == {name: fields(current)[name] for name in facts}:
         return Applied(document.kind, meta.name, document.digest, "unchanged")
     versions: int = current.versions

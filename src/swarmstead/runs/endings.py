@@ -42,6 +42,17 @@ def give_up(tx: Tx, hands: Hands, ids: Sequence[str]) -> int:
     return len(rows)
 
 
+def end_strangers(tx: Tx, hands: Hands, ids: Sequence[str]) -> None:
+    """End agent runs that were cancelled and that no process can carry: they are of an unknown loop version.
+
+    What they had in flight when their process ended stays as it is, and their run is ended by `end_headless`.
+    """
+    open_ = agent_runs.c.id.in_(ids) & agent_runs.c.finished_at.is_(None)
+    for row in tx.conn.execute(sa.select(agent_runs).where(open_)).all():
+        said = "Cancelled; its loop version is not carried here."
+        records.finish_agent(tx, system_scope(row.tenant), hands.clock, row.id, "cancelled", said, None)
+
+
 def headless(conn: sa.Connection) -> list[dict[str, Any]]:
     """Runs that have not ended although everybody in them has: id and tenant, status and error of the coordinator."""
     root, other = agent_runs.alias("root"), agent_runs.alias("other")

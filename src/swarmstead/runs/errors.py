@@ -1,7 +1,7 @@
 """Why a run cannot be previewed, launched or commanded, and how one ends badly."""
 
 from swarmstead.gateway.contract import Withdrawn
-from swarmstead.kernel.errors import BadInput, Conflict, NotFound, SteadError, TooMuch
+from swarmstead.kernel.errors import BadInput, Conflict, NotFound, SteadError, TooMuch, Unavailable
 from swarmstead.kernel.plain import plain_text
 
 
@@ -28,6 +28,12 @@ class PlanIncomplete(BadInput):
     """Something that the run needs is not there."""
 
     code = "plan_incomplete"
+
+
+class Draining(Unavailable):
+    """This server takes no new runs: it is about to stop."""
+
+    code = "draining"
 
 
 class CommandRefused(Conflict):

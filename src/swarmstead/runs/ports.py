@@ -20,28 +20,52 @@ from swarmstead.storage.database import Tx
 class Declared(Protocol):
     """Declared resources. Given by `resources.queries.Registry`."""
 
-    def get(self, conn: sa.Connection, scope: Scope, kind: str, name: str, digest: str = "") -> Resource: ...
-    def find(self, conn: sa.Connection, scope: Scope, kind: str, name: str, digest: str = "") -> Resource | None: ...
+    def get(self, conn: sa.Connection, scope: Scope, kind: str, name: str, digest: str = "") -> Resource:
+        """The current version, or the one that `digest` names. Fails: ResourceUnknown."""
+        ...
+
+    def find(self, conn: sa.Connection, scope: Scope, kind: str, name: str, digest: str = "") -> Resource | None:
+        """As `get`, with None for what is not there."""
+        ...
 
 
 class BoundTools(Protocol):
     """The bound tools of one server, or why it cannot be asked."""
 
     @property
-    def server(self) -> str: ...
+    def server(self) -> str:
+        """The server's name."""
+        ...
+
     @property
-    def tools(self) -> tuple[Tool, ...]: ...
+    def tools(self) -> tuple[Tool, ...]:
+        """Its tools that are bound to the caller, classed."""
+        ...
+
     @property
-    def problem(self) -> str: ...
+    def problem(self) -> str:
+        """Why it could not be asked; '' when it could."""
+        ...
 
 
 class Tools(Protocol):
     """The gateway."""
 
-    async def call(self, request: CallRequest) -> CallOutcome | PlanNeeded: ...
-    async def tools(self, caller: Caller, root: str = "") -> Sequence[BoundTools]: ...
-    async def verdict(self, caller: Caller, tool: Tool) -> PolicyVerdict: ...
-    async def policy_version(self, caller: Caller) -> str: ...
+    async def call(self, request: CallRequest) -> CallOutcome | PlanNeeded:
+        """Walk the chain; a refusal is an outcome. Fails: storage errors, when nothing could be written."""
+        ...
+
+    async def tools(self, caller: Caller, root: str = "") -> Sequence[BoundTools]:
+        """What the caller may know of, server by server; a server that cannot be asked says why."""
+        ...
+
+    async def verdict(self, caller: Caller, tool: Tool) -> PolicyVerdict:
+        """What policies say of a tool before anybody calls it."""
+        ...
+
+    async def policy_version(self, caller: Caller) -> str:
+        """The digest of the policies that hold for the caller now."""
+        ...
 
 
 class Thinker(Protocol):
@@ -83,27 +107,41 @@ class Ledger(Protocol):
         """Fails: BudgetReached."""
         ...
 
-    def settle(self, tx: Tx, lease: str, actual: int) -> bool: ...
-    def charge_expired(self, tx: Tx, clock: Clock) -> list[Charged]: ...
+    def settle(self, tx: Tx, lease: str, actual: int) -> bool:
+        """Replace what a lease holds by what was spent (micro-dollars); False when it was settled before."""
+        ...
+
+    def charge_expired(self, tx: Tx, clock: Clock) -> list[Charged]:
+        """Settle leases that have run out, with all that they held; which they were."""
+        ...
 
 
 class Inbox(Protocol):
     """Approvals, written. Given by `permits.handlers`."""
 
-    def ask(self, tx: Tx, scope: Scope, clock: Clock, question: Ask) -> Approval: ...
-    def expire_of_run(self, tx: Tx, tenant: str, clock: Clock, run: str, why: str) -> list[Approval]: ...
+    def ask(self, tx: Tx, scope: Scope, clock: Clock, question: Ask) -> Approval:
+        """Put a question into the inbox; the same step asks once."""
+        ...
+
+    def expire_of_run(self, tx: Tx, tenant: str, clock: Clock, run: str, why: str) -> list[Approval]:
+        """Close what a run that has ended still asks."""
+        ...
 
 
 class InboxReads(Protocol):
     """Approvals, read. Given by `permits.queries`."""
 
-    def get(self, conn: sa.Connection, scope: Scope, approval_id: str) -> Approval: ...
+    def get(self, conn: sa.Connection, scope: Scope, approval_id: str) -> Approval:
+        """One question, decided or not. Fails: ApprovalUnknown."""
+        ...
 
 
 class Environments(Protocol):
     """Where runs may run. Given by `people.queries`."""
 
-    def list_environments(self, conn: sa.Connection, scope: Scope) -> Sequence[EnvironmentView]: ...
+    def list_environments(self, conn: sa.Connection, scope: Scope) -> Sequence[EnvironmentView]:
+        """The environments of the tenant that the scope may see."""
+        ...
 
 
 class Repositories(Protocol):

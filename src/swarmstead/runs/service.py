@@ -2,15 +2,17 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Protocol
 
 from sqlalchemy.exc import IntegrityError
 
+from swarmstead.audit.contract import Entry, record
 from swarmstead.kernel.scope import Scope
 from swarmstead.people.contract import require, require_environment
 from swarmstead.runs import endings, handlers, queries
 from swarmstead.runs.contract import Command, Launch, Plan
-from swarmstead.runs.errors import PlanChanged
+from swarmstead.runs.errors import Draining, PlanChanged
 from swarmstead.runs.plans import save_plan
 from swarmstead.runs.ports import Engine
 from swarmstead.runs.preview import Preview
@@ -27,6 +29,23 @@ class Carrier(Engine, Protocol):
 
     async def take_over(self) -> int:
         """Take up loops that nobody carries any more; returns how many."""
+        ...
+
+    async def rest(self, busy: Callable[[str], bool]) -> None:
+        """Take nothing up from now on, and let go of every loop but the `busy`, which come to rest by themselves."""
+        ...
+
+    async def wake(self) -> None:
+        """Take loops up again, first those that were let go."""
+        ...
+
+    @property
+    def carrying(self) -> int:
+        """How many loops are carried here now."""
+        ...
+
+    async def at_rest(self) -> None:
+        """Wait until no loop is carried here."""
         ...
 
     async def poisoned(self) -> list[str]:
@@ -47,6 +66,14 @@ class Runs:
         """The version of the agent loop that this process can carry on."""
         return self._engine.version
 
+    async def warn_of_strangers(self) -> None:
+        """Log how many runs are of a loop version that this process cannot carry: they wait for one that can."""
+        version = self.loop_version
+        count = await self._hands.db.read(lambda conn: queries.count_strangers(conn, version))
+        if count:
+            what = "1 run of another loop version waits" if count == 1 else f"{count} runs of other loop versions wait"
+            log.warning("%s for a worker that carries it, or to be cancelled; this server carries %s", what, version)
+
     async def preview(self, scope: Scope, wish: Launch) -> Plan:
         """What would run now; kept, so that it can be launched by its hash.
 
@@ -62,7 +89,9 @@ class Runs:
         """Launch what would run now, if it is what was previewed; the run's id.
 
         A run that is stored is launched: when it cannot be started now, it is when the engine is back (`mend`).
-        Fails: NotPermitted, InputRefused, PlanIncomplete, PlanChanged (with the new plan, which is kept), Conflict.
+        What was launched before under the same key is answered while the server is drained, too.
+        Fails: NotPermitted, InputRefused, PlanIncomplete, PlanChanged (with the new plan, which is kept), Conflict,
+        Draining.
         """
         require(scope, "run.launch")
         require_environment(scope, wish.environment)
@@ -71,6 +100,11 @@ class Runs:
             earlier = await hands.db.read(lambda conn: handlers.earlier_launch(conn, scope, wish))
             if earlier is not None:
                 return earlier[0]
+        if self.draining:
+            raise Draining(
+                "This server takes no new runs: it is being drained before it stops.",
+                way_out="Launch it on another server, or when this one is back; `stead drain --off` ends the draining.",
+            )
         plan = await self._preview.plan(scope, wish)
 
         def store(tx: Tx) -> tuple[str, str, bool]:
@@ -96,6 +130,41 @@ class Runs:
         """Say something to a run; its effect in words. Fails: NotPermitted, RunUnknown, CommandRefused."""
         return await self._hands.db.write(lambda tx: handlers.command(tx, scope, self._hands.clock, said))
 
+    async def drain(self, scope: Scope, *, on: bool) -> None:
+        """Take no new runs and bring loops to rest, or (not `on`) go on. Questions and commands are taken as ever.
+
+        Fails: NotPermitted, for all but administrators of the installation's own tenant.
+        """
+        require(scope, "server.drain")
+        hands = self._hands
+        await hands.db.write(lambda tx: record(tx, Entry(scope, "server.drain", "server", data={"on": on})))
+        await self.rest(on=on)
+
+    async def rest(self, *, on: bool) -> None:
+        """As `drain`, asked for by who runs the process."""
+        drain = self._hands.drain
+        if drain.on == on:
+            return
+        drain.on = on
+        if on:
+            await self._engine.rest(drain.is_busy)
+        else:
+            await self._engine.wake()
+
+    async def at_rest(self) -> None:
+        """Wait until this process carries no loop."""
+        await self._engine.at_rest()
+
+    @property
+    def draining(self) -> bool:
+        """Whether new runs are refused."""
+        return self._hands.drain.on
+
+    @property
+    def carrying(self) -> int:
+        """How many loops are carried by this process now; 0 while draining means that it may be stopped."""
+        return self._engine.carrying
+
     async def mend(self, *, all_queued: bool = False) -> int:
         """Start loops that were stored and never begun, take over from workers that are gone; how many.
 
@@ -107,12 +176,16 @@ class Runs:
         hands = self._hands
         before = hands.clock.now_ms() - (0 if all_queued else _SETTLING_MS)
         left = await hands.db.read(lambda conn: queries.unstarted(conn, before))
+        left = [] if self.draining else left
         await asyncio.gather(*(self._engine.start(agent_run) for agent_run in left))
         await hands.db.write(lambda tx: charge_abandoned(tx, hands))
         taken = await self._engine.take_over()
         poisoned = await self._engine.poisoned()
         if lost := await hands.db.read(lambda conn: queries.open_among(conn, poisoned)):
             await hands.db.write(lambda tx: endings.give_up(tx, hands, lost))
+        version, now = self._engine.version, hands.clock.now_ms()
+        if strangers := await hands.db.read(lambda conn: queries.cancelled_strangers(conn, version, now)):
+            await hands.db.write(lambda tx: endings.end_strangers(tx, hands, strangers))
         if await hands.db.read(endings.headless):
             await hands.db.write(lambda tx: endings.end_headless(tx, hands))
         return len(left) + taken

@@ -1,9 +1,12 @@
 """What can go wrong with the database, said so that an operator can act."""
 
+import sqlite3
+
 from sqlalchemy.exc import DataError, DBAPIError
 
 from swarmstead.kernel.errors import BadInput, Conflict, SteadError, Unavailable
 
+_CANNOT_GROW = {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}  # a quota is no "disk is full" to SQLite
 OF_DRIVERS = (DBAPIError, UnicodeEncodeError)  # half a surrogate pair stops drivers before they ask the database
 
 
@@ -51,6 +54,12 @@ def explain(error: BaseException) -> SteadError:
             way_out="Shorten it or remove that character, then try again.",
         )
     text = str(getattr(error, "orig", error)).lower()
+    if getattr(getattr(error, "orig", None), "sqlite_errorcode", 0) in _CANNOT_GROW:
+        return DiskFull(
+            "The database file cannot grow: the disk is full, or a quota or a limit on file sizes is reached. "
+            "Nothing of this change was kept.",
+            way_out="Free space on that disk, or raise the quota or limit, then try again.",
+        )
     if "disk is full" in text or "no space left" in text or "disk full" in text:
         return DiskFull(
             "The disk that holds the database is full. Nothing of this change was kept.",

@@ -2,12 +2,14 @@
 
 import http.server
 import json
+import re
 import socket
 import threading
 from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from swarmstead.doors.cli import client
 from swarmstead.doors.cli.follow import Follower
@@ -137,6 +139,9 @@ def test_keys(call: Call, server: Server, monkeypatch: pytest.MonkeyPatch, tmp_p
     call("key", "create", "c", "--role", "viewer", "--expires", "soon").refused("is not an age")
     call("key", "revoke", "k_nothing").refused("no key k_nothing")
     assert call("key", "link").out.startswith(f"{server.address}/signin#token=")
+    assert call("key", "link", "-o", "json").json["url"].startswith(f"{server.address}/signin#token=")
+    brief = call("key", "create", "brief", "--role", "viewer", "-o", "json").json
+    assert call("key", "revoke", brief["id"], "-o", "json").json == {"id": brief["id"], "revoked": True}
     monkeypatch.setenv("STEAD_KEY", "stead_unknown")
     call("run", "list").refused("--key-file or STEAD_KEY")
 
@@ -229,3 +234,22 @@ def _noting(seen: list[str | None], original: Callable[..., None]) -> Callable[.
         original(self, code)
 
     return noting
+
+
+def test_checkpoints_and_exports_are_printed_in_every_form(call: Call) -> None:
+    signed = call("audit", "checkpoint").json
+    assert signed.keys() == {"tenant", "seq", "hash", "at", "key_id", "signature", "public_key"}
+    assert yaml.safe_load(call("audit", "checkpoint", "-o", "yaml").out).keys() == signed.keys()
+    table = call("audit", "checkpoint", "-o", "table").out
+    assert re.search(rf"^public_key +{re.escape(signed['public_key'])}$", table, re.MULTILINE)
+    rows = [json.loads(line) for line in call("audit", "export").out.splitlines()]
+    page = call("audit", "export", "-o", "json").json
+    assert page["items"][: len(rows)] == rows
+    assert page["next"] is None
+    assert call("audit", "export", "-o", "table").out.startswith("SEQ")
+    assert len(yaml.safe_load(call("audit", "export", "-o", "yaml").out)["items"]) >= len(rows)
+
+
+def test_a_file_that_could_not_be_verified_is_not_written(call: Call, tmp_path: Path) -> None:
+    call("audit", "export", "-o", "yaml", "--to", tmp_path / "x.yaml").refused("JSON lines", "Leave -o out")
+    assert not (tmp_path / "x.yaml").exists()

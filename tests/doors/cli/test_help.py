@@ -59,6 +59,30 @@ def test_every_command_explains_itself(path: tuple[str, ...], capsys: pytest.Cap
     assert bare == []
 
 
+# What prints a text of its own, or a whole document, or nothing.
+_OTHER_FORMS = {
+    ("up",),
+    ("worker",),
+    ("schema",),
+    ("openapi",),
+}
+
+
+def _forms(command: click.Command) -> set[str]:
+    return {
+        str(choice)
+        for one in command.params
+        if one.name == "form" and isinstance(one.type, click.Choice)
+        for choice in one.type.choices
+    }
+
+
+def test_every_command_that_answers_does_so_as_table_json_or_yaml() -> None:
+    leaves = {path: command for path, command in _ALL.items() if not isinstance(command, click.Group)}
+    wanted = {"table", "json", "yaml"}
+    assert {path for path, command in leaves.items() if not wanted <= _forms(command)} == _OTHER_FORMS
+
+
 def test_every_listed_command_is_there_under_its_name() -> None:
     assert isinstance(main.cli, LazyGroup)
     assert {" ".join(path) for path in _ALL if len(path) == 1} == set(main.cli.list_commands(click.Context(main.cli)))

@@ -104,21 +104,6 @@ async def test_health_and_readiness_tell_nothing_but_health(served: Served) -> N
     assert "default" not in metrics
 
 
-async def test_not_ready_while_the_database_cannot_be_written(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    from swarmstead.storage.errors import DiskFull
-
-    async def full(*_: Any) -> Any:
-        raise DiskFull("The disk is full.")
-
-    monkeypatch.setattr(type(served.app.db), "write", full)
-    async with served.client("") as nobody:
-        answer = await nobody.get("/readyz")
-        alive = await nobody.get("/healthz")
-    assert answer.status_code == 503
-    assert answer.json()["checks"][0] == {"name": "database", "ok": False, "detail": "The disk is full."}
-    assert alive.status_code == 200
-
-
 async def test_the_fixed_surface_is_there() -> None:
     paths = make_api().openapi()["paths"]
     wanted = {

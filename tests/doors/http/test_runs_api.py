@@ -224,3 +224,38 @@ async def test_steps_show_what_went_in_and_came_out(served: Served) -> None:
         overview = (await client.get("/api/v1/overview")).json()
         assert approval["id"] in [one["id"] for one in overview["waiting"]]
         await decide(client, approval, "deny", "done looking")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/runs", "/api/v1/approvals"])
+async def test_a_status_that_there_is_not_is_refused_with_those_that_there_are(served: Served, path: str) -> None:
+    async with served.client() as client:
+        answer = await client.get(
+            path, params={"status": "pending,bogus"} if "approvals" in path else {"status": "bogus"}
+        )
+        known = await client.get(
+            path, params={"status": "approved,denied"} if "approvals" in path else {"status": "failed"}
+        )
+    assert (answer.status_code, answer.json()["field"]) == (422, "status")
+    assert "'bogus'" in answer.json()["detail"]
+    assert ("pending" if "approvals" in path else "cancelled") in answer.json()["way_out"]
+    assert known.status_code == 200
+
+
+async def test_a_kind_that_there_is_not_is_refused_with_those_that_there_are(served: Served) -> None:
+    async with served.client() as client:
+        answer = await client.get("/api/v1/resources", params={"kind": "Agnet"})
+    assert answer.status_code == 404
+    assert "Agent" in answer.json()["way_out"]
+
+
+@pytest.mark.parametrize(("body", "where"), [('{"swarm": ', "character 10"), ("swarm=x", "character 0")])
+async def test_a_body_that_is_no_json_is_said_to_be_none(served: Served, body: str, where: str) -> None:
+    async with served.client() as client:
+        headers = {"content-type": "application/json"}
+        answer = await client.post("/api/v1/runs:preview", content=body, headers=headers)
+    problem = answer.json()
+    assert answer.status_code == 422
+    assert problem["code"] == "bad_input"
+    assert f"The body is not JSON: at {where}" in problem["detail"]
+    assert "field" not in problem
+    assert problem["way_out"]

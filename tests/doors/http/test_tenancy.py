@@ -36,6 +36,8 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("GET", "/api/v1/schemas"): NO_ID,
     ("GET", "/api/v1/schemas/{kind}"): NO_ID,
     ("POST", "/api/v1/apply"): NO_ID,
+    ("GET", "/api/v1/drain"): NO_ID,
+    ("POST", "/api/v1/drain"): NO_ID,
     ("GET", "/api/v1/resources"): NO_ID,
     ("GET", "/api/v1/agents"): NO_ID,
     ("GET", "/api/v1/models"): NO_ID,
@@ -132,6 +134,84 @@ async def test_lists_show_the_callers_own_things_only(served: Served) -> None:
             answer = await theirs.get(path, params={"kind": "Agent"} if path.endswith("/resources") else {})
             assert answer.status_code == 200, (path, answer.text)
             assert not [secret for secret in secrets if secret in answer.text], path
+
+
+async def test_filters_by_anothers_ids_and_cursors_find_nothing(served: Served) -> None:
+    async with served.client() as mine:
+        run, approval = await waiting_run(mine, served)
+        await waiting_run(mine, served)
+        actor = (await mine.get("/api/v1/session")).json()["actor"]["id"]
+        cursors = {
+            path: (await mine.get(path, params={"limit": 1, **more})).json()["next"]
+            for path, more in {
+                "/api/v1/runs": {},
+                "/api/v1/approvals": {},
+                "/api/v1/audit": {},
+                "/api/v1/agents": {},
+                "/api/v1/resources": {"kind": "Agent"},
+                f"/api/v1/runs/{run['id']}/steps": {},
+            }.items()
+        }
+        newest = (await mine.get("/api/v1/events", params={"limit": 500})).json()["items"][-1]["seq"]
+    assert all(cursors.values())
+    secrets = {run["id"], approval["id"], actor}
+    async with served.client(served.other_key) as theirs:
+        asked: list[tuple[str, dict[str, Any]]] = [
+            ("/api/v1/approvals", {"run": run["id"]}),
+            ("/api/v1/audit", {"run": run["id"]}),
+            ("/api/v1/audit", {"actor": actor}),
+            ("/api/v1/runs", {"swarm": "private-swarm"}),
+            ("/api/v1/events", {"after": newest - 1}),
+            ("/api/v1/runs", {"cursor": cursors["/api/v1/runs"]}),
+            ("/api/v1/approvals", {"cursor": cursors["/api/v1/approvals"]}),
+            ("/api/v1/audit", {"cursor": cursors["/api/v1/audit"]}),
+            ("/api/v1/agents", {"cursor": cursors["/api/v1/agents"]}),
+            ("/api/v1/resources", {"kind": "Agent", "cursor": cursors["/api/v1/resources"]}),
+        ]
+        for path, params in asked:
+            answer = await theirs.get(path, params=params)
+            assert answer.status_code == 200, (path, params)
+            assert not [secret for secret in secrets if secret in answer.text], (path, params)
+            if params.keys() & {"run", "actor", "swarm"}:
+                assert answer.json()["items"] == [], (path, params)
+        steps = await theirs.get(
+            f"/api/v1/runs/{run['id']}/steps", params={"cursor": cursors[f"/api/v1/runs/{run['id']}/steps"]}
+        )
+        assert steps.status_code == 404
+
+
+async def test_what_is_posted_without_an_id_stays_in_the_callers_tenant(served: Served) -> None:
+    async with served.client() as mine, served.client(served.other_key) as theirs:
+        await mine.post("/api/v1/apply", content=PRIVATE_SWARM)
+        before = (await mine.get("/api/v1/resources/Agent/private-agent")).json()
+        changed = PRIVATE_SWARM.replace("Do little.", "Do theirs.")
+        assert (await theirs.post("/api/v1/apply", content=changed)).status_code == 200
+        assert (await mine.get("/api/v1/resources/Agent/private-agent")).json() == before
+        assert (await theirs.get("/api/v1/resources/Agent/private-agent")).json()["version"] == 1
+        dry = await theirs.post("/api/v1/apply?dry_run=true", content=PRIVATE_SWARM)
+        assert dry.json()["items"][0]["digest"] == before["digest"]
+        made = (await theirs.post("/api/v1/keys", json={"name": "theirs", "roles": ["viewer"]})).json()
+        assert made["id"] not in (await mine.get("/api/v1/keys")).text
+        link = (await theirs.post("/api/v1/session:link")).json()["path"].partition("token=")[2]
+        async with served.client("") as browser:
+            signed = await browser.post("/api/v1/session:redeem", json={"token": link})
+        assert signed.json()["tenant"] == "other"
+        refused = await theirs.post("/api/v1/drain", json={"on": True})
+        assert (refused.status_code, refused.json()["code"]) == (403, "not_permitted")
+        assert (await mine.get("/api/v1/drain")).json()["draining"] is False
+
+
+async def test_checkpoints_and_verification_are_about_the_callers_own_chain(served: Served) -> None:
+    async with served.client() as mine, served.client(served.other_key) as theirs:
+        own = (await mine.post("/api/v1/audit:checkpoint")).json()
+        other = (await theirs.post("/api/v1/audit:checkpoint")).json()
+        assert (own["tenant"], other["tenant"]) == ("default", "other")
+        checkpoint = {name: value for name, value in own.items() if name != "public_key"}
+        answer = (await theirs.post("/api/v1/audit:verify", json={"checkpoint": checkpoint})).json()
+        assert answer["ok"] is False  # it is signed by this very server, and yet about another chain
+        assert own["hash"] not in json.dumps(answer["head"])
+        exported = (await theirs.get("/api/v1/audit:export")).text
+        assert {json.loads(line)["tenant"] for line in exported.splitlines()} == {"other"}
 
 
 async def test_no_route_answers_without_a_credential(served: Served) -> None:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from swarmstead.audit.contract import FLUSHER
 from swarmstead.audit.tables import audit_rows
 from swarmstead.gateway.contract import CallOutcome, Withdrawn
+from swarmstead.gateway.model import upstream_key
 from swarmstead.permits.tables import approvals
 from swarmstead.storage.database import Tx
 from swarmstead.storage.errors import DatabaseUnavailable, ValueRefused
@@ -119,7 +120,7 @@ async def test_intent_and_attempt_are_on_disk_before_the_tool_is_called(any_desk
         used = sa.select(approvals.c.used_at.is_not(None))
         seen.extend(await any_desk.db.read(lambda conn: list(conn.execute(used).scalars())))
         seen.append(begun[:])
-        assert called.key == request.key
+        assert called.key == upstream_key(request)
 
     begun: list[str] = []
     request = any_desk.request("append", LINE)

@@ -140,3 +140,12 @@ async def test_a_preview_that_fails_does_not_stand_in_the_way(desk: Desk, troubl
 
 async def test_a_plan_id_is_nothing_to_a_read(desk: Desk) -> None:
     assert (await apply(desk, "ap_nothing", "a_1/1/7", "read", arguments={"name": "x"}))[0] == "ok"
+
+
+async def test_the_key_that_goes_upstream_names_the_step_and_the_arguments(desk: Desk) -> None:
+    for key, name in (("a_1/1/0", "x"), ("a_1/1/0", "x"), ("a_1/1/0", "y"), ("a_1/2/0", "x")):
+        await desk.call("read", {"name": name}, key=key)
+    first, again, other, later = (call.key for call in desk.upstream.calls)
+    assert first == again  # a repeat is known as one
+    assert len({first, other, later}) == 3  # other arguments are never taken for a repeat, nor is another step
+    assert [one.rpartition(":")[0] for one in (first, other, later)] == ["a_1/1/0", "a_1/1/0", "a_1/2/0"]

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from swarmstead.kernel.errors import BadInput
+from swarmstead.parts import OPERATOR_KINDS
 from swarmstead.people.contract import IdentityProviderSpec
 from swarmstead.people.providers import ProviderFile
 from swarmstead.resources.manifests import parse
-from swarmstead.wiring import OPERATOR_KINDS
 from tests.architecture.tree import read
 
 _ONE = """

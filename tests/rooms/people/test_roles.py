@@ -19,6 +19,7 @@ TABLE: dict[Permission, set[str]] = {
     "audit.checkpoint": {ADMIN},
     "resource.apply": {ADMIN},
     "key.manage": {ADMIN},
+    "server.drain": {ADMIN},
 }
 
 

@@ -78,6 +78,26 @@ class TaskEngine:
         """There is nobody to take over from."""
         return 0
 
+    async def rest(self, busy: Callable[[str], bool]) -> None:
+        """Cut what is not busy, and start nothing."""
+        self.stalled = True
+        idle = [one for one, task in self._tasks.items() if not busy(one) and not task.done()]
+        if idle:
+            await self.crash(*idle)
+
+    async def wake(self) -> None:
+        """Start things again; what was cut is for `House.resume`."""
+        self.stalled = False
+
+    @property
+    def carrying(self) -> int:
+        """How many loops are at work."""
+        return sum(not task.done() for task in self._tasks.values())
+
+    async def at_rest(self) -> None:
+        """Wait for all loops."""
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
     async def poisoned(self) -> list[str]:
         """What a test says is given up."""
         return self.given_up

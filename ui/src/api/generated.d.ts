@@ -33,7 +33,7 @@ export interface paths {
         };
         /**
          * Readyz
-         * @description The server can read and write its database; 503 when it cannot.
+         * @description The server can read and write its database, and takes runs; 503 when it cannot or does not.
          */
         get: operations["health_readyz"];
         put?: never;
@@ -445,7 +445,9 @@ export interface paths {
         put?: never;
         /**
          * Command
-         * @description Pause, resume or cancel. Taken at the run's next safe point; `expected_seq` refuses when the run has moved on.
+         * @description Pause, resume or cancel. Taken at the run's next safe point.
+         *
+         *     `expected_seq`, or `If-Match` with the run's ETag, refuses when the run has moved on.
          */
         post: operations["runs_command"];
         delete?: never;
@@ -505,7 +507,7 @@ export interface paths {
         put?: never;
         /**
          * Decide
-         * @description Approve or deny exactly the payload with this hash.
+         * @description Approve or deny exactly the payload with this hash. `If-Match` refuses when its state has changed as well.
          */
         post: operations["approvals_decide"];
         delete?: never;
@@ -566,6 +568,8 @@ export interface paths {
         /**
          * Apply
          * @description Apply YAML documents, all or none. With `dry_run`, everything is checked and nothing is kept.
+         *
+         *     `If-Match` with the ETag of a resource applies one document only if that is still its current version.
          */
         post: operations["resources_apply"];
         delete?: never;
@@ -934,6 +938,32 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * State
+         * @description Whether the server is being drained, and how many loops it still carries; at 0 it may be stopped.
+         */
+        get: operations["server_state"];
+        put?: never;
+        /**
+         * Drain
+         * @description Take no new runs and let loops come to rest; `stop` ends the server once they have, `on: false` goes on.
+         *
+         *     What is in flight ends first, and everything else goes on from its journal: at the next start, or on another worker.
+         */
+        post: operations["server_drain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1077,6 +1107,8 @@ export interface components {
         /**
          * ApprovalShape
          * @description A question that waits for a person, or waited. A decision must carry its `hash`.
+         *
+         *     `model_kind` is null where an outside client asks: nobody here knows what decided there.
          */
         ApprovalShape: {
             /** Id */
@@ -1103,6 +1135,8 @@ export interface components {
             agent: string;
             /** Agent Run */
             agent_run: string;
+            /** Model Kind */
+            model_kind: string | null;
             /** Step */
             step: string;
             /** Sentence */
@@ -1336,6 +1370,32 @@ export interface components {
             to: string;
             /** Lines */
             lines: components["schemas"]["DiffLine"][];
+        };
+        /**
+         * DrainIn
+         * @description Drain the server, or go on. `stop` ends it once nothing is in flight.
+         */
+        DrainIn: {
+            /**
+             * On
+             * @default true
+             */
+            on: boolean;
+            /**
+             * Stop
+             * @default false
+             */
+            stop: boolean;
+        };
+        /**
+         * DrainShape
+         * @description How far draining has come: `carrying` loops have not come to rest.
+         */
+        DrainShape: {
+            /** Draining */
+            draining: boolean;
+            /** Carrying */
+            carrying: number;
         };
         /**
          * EnvironmentShape
@@ -2732,7 +2792,10 @@ export interface operations {
     people_link: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key, within 24 hours, is done once and answered alike. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2790,7 +2853,10 @@ export interface operations {
     people_create: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key, within 24 hours, is done once and answered alike. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2823,7 +2889,10 @@ export interface operations {
     people_revoke: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key, within 24 hours, is done once and answered alike. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 key: string;
             };
@@ -2852,7 +2921,10 @@ export interface operations {
     people_mint: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key, within 24 hours, is done once and answered alike. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2954,6 +3026,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The same request under the same key, within 24 hours, is done once and answered alike. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -3151,7 +3224,10 @@ export interface operations {
     runs_command: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key, within 24 hours, is done once and answered alike. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 run: string;
             };
@@ -3251,7 +3327,10 @@ export interface operations {
     approvals_decide: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key, within 24 hours, is done once and answered alike. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 approval: string;
             };
@@ -3352,7 +3431,10 @@ export interface operations {
             query?: {
                 dry_run?: boolean;
             };
-            header?: never;
+            header?: {
+                /** @description The same request under the same key, within 24 hours, is done once and answered alike. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3938,6 +4020,71 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    server_state: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DrainShape"];
+                };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    server_drain: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same request under the same key, within 24 hours, is done once and answered alike. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DrainIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DrainShape"];
+                };
             };
             /** @description What went wrong, and the way out. */
             default: {

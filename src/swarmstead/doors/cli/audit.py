@@ -13,6 +13,7 @@ from swarmstead.doors.cli import words
 from swarmstead.doors.cli.client import Client
 from swarmstead.doors.cli.options import connect, limit_option, with_client
 from swarmstead.doors.cli.output import dump, facts, heading, listed, output_option, table
+from swarmstead.kernel.clock import rfc3339
 from swarmstead.kernel.errors import BadInput
 
 _COLUMNS: dict[str, Callable[[dict[str, Any]], str | int | None]] = {
@@ -84,19 +85,57 @@ def verify(
 
 @audit.command()
 @_to_option
+@click.option(
+    "-o",
+    "--output",
+    "form",
+    type=click.Choice(["table", "json", "yaml"]),
+    default="json",
+    show_default=True,
+    help="How to print; a file is always JSON.",
+)
 @with_client
-def checkpoint(client: Client, to: Path | None) -> None:
-    """Sign where the chain stands now. Keep the answer away from the server: `verify --checkpoint` takes it."""
+def checkpoint(client: Client, to: Path | None, form: str) -> None:
+    """Sign where the chain stands now. Keep the answer away from the server: `verify --checkpoint` takes it as JSON."""
     signed = client.post("/api/v1/audit:checkpoint")
-    _write([f"{json.dumps(signed, indent=2)}\n".encode()], to)
+    if to is not None:
+        _write([f"{json.dumps(signed, indent=2)}\n".encode()], to)
+    elif form == "table":
+        facts(signed)
+    else:
+        dump(signed, form)
 
 
 @audit.command()
 @_to_option
+@click.option(
+    "-o",
+    "--output",
+    "form",
+    type=click.Choice(["jsonl", "table", "json", "yaml"]),
+    default="jsonl",
+    show_default=True,
+    help="How to print; only jsonl can be verified again.",
+)
 @with_client
-def export(client: Client, to: Path | None) -> None:
+def export(client: Client, to: Path | None, form: str) -> None:
     """Write the whole chain as JSON lines, oldest first; `verify --file` checks it without a server."""
-    _write(client.chunks("/api/v1/audit:export"), to)
+    pieces = client.chunks("/api/v1/audit:export")
+    if form == "jsonl":
+        _write(pieces, to)
+        return
+    if to is not None:
+        raise BadInput(
+            "A file is written as JSON lines, which can be verified.",
+            field="--output",
+            way_out="Leave -o out, or --to.",
+        )
+    rows = [json.loads(line) for line in b"".join(pieces).splitlines()]
+    listed({"items": rows, "next": None}, form, _COLUMNS | {"WHEN": _when})
+
+
+def _when(row: dict[str, Any]) -> str:
+    return rfc3339(row["at"])
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

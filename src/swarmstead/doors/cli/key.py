@@ -70,15 +70,25 @@ def create(client: Client, name: str, roles: tuple[str, ...], expires: str, cert
 
 @key.command()
 @click.argument("key_id", metavar="KEY")
+@output_option
 @with_client
-def revoke(client: Client, key_id: str) -> None:
+def revoke(client: Client, key_id: str, form: str) -> None:
     """Make a key useless at once, with its sessions and links. KEY is its id."""
     client.post(f"/api/v1/keys/{part(key_id)}:revoke")
-    click.echo(f"{key_id} is revoked.")
+    if form == "table":
+        click.echo(f"{key_id} is revoked.")
+    else:
+        dump({"id": key_id, "revoked": True}, form)
 
 
 @key.command()
+@output_option
 @with_client
-def link(client: Client) -> None:
+def link(client: Client, form: str) -> None:
     """Print a link that signs a browser in as this key: once, within 15 minutes."""
-    click.echo(client.address + client.post("/api/v1/session:link")["path"])
+    made = client.post("/api/v1/session:link")
+    address = client.address + made["path"]
+    if form == "table":
+        click.echo(address)
+    else:
+        dump(made | {"url": address}, form)

@@ -20,6 +20,7 @@ _SECTIONS = {
     "Serve": {
         "up": Lazy("up", "up", "Start the server."),
         "worker": Lazy("up", "worker", "Start a worker beside a server (Postgres)."),
+        "drain": Lazy("drain", "drain", "Bring a server's runs to rest before it is stopped."),
         "doctor": Lazy("doctor", "doctor", "Say what is missing or wrong here, and how to mend it."),
     },
     "Run": {

@@ -80,11 +80,15 @@ def show(client: Client, name: str, form: str) -> None:
 
 @policy.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@output_option
 @with_client
-def check(client: Client, files: tuple[str, ...]) -> None:
+def check(client: Client, files: tuple[str, ...], form: str) -> None:
     """Check that policies in YAML files are sound; change nothing."""
     sources = manifests.read_all(files)
     done = manifests.apply(client, sources, dry_run=True)
+    if form != "table":
+        dump(done, form)
+        return
     count = sum(one["kind"] == "Policy" for one in done["items"])
     click.echo(f"{'One policy is' if count == 1 else f'{count} policies are'} sound.")
 

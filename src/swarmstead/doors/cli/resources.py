@@ -166,8 +166,8 @@ def compare(client: Client, kind: str, name: str, from_: str, to: str, form: str
 def schema(kind: str, form: str) -> None:
     """Print what a KIND's documents may hold, as JSON Schema. Needs no server."""
     name = kind_of(kind, (*KINDS, "IdentityProvider"))
+    from swarmstead.parts import OPERATOR_KINDS
     from swarmstead.resources.manifests import schema_of
     from swarmstead.wiring import KINDS as DECLARED
-    from swarmstead.wiring import OPERATOR_KINDS
 
     dump(schema_of((DECLARED | OPERATOR_KINDS)[name]), form)

@@ -52,6 +52,9 @@ async def scope_of(connection: HTTPConnection) -> Scope:
 
 async def caller(request: Request) -> Scope:
     """FastAPI dependency: the caller's scope. Refuses a browser's unsafe request that no page of ours has sent."""
+    known: Scope | None = getattr(request.state, "caller", None)
+    if known is not None:  # found out before, for this very request
+        return known
     scope = await scope_of(request)
     if request.method not in _SAFE and _is_ambient(request) and request.headers.get(CSRF_HEADER) != "1":
         raise NotPermitted(
@@ -59,6 +62,7 @@ async def caller(request: Request) -> Scope:
             way_out="Use the web UI, or call the API with `Authorization: Bearer KEY`.",
             code="csrf_refused",
         )
+    request.state.caller = scope
     return scope
 
 

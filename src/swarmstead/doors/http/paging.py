@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Collection
 from typing import Annotated, cast
 
 from fastapi import Query
@@ -12,6 +13,17 @@ MAX_INT = 2**63 - 1
 Seq = Annotated[int, Query(ge=0, le=MAX_INT)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 Cursor = Annotated[str, Query(max_length=400)]
+
+
+def choices(text: str, known: Collection[str], field: str) -> list[str]:
+    """`"a,b"` -> `["a", "b"]`, each of them known. Fails: BadInput."""
+    named = [one for one in text.split(",") if one]
+    strange = [one for one in named if one not in known]
+    if strange:
+        raise BadInput(
+            f"{field}: there is no {strange[0]!r}.", field=field, way_out=f"Use one or more of: {', '.join(known)}."
+        )
+    return named
 
 
 def encode(*values: str | int) -> str:

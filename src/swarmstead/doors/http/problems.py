@@ -5,6 +5,7 @@ What we did not foresee leaves as a 500 without details, and is logged.
 
 import logging
 import secrets
+from collections.abc import Mapping
 from math import ceil
 from typing import Any, cast
 
@@ -56,12 +57,26 @@ async def _stead(_request: Request, error: Exception) -> Response:
 async def _validation(_request: Request, error: Exception) -> Response:
     faults = cast("RequestValidationError", error).errors()
     first = faults[0]
+    if first["type"] == "json_invalid":
+        return _no_json(first)
     parts = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
     field = ".".join(parts)
     detail = f"{field}: {first['msg']}" if field else str(first["msg"])
     errors = [{"field": ".".join(str(part) for part in one["loc"][1:]), "message": one["msg"]} for one in faults]
     way_out = "Send what /api/v1/openapi.json describes for this call."
     return problem(422, "bad_input", detail, way_out=way_out, field=field, errors=errors)
+
+
+def _no_json(fault: Mapping[str, Any]) -> Response:
+    """A body that cannot be read has no fields: the place is the character at which reading stopped."""
+    at = fault["loc"][-1]
+    reason = str(fault.get("ctx", {}).get("error", "")) or "it ends too early"
+    return problem(
+        422,
+        "bad_input",
+        f"The body is not JSON: at character {at}, {reason[:1].lower()}{reason[1:]}.",
+        way_out="Send one JSON object as /api/v1/openapi.json describes it.",
+    )
 
 
 async def _http(_request: Request, error: Exception) -> Response:

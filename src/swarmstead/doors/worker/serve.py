@@ -109,6 +109,7 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._app = app
         self._ready = ready
+        self._watcher: asyncio.Task[None] | None = None
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -129,9 +130,16 @@ class _Server(uvicorn.Server):
         """Listen, then say so."""
         await super().startup(sockets)
         self._ready()
+        self._watcher = asyncio.create_task(self._stop_when_asked())
+
+    async def _stop_when_asked(self) -> None:
+        await self._app.stopping.wait()
+        self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let streams end by themselves before connections are closed."""
+        if self._watcher is not None:
+            self._watcher.cancel()
         self._app.closing.set()
         await super().shutdown(sockets)
 
@@ -144,7 +152,10 @@ def address_of(host: str, listener: socket.socket, *, secure: bool = False) -> s
 
 
 def work(settings: Settings, announce: Callable[[App], None]) -> None:
-    """Run a worker without a door until SIGINT or SIGTERM. Needs Postgres: SQLite has one process."""
+    """Run a worker without a door until SIGINT or SIGTERM, then drain it; a second signal ends it at once.
+
+    Needs Postgres: SQLite has one process.
+    """
     if settings.single_process:
         raise Conflict(
             "A second process cannot work on SQLite.",
@@ -158,12 +169,23 @@ async def _work(settings: Settings, announce: Callable[[App], None]) -> None:
     app = await open_app(settings)
     try:
         announce(app)
-        stop = asyncio.Event()
+        asked = asyncio.Queue[int]()
         for number in _SIGNALS:
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await stop.wait()
+            asyncio.get_running_loop().add_signal_handler(number, asked.put_nowait, number)
+        await asked.get()
+        await _drained(app, asked, settings.drain_s)
     finally:
         await app.close()
+
+
+async def _drained(app: App, asked: asyncio.Queue[int], limit_s: float) -> None:
+    """Let loops come to rest, for so long and until a second signal."""
+    await app.runs.rest(on=True)
+    app.stop_when_drained()
+    ends = {asyncio.ensure_future(app.stopping.wait()), asyncio.ensure_future(asked.get())}
+    await asyncio.wait(ends, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+    for one in ends:
+        one.cancel()
 
 
 async def sign_in_link(app: App, address: str) -> str:

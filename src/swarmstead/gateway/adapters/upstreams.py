@@ -64,6 +64,7 @@ class _Line:
 
     @property
     def idle(self) -> bool:
+        """Whether nobody uses it or waits for it, so that it may be closed."""
         return self.calls == 0 and self.starting is None
 
 

@@ -7,7 +7,7 @@ from swarmstead.gateway.chain import Answer, Call, Next
 from swarmstead.gateway.contract import PlanNeeded, Tool
 from swarmstead.gateway.errors import PolicyDenied, RiskUnknown, UpstreamFailed, UpstreamUnknown
 from swarmstead.gateway.links.record import policy_facts
-from swarmstead.gateway.model import plan_payload, plan_sentence, question_of
+from swarmstead.gateway.model import plan_payload, plan_sentence, question_of, upstream_key
 from swarmstead.gateway.ports import Approvals, Policies, Upstream
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.errors import NotPermitted
@@ -121,7 +121,7 @@ class DryRun:
             if listed is None or listed.tool.risk != "read":
                 return {"kind": "none", "why": f"{name!r} cannot be used as a preview: it is not a read tool."}
             result = await self._upstream.call_tool(
-                server, name, request.arguments, key=f"{request.key}/preview", timeout_s=_PREVIEW_S
+                server, name, request.arguments, key=f"{upstream_key(request)}/preview", timeout_s=_PREVIEW_S
             )
         except (UpstreamFailed, UpstreamUnknown) as error:
             return {"kind": "none", "why": redact_text(error.message)}

@@ -2,6 +2,7 @@
 
 from swarmstead.gateway.chain import Answer, Call
 from swarmstead.gateway.contract import CallOutcome, CallResult
+from swarmstead.gateway.model import upstream_key
 from swarmstead.gateway.ports import Upstream
 
 
@@ -21,7 +22,7 @@ class CallUpstream:
             server,
             listed.tool.name,
             request.arguments,
-            key=request.key,
+            key=upstream_key(request),
             timeout_s=self._time_of(call),
             more=request.more,
             relay=request.relay,

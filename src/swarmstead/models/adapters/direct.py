@@ -69,6 +69,10 @@ class DirectModel:
         async with self._client(spec, key) as client:
             return await self._until_answered(client, spec, request, on_delta, before_retry)
 
+    def missing(self, spec: ModelSpec) -> tuple[str, str] | None:
+        """Nothing: it comes with the product."""
+        return None
+
     async def aclose(self) -> None:
         """Close all connections. Safe to call again."""
         pooled, self._pool = list(self._pool.values()), {}

@@ -67,6 +67,7 @@ class _Said:
 
     @property
     def allowed(self) -> bool:
+        """Whether something permits, and nothing forbids."""
         return self.evaluated and bool(self.permits) and not self.forbids
 
 

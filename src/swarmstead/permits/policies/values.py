@@ -80,6 +80,7 @@ class _Projection:
         self._left = _MAX_NODES
 
     def of(self, value: Any, tree: Wanted, at: ArgumentPath) -> Any:
+        """What of a value is wanted, as Cedar takes it; what cannot be told is noted as lost."""
         if isinstance(value, dict) and not tree.whole:
             return self._looked_into(cast("dict[Any, Any]", value), tree, at)
         try:

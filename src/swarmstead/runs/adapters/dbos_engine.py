@@ -63,6 +63,7 @@ class DbosEngine:
         self._carrying: dict[str, asyncio.Task[Any]] = {}
         self._resting = False
         self._closing = False
+        self._draining = False
         self._suspects: set[str] = set()
         url = engine.url.render_as_string(hide_password=False)
         self._config: DBOSConfig = {
@@ -195,7 +196,29 @@ class DbosEngine:
             if self._leases.lost:
                 await self._suspend()
         else:
-            self._resting = self._closing
+            self._resting = self._closing or self._draining
+
+    async def rest(self, busy: Callable[[str], bool]) -> None:
+        """Take nothing up from now on; loops that are not `busy` are cut now, the others stop by themselves."""
+        self._draining = self._resting = True
+        await _cut([task for agent_run, task in self._carrying.items() if not busy(agent_run)])
+
+    async def wake(self) -> None:
+        """Take loops up again, first those that were let go."""
+        self._draining = False
+        self._resting = self._closing or self._leases.lost
+        if not self._resting and (left := [one for one in await self._pending() if one not in self._carrying]):
+            await self._queue_again(left)
+
+    async def at_rest(self) -> None:
+        """Wait until no loop is carried here."""
+        while self._carrying:
+            await asyncio.wait(self._carrying.values())
+
+    @property
+    def carrying(self) -> int:
+        """How many loops are carried here now."""
+        return len(self._carrying)
 
     async def _suspend(self) -> None:
         if not self._resting:

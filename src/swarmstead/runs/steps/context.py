@@ -14,6 +14,7 @@ from swarmstead.models.contract import ModelSpec
 from swarmstead.runs import ports, records
 from swarmstead.runs.contract import PlannedAgent
 from swarmstead.runs.control import Controls, RunControl
+from swarmstead.runs.drain import Drain
 from swarmstead.runs.plans import load_plan
 from swarmstead.runs.tables import agent_runs, runs, steps
 from swarmstead.storage.database import Database, Tx
@@ -45,6 +46,7 @@ class Hands:
     user_day_cap: int
     tenant_day_cap: int
     plan_life_ms: int
+    drain: Drain = field(default_factory=Drain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,8 @@ class AgentContext:
         Fails: RunCancelled, DeadlinePassed.
         """
         hands = self.hands
+
+        hands.drain.check()
 
         async def resting() -> None:
             await hands.db.write(lambda tx: records.settle_status(tx, self.scope, hands.clock, self.run, step))

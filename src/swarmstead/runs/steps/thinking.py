@@ -55,6 +55,7 @@ class _Asked:
 
     @property
     def lease(self) -> str:
+        """The reservation that this attempt stands on."""
         return _lease(self.key, self.attempt)
 
 
@@ -80,7 +81,12 @@ class Thinking:
         request = ModelRequest(context.planned.name, tuple(messages), tools, context.model.max_output_tokens)
         estimate = context.hands.thinker.estimate(context.model, request)
         asked = _Asked(key, turn, estimate, recorded.attempts + 1 if recorded else 1)
-        attempt = asked.attempt
+        with context.hands.drain.at_work(context.agent_run):
+            return await self._ask(asked, request)
+
+    async def _ask(self, asked: _Asked, request: ModelRequest) -> ModelReply:
+        """Reserve, ask, settle; whatever comes of it is written down."""
+        context, attempt = self._context, asked.attempt
         await self._reserve(asked)
 
         async def before_retry(used: Usage) -> None:
@@ -92,7 +98,7 @@ class Thinking:
             )
         except RunCancelled:
             # The provider may bill what it had begun, so the whole estimate is charged.
-            whole = asked.booked + estimate
+            whole = asked.booked + asked.estimate
             await context.write_patiently(lambda tx: self._fail(tx, asked, whole, asked.used, None))
             raise
         except SteadError as fault:

@@ -105,10 +105,11 @@ class ToolCalls:
 
     async def _send(self, request: CallRequest) -> CallOutcome | PlanNeeded:
         context, tool = self._context, self._tool_of(request)
-        work = context.hands.tools.call(request)
-        if tool is not None and tool.risk == "read" and not request.plan_id:
-            return await context.control.unless_cancelled(work)
-        return await let_finish(work, LET_FINISH_S)  # nobody cuts a side effect, so that its outcome is known
+        with context.hands.drain.at_work(context.agent_run):
+            work = context.hands.tools.call(request)
+            if tool is not None and tool.risk == "read" and not request.plan_id:
+                return await context.control.unless_cancelled(work)
+            return await let_finish(work, LET_FINISH_S)  # nobody cuts a side effect, so that its outcome is known
 
     async def _ask_what_happened(self, request: CallRequest) -> Mapping[str, Any]:
         """The call was in flight and nobody knows whether it happened: a person says whether to run it again.

@@ -1,28 +1,26 @@
 """The inbox: what waits for a person, and their decisions."""
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, get_args
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
 from swarmstead.doors.http import paging, shapes, views
 from swarmstead.doors.http.auth import Caller, Server
+from swarmstead.doors.http.careful import CarefulRoute, expect, mark
 from swarmstead.kernel.scope import Scope
 from swarmstead.people.contract import require
 from swarmstead.permits import handlers, queries
-from swarmstead.permits.contract import Approval
+from swarmstead.permits.contract import Approval, ApprovalStatus
 from swarmstead.runs import queries as runs
-from swarmstead.runs.errors import RunUnknown
 
-router = APIRouter(prefix="/api/v1", tags=["approvals"])
+router = APIRouter(prefix="/api/v1", tags=["approvals"], route_class=CarefulRoute)
 
 
-def with_run(conn: Any, scope: Scope, found: Approval) -> shapes.ApprovalShape:
-    """A question with what its run has spent so far."""
-    try:
-        run = runs.get(conn, scope, found.run)
-    except RunUnknown:  # asked by an outside client, not by a run
-        return views.approval(found)
-    return views.approval(found, run.spent_micros, run.row["budget_micros"])
+def with_askers(conn: Any, scope: Scope, found: Sequence[Approval]) -> list[shapes.ApprovalShape]:
+    """Questions, each with the kind of model that asks and what its run has spent so far."""
+    askers = runs.askers(conn, scope, [one.agent_run for one in found])
+    return [views.approval(one, askers.get(one.agent_run)) for one in found]
 
 
 @router.get("/approvals")
@@ -38,27 +36,38 @@ async def find(
     require(scope, "read")
     after = paging.decode(cursor, int, str)
     start = (int(after[0]), str(after[1])) if after else None
-    statuses = [one for one in status.split(",") if one]
+    statuses = paging.choices(status, get_args(ApprovalStatus), "status")
 
     def read(conn: Any) -> shapes.Page[shapes.ApprovalShape]:
         found = queries.find(conn, scope, statuses=statuses, run=run, after=start, limit=limit + 1)
         more = paging.encode(found[limit - 1].expires_at, found[limit - 1].id) if len(found) > limit else None
-        return shapes.Page(items=[with_run(conn, scope, one) for one in found[:limit]], next=more)
+        return shapes.Page(items=with_askers(conn, scope, found[:limit]), next=more)
 
     return await app.db.read(read)
 
 
 @router.get("/approvals/{approval}")
-async def show(approval: str, scope: Caller, app: Server) -> shapes.ApprovalShape:
+async def show(request: Request, approval: str, scope: Caller, app: Server) -> shapes.ApprovalShape:
     """One question with its exact payload."""
     require(scope, "read")
-    return await app.db.read(lambda conn: with_run(conn, scope, queries.get(conn, scope, approval)))
+    found = await app.db.read(lambda conn: with_askers(conn, scope, [queries.get(conn, scope, approval)])[0])
+    mark(request, _version(found))
+    return found
 
 
 @router.post("/approvals/{approval}:decide")
-async def decide(approval: str, body: shapes.DecisionIn, scope: Caller, app: Server) -> shapes.ApprovalShape:
-    """Approve or deny exactly the payload with this hash."""
+async def decide(
+    request: Request, approval: str, body: shapes.DecisionIn, scope: Caller, app: Server
+) -> shapes.ApprovalShape:
+    """Approve or deny exactly the payload with this hash. `If-Match` refuses when its state has changed as well."""
+    if "if-match" in request.headers:
+        seen = await app.db.read(lambda conn: queries.get(conn, scope, approval))
+        expect(request, _version(seen), "The question")
     decided = await app.db.write(
         lambda tx: handlers.decide(tx, scope, app.clock, approval, body.decision, body.reason, body.hash)
     )
-    return await app.db.read(lambda conn: with_run(conn, scope, decided))
+    return await app.db.read(lambda conn: with_askers(conn, scope, [decided])[0])
+
+
+def _version(found: Approval | shapes.ApprovalShape) -> str:
+    return f"{found.status}-{found.hash}"

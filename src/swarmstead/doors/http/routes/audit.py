@@ -11,10 +11,11 @@ from swarmstead.audit import handlers, queries
 from swarmstead.audit.contract import Checkpoint
 from swarmstead.doors.http import paging, shapes, views
 from swarmstead.doors.http.auth import Caller, Server
+from swarmstead.doors.http.careful import CarefulRoute
 from swarmstead.kernel.hashing import canonical_json
 from swarmstead.people.contract import require
 
-router = APIRouter(prefix="/api/v1", tags=["audit"])
+router = APIRouter(prefix="/api/v1", tags=["audit"], route_class=CarefulRoute)
 Filter = Annotated[str, Query(max_length=128)]
 
 

@@ -7,7 +7,8 @@ from fastapi import APIRouter
 from swarmstead.budgets import queries as budgets
 from swarmstead.doors.http import shapes, views
 from swarmstead.doors.http.auth import Caller, Server
-from swarmstead.doors.http.routes.approvals import with_run
+from swarmstead.doors.http.careful import CarefulRoute
+from swarmstead.doors.http.routes.approvals import with_askers
 from swarmstead.kernel.clock import utc_day
 from swarmstead.kernel.money import micros_from_usd
 from swarmstead.people.contract import require
@@ -15,7 +16,7 @@ from swarmstead.permits import queries as permits
 from swarmstead.runs import queries
 from swarmstead.runs.contract import ACTIVE
 
-router = APIRouter(prefix="/api/v1", tags=["overview"])
+router = APIRouter(prefix="/api/v1", tags=["overview"], route_class=CarefulRoute)
 _DAY_MS = 86_400_000
 _SAMPLE = "repo-review"
 
@@ -43,7 +44,7 @@ async def overview(scope: Caller, app: Server) -> shapes.OverviewShape:
                 "succeeded_24h": counts.get("succeeded", 0),
                 "failed_24h": counts.get("failed", 0),
             },
-            waiting=[with_run(conn, scope, one) for one in waiting],
+            waiting=with_askers(conn, scope, waiting),
             waiting_total=permits.count_pending(conn, scope),
             active=[views.run(one, app.loop_version) for one in active],
             recent=[views.run(one, app.loop_version) for one in recent],

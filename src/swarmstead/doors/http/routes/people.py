@@ -5,12 +5,13 @@ from fastapi import APIRouter, Request, Response
 from swarmstead import __version__
 from swarmstead.doors.http import people_shapes, shapes, views
 from swarmstead.doors.http.auth import COOKIE, Caller, Server, address_of, identity_of
+from swarmstead.doors.http.careful import CarefulRoute
 from swarmstead.kernel.clock import rfc3339
 from swarmstead.people import handlers, queries, tokens
 from swarmstead.people.contract import Identity, permissions_of
 from swarmstead.wiring import App
 
-router = APIRouter(prefix="/api/v1", tags=["people"])
+router = APIRouter(prefix="/api/v1", tags=["people"], route_class=CarefulRoute)
 
 
 @router.get("/session")

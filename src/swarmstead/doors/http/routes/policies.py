@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from swarmstead.audit import queries as audit
 from swarmstead.doors.http import policy_shapes, shapes
 from swarmstead.doors.http.auth import Caller, Server
+from swarmstead.doors.http.careful import CarefulRoute
 from swarmstead.doors.http.routes.resources import body_text
 from swarmstead.kernel.clock import rfc3339
 from swarmstead.kernel.errors import BadInput
@@ -17,7 +18,7 @@ from swarmstead.permits.errors import PolicyUnknown
 from swarmstead.permits.policies.past import past_calls
 from swarmstead.resources.manifests import parse
 
-router = APIRouter(prefix="/api/v1", tags=["policies"])
+router = APIRouter(prefix="/api/v1", tags=["policies"], route_class=CarefulRoute)
 _ROWS_A_CALL = 3  # a call that was asked about and came through has two rows that count as one
 
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request
 
 from swarmstead.doors.http import paging, shapes, views
 from swarmstead.doors.http.auth import Caller, Server
+from swarmstead.doors.http.careful import CarefulRoute, expected, mark
 from swarmstead.gateway.contract import Caller as ToolCaller
 from swarmstead.gateway.errors import UpstreamFailed
 from swarmstead.gateway.grants import TenantGrants, load
@@ -15,13 +16,13 @@ from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.scope import Scope
 from swarmstead.people.contract import require
 from swarmstead.resources import handlers
-from swarmstead.resources.contract import Document, Resource
+from swarmstead.resources.contract import Document, Kind, Resource
 from swarmstead.resources.errors import ResourceUnknown
 from swarmstead.resources.manifests import parse, schema_of
 from swarmstead.resources.queries import diff
 from swarmstead.wiring import App
 
-router = APIRouter(prefix="/api/v1", tags=["resources"])
+router = APIRouter(prefix="/api/v1", tags=["resources"], route_class=CarefulRoute)
 Digest = Annotated[str, Query(max_length=71)]
 
 
@@ -36,11 +37,15 @@ async def schemas(scope: Caller, app: Server) -> dict[str, Any]:
 async def schema(kind: str, scope: Caller, app: Server) -> dict[str, Any]:
     """JSON Schema of one kind's documents."""
     require(scope, "read")
+    return schema_of(_known(app, kind))
+
+
+def _known(app: App, kind: str) -> Kind:
     found = app.registry.kinds.get(kind)
     if found is None:
         known = ", ".join(sorted(app.registry.kinds))
         raise ResourceUnknown(f"There is no kind {kind!r}.", way_out=f"Known kinds: {known}.")
-    return schema_of(found)
+    return found
 
 
 @router.post(
@@ -50,13 +55,23 @@ async def schema(kind: str, scope: Caller, app: Server) -> dict[str, Any]:
 async def apply(
     request: Request, scope: Caller, app: Server, *, dry_run: bool = False
 ) -> shapes.Page[shapes.AppliedShape]:
-    """Apply YAML documents, all or none. With `dry_run`, everything is checked and nothing is kept."""
+    """Apply YAML documents, all or none. With `dry_run`, everything is checked and nothing is kept.
+
+    `If-Match` with the ETag of a resource applies one document only if that is still its current version.
+    """
     require(scope, "resource.apply")
     documents = parse(await body_text(request), app.registry.kinds)
+    seen = expected(request)
+    if seen and len(documents) != 1:
+        raise BadInput(
+            f"If-Match is about one resource, and there are {len(documents)}.",
+            field="If-Match",
+            way_out="Apply the one document by itself.",
+        )
     if dry_run:
         applied = await app.db.read(lambda conn: [_would(app, conn, scope, document) for document in documents])
     else:
-        done = await app.db.write(lambda tx: handlers.apply(tx, scope, app.clock, documents))
+        done = await app.db.write(lambda tx: handlers.apply(tx, scope, app.clock, documents, seen))
         applied = [shapes.AppliedShape.model_validate(one, from_attributes=True) for one in done]
     return shapes.Page(items=applied)
 
@@ -85,6 +100,7 @@ async def find(
 ) -> shapes.Page[shapes.ResourceShape]:
     """Current versions of a kind, by name."""
     require(scope, "read")
+    _known(app, kind)
     after = paging.decode(cursor, str)
     start = str(after[0]) if after else ""
     found = await app.db.read(lambda conn: app.registry.all(conn, scope, kind, after=start, limit=limit + 1))
@@ -93,10 +109,14 @@ async def find(
 
 
 @router.get("/resources/{kind}/{name}")
-async def show(kind: str, name: str, scope: Caller, app: Server, digest: Digest = "") -> shapes.ResourceShape:
+async def show(
+    request: Request, kind: str, name: str, scope: Caller, app: Server, digest: Digest = ""
+) -> shapes.ResourceShape:
     """The current version, or the one named by `digest`."""
     require(scope, "read")
-    return views.resource(await app.db.read(lambda conn: app.registry.get(conn, scope, kind, name, digest)))
+    found = await app.db.read(lambda conn: app.registry.get(conn, scope, kind, name, digest))
+    mark(request, found.digest)
+    return views.resource(found)
 
 
 @router.get("/resources/{kind}/{name}/versions")
@@ -148,7 +168,7 @@ async def agents(
 
 
 @router.get("/agents/{name}", tags=["agents"])
-async def agent(name: str, scope: Caller, app: Server) -> shapes.AgentDetail:
+async def agent(request: Request, name: str, scope: Caller, app: Server) -> shapes.AgentDetail:
     """One agent with its spec."""
     require(scope, "read")
 
@@ -157,6 +177,7 @@ async def agent(name: str, scope: Caller, app: Server) -> shapes.AgentDetail:
         return found, _agent_facts(app, conn, scope)(found)
 
     found, facts = await app.db.read(read)
+    mark(request, found.digest)
     return shapes.AgentDetail(**facts, spec=dict(found.content), manifest=views.resource(found).manifest)
 
 

@@ -1,22 +1,22 @@
 """Runs: preview, launch, look, watch, command."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Query, Request
 
 from swarmstead.doors.http import paging, shapes, views
 from swarmstead.doors.http.auth import Caller, Server, scope_of
+from swarmstead.doors.http.careful import CarefulRoute, claim_of, expect, mark
 from swarmstead.doors.http.streaming import EventStream
 from swarmstead.kernel.clock import rfc3339
 from swarmstead.kernel.errors import BadInput
 from swarmstead.people.contract import require
 from swarmstead.permits import queries as permits
 from swarmstead.runs import events, queries
-from swarmstead.runs.contract import Command, Launch, Overrides
+from swarmstead.runs.contract import Command, Launch, Overrides, RunStatus
 
-router = APIRouter(prefix="/api/v1", tags=["runs"])
+router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=CarefulRoute)
 _SEQ_DIGITS = 18
-IdempotencyKey = Annotated[str, Header(alias="Idempotency-Key", max_length=200)]
 
 
 def _wish(body: shapes.PreviewIn, plan_hash: str = "", key: str = "") -> Launch:
@@ -31,9 +31,9 @@ async def preview(body: shapes.PreviewIn, scope: Caller, app: Server) -> shapes.
 
 
 @router.post("/runs", status_code=201)
-async def launch(body: shapes.LaunchIn, scope: Caller, app: Server, key: IdempotencyKey = "") -> shapes.RunShape:
+async def launch(request: Request, body: shapes.LaunchIn, scope: Caller, app: Server) -> shapes.RunShape:
     """Launch a swarm. With `plan_hash`, only if exactly that would run; else 409 `plan_changed` with the new plan."""
-    run = await app.runs.launch(scope, _wish(body, body.plan_hash, key))
+    run = await app.runs.launch(scope, _wish(body, body.plan_hash, claim_of(request)))
     return views.run(await app.db.read(lambda conn: queries.get(conn, scope, run)), app.loop_version)
 
 
@@ -50,7 +50,7 @@ async def find(
     """Runs, newest first. `status` may name several, separated by commas."""
     require(scope, "read")
     after = paging.decode(cursor, str)
-    statuses = [one for one in status.split(",") if one]
+    statuses = paging.choices(status, get_args(RunStatus), "status")
     found = await app.db.read(
         lambda conn: queries.find(
             conn,
@@ -67,7 +67,7 @@ async def find(
 
 
 @router.get("/runs/{run}")
-async def show(run: str, scope: Caller, app: Server) -> shapes.RunDetail:
+async def show(request: Request, run: str, scope: Caller, app: Server) -> shapes.RunDetail:
     """A run with its agents, its plan and its questions."""
     require(scope, "read")
 
@@ -76,12 +76,13 @@ async def show(run: str, scope: Caller, app: Server) -> shapes.RunDetail:
         agents = queries.agents_of(conn, scope, run)
         names = {agent["id"]: agent["agent"] for agent in agents}
         asked = permits.find(conn, scope, run=run, limit=500)
-        budget = found.row["budget_micros"]
+        askers = queries.askers(conn, scope, [one.agent_run for one in asked])
+        mark(request, str(found.seq))
         return shapes.RunDetail(
             **views.run(found, app.loop_version).model_dump(),
             agents=[views.agent_run(agent, names) for agent in agents],
             plan=views.plan(queries.plan_of(conn, scope, found)),
-            approvals=[views.approval(one, found.spent_micros, budget) for one in asked],
+            approvals=[views.approval(one, askers.get(one.agent_run)) for one in asked],
         )
 
     return await app.db.read(read)
@@ -144,9 +145,17 @@ async def step(run: str, key: str, scope: Caller, app: Server) -> shapes.StepDet
 
 
 @router.post("/runs/{run}/commands", status_code=202)
-async def command(run: str, body: shapes.CommandIn, scope: Caller, app: Server) -> shapes.CommandOut:
-    """Pause, resume or cancel. Taken at the run's next safe point; `expected_seq` refuses when the run has moved on."""
-    effect = await app.runs.command(scope, Command(run, body.kind, body.reason, body.expected_seq))
+async def command(request: Request, run: str, body: shapes.CommandIn, scope: Caller, app: Server) -> shapes.CommandOut:
+    """Pause, resume or cancel. Taken at the run's next safe point.
+
+    `expected_seq`, or `If-Match` with the run's ETag, refuses when the run has moved on.
+    """
+    seq = body.expected_seq
+    if "if-match" in request.headers:
+        seen = await app.db.read(lambda conn: queries.get(conn, scope, run).seq)
+        expect(request, str(seen), "The run")
+        seq = seen if seq is None else seq  # so that nothing comes in between
+    effect = await app.runs.command(scope, Command(run, body.kind, body.reason, seq))
     return shapes.CommandOut(run=run, kind=body.kind, accepted_at=rfc3339(app.clock.now_ms()), effect=effect)
 
 

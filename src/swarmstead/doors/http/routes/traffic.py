@@ -4,9 +4,10 @@ from fastapi import APIRouter
 
 from swarmstead.doors.http import shapes, traffic_shapes
 from swarmstead.doors.http.auth import Caller, Server
+from swarmstead.doors.http.careful import CarefulRoute
 from swarmstead.people.contract import require
 
-router = APIRouter(prefix="/api/v1", tags=["tools"])
+router = APIRouter(prefix="/api/v1", tags=["tools"], route_class=CarefulRoute)
 
 
 @router.get("/traffic")

@@ -127,6 +127,7 @@ class Connection(asyncio.Protocol):
     # What the event loop says ----------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep what to write to."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
 
     def data_received(self, data: bytes) -> None:
@@ -150,6 +151,7 @@ class Connection(asyncio.Protocol):
         self._hand_over()
 
     def eof_received(self) -> bool | None:
+        """No half-open connections: the transport closes itself."""
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -167,6 +169,7 @@ class Connection(asyncio.Protocol):
     # What the parser says --------------------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
+        """Refuse an answer after the answer."""
         if self._ended:
             raise self._wrong(Broken("it sent more than one answer, or more than its length says"))
 
@@ -201,12 +204,14 @@ class Connection(asyncio.Protocol):
         self._response = Response(self, status, headers)
 
     def on_body(self, body: bytes) -> None:
+        """Hand on a piece of the body."""
         response = self._response
         if response is not None:
             self._body += len(body)
             response.feed(body)
 
     def on_message_complete(self) -> None:
+        """The answer is whole."""
         response = self._response
         if response is not None:
             self._ended = response.complete = True

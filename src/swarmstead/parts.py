@@ -1,0 +1,98 @@
+"""Two parts of wiring with a file of their own: who is let in, and how much of it at once."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, cast
+
+from swarmstead.gateway.adapters.documents import Documents
+from swarmstead.gateway.adapters.shared_buckets import SharedBuckets
+from swarmstead.gateway.egress import Egress
+from swarmstead.gateway.traffic.breaker import BreakerRules
+from swarmstead.gateway.traffic.limits import Rate, TrafficLimits
+from swarmstead.gateway.traffic.state import Traffic
+from swarmstead.kernel.clock import Clock
+from swarmstead.people.contract import IdentityProviderSpec
+from swarmstead.people.credentials import Credentials
+from swarmstead.people.issuers import Issuers
+from swarmstead.people.providers import ProviderFile, check_provider
+from swarmstead.resources.contract import Kind
+from swarmstead.resources.manifests import parse
+from swarmstead.settings import Settings
+from swarmstead.storage.database import Database
+from swarmstead.storage.signals import Signals
+
+if TYPE_CHECKING:
+    from swarmstead.gateway.contract import Overload
+
+log = logging.getLogger(__name__)
+_LOOK_EVERY_S = 5.0
+# Read from the operator's own files, never applied: a tenant declares none of these.
+OPERATOR_KINDS: dict[str, Kind] = {
+    kind.name: kind for kind in (Kind("IdentityProvider", IdentityProviderSpec, check_provider),)
+}
+
+
+def open_identity(
+    settings: Settings,
+    egress: Egress,
+    clock: Clock,
+    db: Database,
+    signals: Signals,
+    closers: list[Callable[[], Awaitable[None]]],
+) -> Credentials:
+    """Who is let in: what is in the database, and issuers where the operator has declared some."""
+    credentials = Credentials(db, clock)
+    signals.watch(credentials.heard)
+    if settings.identity_providers is not None:
+        file = ProviderFile(settings.identity_providers, _parse_providers)
+        credentials.issuers = issuers = Issuers(clock, Documents(egress), file.load(), credentials.forget)
+        closers.append(issuers.aclose)
+        following = asyncio.create_task(_follow(file, issuers))
+        closers.append(lambda: _cancelled(following))
+    return credentials
+
+
+def _parse_providers(text: str, name: str) -> dict[str, IdentityProviderSpec]:
+    return {one.metadata.name: one.spec for one in parse(text, OPERATOR_KINDS, name)}
+
+
+async def _follow(file: ProviderFile, issuers: Issuers) -> None:
+    """Every few seconds: take over what the operator has changed in the file."""
+    while True:
+        await asyncio.sleep(_LOOK_EVERY_S)
+        try:
+            if (found := await asyncio.to_thread(file.changed)) is not None:
+                issuers.replace(found)
+        except Exception:
+            log.exception("the identity providers could not be read again; it is tried again")
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def open_traffic(settings: Settings, db: Database) -> Traffic:
+    """Backpressure as the settings say. One process keeps its buckets to itself, several share them."""
+    limits = TrafficLimits(
+        identity=Rate(settings.rate_per_identity, settings.burst_per_identity),
+        tenant=Rate(settings.rate_per_tenant, settings.burst_per_tenant),
+        rates={name: Rate(*rate) for name, rate in settings.rates.items()},
+        tool_concurrency=settings.tool_concurrency,
+        tenant_concurrency=settings.tenant_concurrency,
+        overload=cast("Overload", settings.overload),
+        queue=settings.queue,
+        queue_wait_s=settings.queue_wait_s,
+        expensive_per_run=settings.expensive_per_run,
+        breaker=BreakerRules(
+            settings.breaker_share,
+            settings.breaker_calls,
+            settings.breaker_window_s,
+            settings.breaker_rest_s,
+            12 * settings.breaker_rest_s,
+        ),
+        attempts=settings.retry_attempts,
+        retry_share=settings.retry_share,
+    )
+    return Traffic(limits, None if settings.single_process else SharedBuckets(db))
