@@ -62,6 +62,10 @@ class Model:
             asked = (ToolCall(f"c{turn}", "bench__look", arguments_of(turn)),)
         return ModelReply(said_of(turn), asked, Usage(400, 60), "tool_calls" if asked else "stop", "bench")
 
+    def missing(self, spec: ModelSpec) -> tuple[str, str] | None:
+        """Nothing."""
+        del spec
+
     async def aclose(self) -> None:
         """Nothing to close."""
 

@@ -26,8 +26,10 @@ from swarmstead.kernel.clock import Clock, SystemClock
 from swarmstead.kernel.money import micros_from_usd
 from swarmstead.kernel.scope import system_scope
 from swarmstead.models.adapters.direct import DirectModel
+from swarmstead.models.adapters.local import LocalModel
 from swarmstead.models.adapters.scripted import ScriptedModel
 from swarmstead.models.contract import ModelSpec
+from swarmstead.models.ports import ModelProvider
 from swarmstead.models.routing import Models
 from swarmstead.models.rules import check_spec
 from swarmstead.people import handlers as people
@@ -166,9 +168,16 @@ async def open_app(settings: Settings) -> App:
     )
 
 
-def _providers() -> dict[str, ScriptedModel | DirectModel]:
+def _providers() -> dict[str, ModelProvider]:
     direct = DirectModel()
-    return {"scripted": ScriptedModel(), "openai": direct, "anthropic": direct, "google": direct, "ollama": direct}
+    return {
+        "scripted": ScriptedModel(),
+        "local": LocalModel(),
+        "openai": direct,
+        "anthropic": direct,
+        "google": direct,
+        "ollama": direct,
+    }
 
 
 def _hands(

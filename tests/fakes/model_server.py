@@ -108,6 +108,11 @@ class ModelServer(ABC):
         """Answer the next requests with these, in order."""
         self._turns.extend(turns)
 
+    def unplanned(self, body: Any) -> Turn:
+        """What is answered when nothing is planned; a server that plays a part decides it here, by the request."""
+        del body
+        return Refusal(418, "the test planned no answer for this request")
+
     def forget(self) -> None:
         """Drop what is still planned."""
         self._turns.clear()
@@ -169,7 +174,7 @@ class ModelServer(ABC):
         model = self.model_of(request, body)
         if self.models and model not in self.models:
             return self._refused(Refusal(404, f"The model `{model}` does not exist"))
-        turn = self._turns.popleft() if self._turns else Refusal(418, "the test planned no answer for this request")
+        turn = self._turns.popleft() if self._turns else self.unplanned(body)
         if isinstance(turn, Refusal):
             return self._refused(turn)
         return await self._answered(request, turn, model, body)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from annotated_types import Ge, Le, Len
 
 Role = Literal["system", "user", "assistant", "tool"]
-Provider = Literal["scripted", "openai", "anthropic", "google", "ollama"]
+Provider = Literal["scripted", "openai", "anthropic", "google", "ollama", "local"]
 ModelKind = Literal["scripted", "local", "hosted"]
 FinishReason = Literal["stop", "tool_calls", "length", "content_filter", "other"]
 
@@ -84,9 +84,9 @@ class ModelSpec:
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "use_attribute_docstrings": True}
 
     provider: Provider
-    """Who answers: `openai` (and all that speaks its chat API), `anthropic`, `google`, `ollama` or `scripted`."""
+    """Who answers: `openai` (and all that speaks its chat API), `anthropic`, `google`, `ollama`, `local` or `scripted`."""
     model: Annotated[str, Len(0, 200)] = ""
-    """The provider's name for the model, e.g. `gpt-4.1-mini`. Not used by `scripted`."""
+    """The provider's name for the model, e.g. `gpt-4.1-mini`. Not used by `scripted` and `local`."""
     base_url: Annotated[str, Len(0, 2000)] = ""
     """Where the provider listens, when it is not its usual address. Needed for OpenAI-compatible servers."""
     api_key: Annotated[str, Len(0, 300)] = ""
@@ -105,7 +105,7 @@ class ModelSpec:
         """How every view labels an answer of this model."""
         if self.provider == "scripted":
             return "scripted"
-        return "local" if self.provider == "ollama" else "hosted"
+        return "local" if self.provider in ("ollama", "local") else "hosted"
 
 
 @dataclass(frozen=True, slots=True)

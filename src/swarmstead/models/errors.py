@@ -23,6 +23,14 @@ class ModelRefusedKey(SteadError):
     exit_code = 2
 
 
+class ModelNotInstalled(SteadError):
+    """The model runs in this process, and what it needs for that is not installed."""
+
+    status = 424
+    code = "model_not_installed"
+    exit_code = 2
+
+
 class ModelRefusedRequest(BadInput):
     """The provider said that the request itself is wrong: unknown model, too long, bad tool schema."""
 

@@ -9,7 +9,7 @@ OnDelta = Callable[[str], None]
 
 
 class ModelProvider(Protocol):
-    """Answers model requests. Adapters: `scripted` (offline, by script) and `direct` (pydantic-ai)."""
+    """Answers model requests. Adapters: `scripted` (by script), `direct` (pydantic-ai) and `local` (llama.cpp)."""
 
     async def request(self, spec: ModelSpec, request: ModelRequest, on_delta: OnDelta | None = None) -> ModelReply:
         """One reply, retried within `spec.timeout_s` where that is safe.
@@ -17,6 +17,10 @@ class ModelProvider(Protocol):
         `on_delta` receives text as it arrives; it is for showing only and is never stored.
         Fails: `models.errors`. Cancelling the task cuts the provider's connection at once.
         """
+        ...
+
+    def missing(self, spec: ModelSpec) -> tuple[str, str] | None:
+        """What the adapter itself lacks before `spec` can be asked, and the way out; None when it lacks nothing."""
         ...
 
     async def aclose(self) -> None:

@@ -41,14 +41,15 @@ class Models:
         return prices.cost(spec, spec.model, used) if used.input_tokens or used.output_tokens else 0
 
     def missing(self, spec: ModelSpec) -> tuple[str, str] | None:
-        """What the model lacks before it can be asked (its key, its price), and the way out; None when it is ready."""
+        """What the model lacks before it can be asked (key, price, a package), and the way out; None when it is ready."""
         try:
             if spec.api_key:
                 resolve_reference(spec.api_key)
             prices.estimate(spec, 1, 1)
         except SteadError as error:
             return error.message, error.way_out
-        return None
+        provider = self._providers.get(spec.provider)
+        return provider.missing(spec) if provider else None
 
     async def close(self) -> None:
         """Close every adapter, once."""

@@ -7,6 +7,7 @@ from swarmstead.kernel.secrets import is_reference
 from swarmstead.models.contract import ModelSpec, ScriptStep
 from swarmstead.models.prices import check_price
 
+LOCAL_MODEL = "smollm2-135m"
 _NEED_A_KEY = frozenset({"openai", "anthropic", "google"})
 
 
@@ -21,6 +22,9 @@ def check_spec(spec: ModelSpec) -> None:
             way_out="Set `provider: scripted`, or remove it.",
             field="spec.script",
         )
+    if spec.provider == "local":
+        _check_local(spec)
+        return
     if not spec.model:
         raise BadInput(
             f"A model of {spec.provider} needs the provider's name for it.",
@@ -31,6 +35,22 @@ def check_spec(spec: ModelSpec) -> None:
     _check_key(spec)
     if spec.price is not None:
         check_price(spec.price)
+
+
+def _check_local(spec: ModelSpec) -> None:
+    for name, given in (("base_url", spec.base_url), ("api_key", spec.api_key)):
+        if given:
+            raise BadInput(
+                "A local model runs in the server itself: it has no address and no key.",
+                way_out=f"Remove `{name}`, or name the provider that it belongs to.",
+                field=f"spec.{name}",
+            )
+    if spec.model not in ("", LOCAL_MODEL):
+        raise BadInput(
+            f"The only model that runs in the server itself is {LOCAL_MODEL}.",
+            way_out="Leave `model` out; serve others with Ollama, or anything that speaks OpenAI's API.",
+            field="spec.model",
+        )
 
 
 def _check_base_url(base_url: str) -> None:

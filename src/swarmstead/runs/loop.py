@@ -9,9 +9,9 @@ loop replays to where it was, and goes on.
 Invariants:
 - Everything that is not a function of the journal happens inside a step.
 - A step is either repeatable (a model call, a read, an idempotent tool) or marked as attempted on disk before it
-starts;
-  one found attempted and without outcome is never repeated unasked.
-- Cost per turn: three commits (reserve; reply and settle; tool result), see `bench/turns.py`.
+  starts; one found attempted and without outcome is never repeated unasked.
+
+Cost: three commits a turn (reserve; reply and settle; tool result), measured by `make bench` (`bench/ours.py`).
 """
 
 import asyncio

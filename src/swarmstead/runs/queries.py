@@ -14,18 +14,20 @@ from swarmstead.runs.plans import load_plan
 from swarmstead.runs.tables import agent_runs, events, runs, steps
 from swarmstead.storage.sql import fields
 
+_everybody = agent_runs.alias("everybody")
 
-def _total(column: sa.Column[int]) -> sa.ColumnElement[int]:
-    summed = sa.select(sa.func.coalesce(sa.func.sum(column), 0)).where(agent_runs.c.run == runs.c.id)
-    return summed.scalar_subquery().label(column.name)
+
+def _total(name: str) -> sa.ColumnElement[int]:
+    summed = sa.select(sa.func.coalesce(sa.func.sum(_everybody.c[name]), 0)).where(_everybody.c.run == runs.c.id)
+    return summed.scalar_subquery().label(name)
 
 
 # Per row of the page, by index: joined with all sums of all runs, a page would cost more with every run there ever was.
 _WITH_TOTALS = sa.select(
     runs,
-    _total(agent_runs.c.spent_micros),
-    _total(agent_runs.c.input_tokens),
-    _total(agent_runs.c.output_tokens),
+    _total("spent_micros"),
+    _total("input_tokens"),
+    _total("output_tokens"),
     sa.select(sa.func.coalesce(sa.func.max(events.c.seq), 0))
     .where(events.c.run == runs.c.id)
     .scalar_subquery()
@@ -50,6 +52,26 @@ def get(conn: sa.Connection, scope: Scope, run: str) -> RunRow:
     if found is None:
         raise RunUnknown(f"There is no run {run}.", way_out="List them with `stead run list`.")
     return _run(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """What a person wants to know about who asks: the kind of model that decided, and what its run has spent."""
+
+    model_kind: str | None = None
+    spent_micros: int | None = None
+    budget_micros: int | None = None
+
+
+def askers(conn: sa.Connection, scope: Scope, agent_run_ids: Sequence[str]) -> dict[str, Asker]:
+    """By id of the agent run; those that are no agent run of this tenant (outside clients) are left out."""
+    query = (
+        sa.select(agent_runs.c.id, agent_runs.c.model_kind, runs.c.budget_micros, _total("spent_micros"))
+        .join(runs, runs.c.id == agent_runs.c.run)
+        .where(agent_runs.c.tenant == scope.tenant, agent_runs.c.id.in_(set(agent_run_ids)))
+    )
+    rows = conn.execute(query) if agent_run_ids else ()
+    return {row.id: Asker(row.model_kind, int(row.spent_micros), row.budget_micros) for row in rows}
 
 
 def find(

@@ -45,6 +45,8 @@ def test_from_start_to_the_approved_file_as_separate_processes(server: Server, r
     assert approval
     shown = run("inbox", "show", approval[1])
     assert "Create REVIEW.md (" in shown
+    assert re.search(r"^model +scripted$", shown, re.MULTILINE)  # every view says which kind of model answered
+    assert re.search(r"MODEL.*\n.*\bscripted\b", run("inbox", "list"))
     assert "\n+# Review of " in shown
     hash_ = re.search(r"sha256:[0-9a-f]{64}", shown)
     assert hash_

@@ -23,6 +23,9 @@ class Recorder:
         self.asked.append(spec.provider)
         return ModelReply("", (), Usage(1_000_000, 0), "stop", spec.model)
 
+    def missing(self, spec: ModelSpec) -> tuple[str, str] | None:
+        return None
+
     async def aclose(self) -> None:
         self.closed += 1
 

@@ -144,7 +144,7 @@ ORDINARY = [
 ]
 
 
-@pytest.mark.parametrize("text", ORDINARY)
+@pytest.mark.parametrize("text", ORDINARY, ids=map(str, range(len(ORDINARY))))
 def test_ordinary_text_is_left_alone(text: str) -> None:
     assert redact_text(text) == text
 

@@ -22,6 +22,7 @@ _COLUMNS: dict[str, Callable[[dict[str, Any]], str | int | None]] = {
     "RUN": lambda one: one["run"],
     "ENV": lambda one: one["environment"],
     "AGENT": lambda one: one["agent"],
+    "MODEL": lambda one: one["model_kind"],
     "RISK": lambda one: one["risk"],
     "WHAT": lambda one: one["sentence"],
 }
@@ -151,6 +152,7 @@ def _show(found: dict[str, Any]) -> None:
             "rule": found["rule"],
             "in": payload.get("root"),
             "asked by": f"{found['agent']} in {found['swarm']} ({found['environment']}), run {found['run']}",
+            "model": found["model_kind"],
             "asked": words.age(found["asked_at"]),
             "expires": words.age(found["expires_at"]) if found["status"] == "pending" else "",
             "run spent": f"{usd_text(spent)} of {usd_text(budget)}" if spent is not None and budget is not None else "",

@@ -11,7 +11,7 @@ from swarmstead.doors.cli.output import listed, output_option
 from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.secrets import is_reference
 
-_PROVIDERS = ("openai", "anthropic", "google", "ollama")
+_PROVIDERS = ("openai", "anthropic", "google", "ollama", "local")
 
 
 @click.group()
@@ -42,7 +42,7 @@ def list_(client: Client, form: str) -> None:
 @model.command()
 @click.argument("name")
 @click.option("--provider", type=click.Choice(_PROVIDERS), required=True, help="Who answers.")
-@click.option("--model", "model_name", required=True, help="The provider's name for the model.")
+@click.option("--model", "model_name", default="", help="The provider's name for the model; not for `local`.")
 @click.option("--base-url", default="", help="Where it listens, when it is not the provider's usual address.")
 @click.option("--key", default="", metavar="env:NAME|file:/PATH", help="Where the server finds the key; never the key.")
 @click.option("--input-price", default="", metavar="USD", help="US dollars per million input tokens.")

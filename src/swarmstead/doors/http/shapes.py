@@ -156,7 +156,10 @@ class EventShape(Shape):
 
 
 class ApprovalShape(Shape):
-    """A question that waits for a person, or waited. A decision must carry its `hash`."""
+    """A question that waits for a person, or waited. A decision must carry its `hash`.
+
+    `model_kind` is null where an outside client asks: nobody here knows what decided there.
+    """
 
     id: str
     status: Literal["pending", "approved", "denied", "expired"]
@@ -167,6 +170,7 @@ class ApprovalShape(Shape):
     environment: str
     agent: str
     agent_run: str
+    model_kind: str | None
     step: str
     sentence: str
     server: str

@@ -12,7 +12,7 @@ from swarmstead.permits.contract import Approval
 from swarmstead.resources.contract import Resource
 from swarmstead.resources.queries import manifest
 from swarmstead.runs.contract import Plan, PlannedAgent, PlannedTool, StoredEvent
-from swarmstead.runs.queries import RunRow
+from swarmstead.runs.queries import Asker, RunRow
 from swarmstead.telemetry.contract import redact, span_id_of
 
 _REASONS = {
@@ -143,8 +143,8 @@ def event(found: StoredEvent) -> dict[str, Any]:
     }
 
 
-def approval(found: Approval, spent: int | None = None, budget: int | None = None) -> shapes.ApprovalShape:
-    """A question; its payload is shown exactly as it was hashed."""
+def approval(found: Approval, asker: Asker | None) -> shapes.ApprovalShape:
+    """A question; its payload is shown exactly as it was hashed. No asker: an outside client asks, not a run."""
     return shapes.ApprovalShape(
         id=found.id,
         status=found.status,
@@ -168,8 +168,9 @@ def approval(found: Approval, spent: int | None = None, budget: int | None = Non
         decided_at=when(found.decided_at),
         decided_by=found.decided_by or None,
         reason=found.reason,
-        run_spent_micros=spent,
-        run_budget_micros=budget,
+        model_kind=asker.model_kind if asker else None,
+        run_spent_micros=asker.spent_micros if asker else None,
+        run_budget_micros=asker.budget_micros if asker else None,
     )
 
 

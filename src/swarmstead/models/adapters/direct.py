@@ -61,6 +61,10 @@ class DirectModel:
         async with self._client(spec, key) as client:
             return await self._until_answered(client, spec, request, on_delta)
 
+    def missing(self, spec: ModelSpec) -> tuple[str, str] | None:
+        """Nothing: it comes with the product."""
+        return None
+
     async def aclose(self) -> None:
         """Close all connections. Safe to call again."""
         pooled, self._pool = list(self._pool.values()), {}

@@ -49,6 +49,10 @@ class ScriptedModel:
         finish = "tool_calls" if calls else "length" if cut else "stop"
         return ModelReply(text, calls, usage, finish, model="scripted")
 
+    def missing(self, spec: ModelSpec) -> tuple[str, str] | None:
+        """Nothing: it comes with the product."""
+        return None
+
     async def aclose(self) -> None:
         """Nothing to close."""
 

@@ -1,5 +1,6 @@
 """The inbox: what waits for a person, and their decisions."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -11,18 +12,14 @@ from swarmstead.people.contract import require
 from swarmstead.permits import handlers, queries
 from swarmstead.permits.contract import Approval
 from swarmstead.runs import queries as runs
-from swarmstead.runs.errors import RunUnknown
 
 router = APIRouter(prefix="/api/v1", tags=["approvals"])
 
 
-def with_run(conn: Any, scope: Scope, found: Approval) -> shapes.ApprovalShape:
-    """A question with what its run has spent so far."""
-    try:
-        run = runs.get(conn, scope, found.run)
-    except RunUnknown:  # asked by an outside client, not by a run
-        return views.approval(found)
-    return views.approval(found, run.spent_micros, run.row["budget_micros"])
+def with_askers(conn: Any, scope: Scope, found: Sequence[Approval]) -> list[shapes.ApprovalShape]:
+    """Questions, each with the kind of model that asks and what its run has spent so far."""
+    askers = runs.askers(conn, scope, [one.agent_run for one in found])
+    return [views.approval(one, askers.get(one.agent_run)) for one in found]
 
 
 @router.get("/approvals")
@@ -43,7 +40,7 @@ async def find(
     def read(conn: Any) -> shapes.Page[shapes.ApprovalShape]:
         found = queries.find(conn, scope, statuses=statuses, run=run, after=start, limit=limit + 1)
         more = paging.encode(found[limit - 1].expires_at, found[limit - 1].id) if len(found) > limit else None
-        return shapes.Page(items=[with_run(conn, scope, one) for one in found[:limit]], next=more)
+        return shapes.Page(items=with_askers(conn, scope, found[:limit]), next=more)
 
     return await app.db.read(read)
 
@@ -52,7 +49,7 @@ async def find(
 async def show(approval: str, scope: Caller, app: Server) -> shapes.ApprovalShape:
     """One question with its exact payload."""
     require(scope, "read")
-    return await app.db.read(lambda conn: with_run(conn, scope, queries.get(conn, scope, approval)))
+    return await app.db.read(lambda conn: with_askers(conn, scope, [queries.get(conn, scope, approval)])[0])
 
 
 @router.post("/approvals/{approval}:decide")
@@ -61,4 +58,4 @@ async def decide(approval: str, body: shapes.DecisionIn, scope: Caller, app: Ser
     decided = await app.db.write(
         lambda tx: handlers.decide(tx, scope, app.clock, approval, body.decision, body.reason, body.hash)
     )
-    return await app.db.read(lambda conn: with_run(conn, scope, decided))
+    return await app.db.read(lambda conn: with_askers(conn, scope, [decided])[0])

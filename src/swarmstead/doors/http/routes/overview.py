@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from swarmstead.budgets import queries as budgets
 from swarmstead.doors.http import shapes, views
 from swarmstead.doors.http.auth import Caller, Server
-from swarmstead.doors.http.routes.approvals import with_run
+from swarmstead.doors.http.routes.approvals import with_askers
 from swarmstead.kernel.clock import utc_day
 from swarmstead.kernel.money import micros_from_usd
 from swarmstead.people.contract import require
@@ -43,7 +43,7 @@ async def overview(scope: Caller, app: Server) -> shapes.OverviewShape:
                 "succeeded_24h": counts.get("succeeded", 0),
                 "failed_24h": counts.get("failed", 0),
             },
-            waiting=[with_run(conn, scope, one) for one in waiting],
+            waiting=with_askers(conn, scope, waiting),
             waiting_total=permits.count_pending(conn, scope),
             active=[views.run(one, app.loop_version) for one in active],
             recent=[views.run(one, app.loop_version) for one in recent],

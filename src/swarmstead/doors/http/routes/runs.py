@@ -76,12 +76,12 @@ async def show(run: str, scope: Caller, app: Server) -> shapes.RunDetail:
         agents = queries.agents_of(conn, scope, run)
         names = {agent["id"]: agent["agent"] for agent in agents}
         asked = permits.find(conn, scope, run=run, limit=500)
-        budget = found.row["budget_micros"]
+        askers = queries.askers(conn, scope, [one.agent_run for one in asked])
         return shapes.RunDetail(
             **views.run(found, app.loop_version).model_dump(),
             agents=[views.agent_run(agent, names) for agent in agents],
             plan=views.plan(queries.plan_of(conn, scope, found)),
-            approvals=[views.approval(one, found.spent_micros, budget) for one in asked],
+            approvals=[views.approval(one, askers.get(one.agent_run)) for one in asked],
         )
 
     return await app.db.read(read)
