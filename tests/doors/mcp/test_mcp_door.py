@@ -6,6 +6,7 @@ import httpx2
 import pytest
 
 from swarmstead.audit import queries as audit
+from swarmstead.permits import queries as permits
 from tests.doors.mcp.door import TENANT, Door, words
 from tests.fakes.upstream import text
 
@@ -109,3 +110,12 @@ async def test_what_an_outside_caller_does_is_in_the_trail_under_its_key(door: D
         assert [(row.phase, row.target, row.actor.startswith("key:"), row.run) for row in rows] == [
             ("effect", "kit/read", True, "")
         ]
+
+
+async def test_a_plan_names_the_key_of_the_client_that_asks(door: Door) -> None:
+    async with door.session() as client:
+        planned = await client.call_tool("kit__append", {"line": "named"})
+    plan = (planned.meta or {})["swarmstead.dev/plan"]["plan_id"]
+    asked = await door.house.read(lambda conn: permits.get(conn, TENANT, plan))
+    assert (asked.agent, asked.run, asked.asked_by_name) == ("", "", "first admin")
+    assert asked.asked_by.startswith("key:")

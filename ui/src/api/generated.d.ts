@@ -917,6 +917,9 @@ export interface components {
         /**
          * ApprovalShape
          * @description A question that waits for a person, or waited. A decision must carry its `hash`.
+         *
+         *     `asked_by` is the actor who called: an agent, or the key of an outside client, whose `model_kind` is null since
+         *     nobody here knows what decided there.
          */
         ApprovalShape: {
             /** Id */
@@ -943,6 +946,8 @@ export interface components {
             agent: string;
             /** Agent Run */
             agent_run: string;
+            /** Model Kind */
+            model_kind: string | null;
             /** Step */
             step: string;
             /** Sentence */
@@ -963,6 +968,10 @@ export interface components {
             };
             /** Rule */
             rule: string;
+            /** Asked By */
+            asked_by: string;
+            /** Asked By Name */
+            asked_by_name: string;
             /** Asked At */
             asked_at: string;
             /** Expires At */
@@ -1677,6 +1686,8 @@ export interface components {
             status_reason: string;
             /** Pending Approvals */
             pending_approvals: number;
+            /** Denied */
+            denied: number;
             /** Model Kinds */
             model_kinds: string[];
             /** Input */
@@ -1695,6 +1706,8 @@ export interface components {
             finished_at: string | null;
             /** Deadline At */
             deadline_at: string | null;
+            /** Work Left Ms */
+            work_left_ms: number | null;
             /** Spent Micros */
             spent_micros: number;
             /** Budget Micros */
@@ -1719,6 +1732,10 @@ export interface components {
         /**
          * RunShape
          * @description A run. `seq` is the number of its newest event; give it back as `expected_seq` with a command.
+         *
+         *     Waiting for a person and pausing do not count against the time a run may work. `deadline_at` is when that time ends
+         *     if it works on; while it rests there is no such time, and `work_left_ms` says how much it has left. `denied` counts
+         *     its calls that a person or a rule refused.
          */
         RunShape: {
             /** Id */
@@ -1738,6 +1755,8 @@ export interface components {
             status_reason: string;
             /** Pending Approvals */
             pending_approvals: number;
+            /** Denied */
+            denied: number;
             /** Model Kinds */
             model_kinds: string[];
             /** Input */
@@ -1756,6 +1775,8 @@ export interface components {
             finished_at: string | null;
             /** Deadline At */
             deadline_at: string | null;
+            /** Work Left Ms */
+            work_left_ms: number | null;
             /** Spent Micros */
             spent_micros: number;
             /** Budget Micros */

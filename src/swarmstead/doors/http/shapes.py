@@ -54,7 +54,12 @@ class ErrorShape(Shape):
 
 
 class RunShape(Shape):
-    """A run. `seq` is the number of its newest event; give it back as `expected_seq` with a command."""
+    """A run. `seq` is the number of its newest event; give it back as `expected_seq` with a command.
+
+    Waiting for a person and pausing do not count against the time a run may work. `deadline_at` is when that time ends
+    if it works on; while it rests there is no such time, and `work_left_ms` says how much it has left. `denied` counts
+    its calls that a person or a rule refused.
+    """
 
     id: str
     swarm: str
@@ -63,6 +68,7 @@ class RunShape(Shape):
     status: Literal["queued", "running", "waiting", "paused", "succeeded", "failed", "cancelled"]
     status_reason: str
     pending_approvals: int
+    denied: int
     model_kinds: list[str]
     input: dict[str, Any]
     plan_hash: str
@@ -71,6 +77,7 @@ class RunShape(Shape):
     started_at: str | None
     finished_at: str | None
     deadline_at: str | None
+    work_left_ms: int | None
     spent_micros: int
     budget_micros: int
     input_tokens: int
@@ -158,7 +165,8 @@ class EventShape(Shape):
 class ApprovalShape(Shape):
     """A question that waits for a person, or waited. A decision must carry its `hash`.
 
-    `model_kind` is null where an outside client asks: nobody here knows what decided there.
+    `asked_by` is the actor who called: an agent, or the key of an outside client, whose `model_kind` is null since
+    nobody here knows what decided there.
     """
 
     id: str
@@ -179,6 +187,8 @@ class ApprovalShape(Shape):
     payload: dict[str, Any]
     effect: dict[str, Any]
     rule: str
+    asked_by: str
+    asked_by_name: str
     asked_at: str
     expires_at: str
     decided_at: str | None

@@ -26,6 +26,7 @@ _REASONS = {
 def run(found: RunRow, loop_version: str) -> shapes.RunShape:
     """A run for a list."""
     row = found.row
+    resting = row["rested_since"] if row["deadline_at"] is not None and row["finished_at"] is None else None
     return shapes.RunShape(
         id=row["id"],
         swarm=row["swarm"],
@@ -34,6 +35,7 @@ def run(found: RunRow, loop_version: str) -> shapes.RunShape:
         status=row["status"],
         status_reason=_reason(row, loop_version),
         pending_approvals=row["pending"],
+        denied=found.denied,
         model_kinds=list(row["model_kinds"]),
         input=redact(row["input"]),
         plan_hash=row["plan_hash"],
@@ -41,7 +43,8 @@ def run(found: RunRow, loop_version: str) -> shapes.RunShape:
         created_at=rfc3339(row["created_at"]),
         started_at=when(row["started_at"]),
         finished_at=when(row["finished_at"]),
-        deadline_at=when(row["deadline_at"]),
+        deadline_at=when(row["deadline_at"]) if resting is None else None,
+        work_left_ms=None if resting is None else max(0, row["deadline_at"] - resting),
         spent_micros=found.spent_micros,
         budget_micros=row["budget_micros"],
         input_tokens=found.input_tokens,
@@ -163,6 +166,8 @@ def approval(found: Approval, asker: Asker | None) -> shapes.ApprovalShape:
         payload=dict(found.payload),
         effect=dict(found.effect),
         rule=found.rule,
+        asked_by=found.asked_by,
+        asked_by_name=found.asked_by_name,
         asked_at=rfc3339(found.asked_at),
         expires_at=rfc3339(found.expires_at),
         decided_at=when(found.decided_at),

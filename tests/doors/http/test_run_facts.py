@@ -1,0 +1,40 @@
+"""What a list of runs and the inbox say beside a status: what was denied, how long a run may still work, who asks."""
+
+import pytest
+
+from tests.doors.http.conftest import Served
+from tests.doors.http.helpers import decide, until, waiting_run
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_a_run_that_succeeded_after_a_denial_says_so(served: Served) -> None:
+    async with served.client() as client:
+        run, approval = await waiting_run(client, served)
+        before = (await client.get(f"/api/v1/runs/{run['id']}")).json()
+        await decide(client, approval, "deny", "not today")
+        done = await until(client, run["id"], "succeeded", "failed")
+        listed = (await client.get("/api/v1/runs")).json()["items"]
+    assert (before["denied"], done["status"], done["denied"]) == (0, "succeeded", 1)
+    assert [one["denied"] for one in listed if one["id"] == run["id"]] == [1]
+
+
+async def test_the_time_a_run_may_work_stands_still_while_it_waits(served: Served) -> None:
+    async with served.client() as client:
+        run, approval = await waiting_run(client, served)
+        first = (await client.get(f"/api/v1/runs/{run['id']}")).json()
+        again = (await client.get(f"/api/v1/runs/{run['id']}")).json()
+        assert first["deadline_at"] is None
+        assert 0 < first["work_left_ms"] == again["work_left_ms"] <= 1000 * first["plan"]["time"]["cap_s"]
+        await decide(client, approval, "deny", "enough")
+        done = await until(client, run["id"], "succeeded", "failed")
+    assert done["work_left_ms"] is None
+    assert done["deadline_at"] is not None
+
+
+async def test_a_question_names_the_agent_that_asks(served: Served) -> None:
+    async with served.client() as client:
+        run, approval = await waiting_run(client, served)
+        assert (approval["asked_by_name"], approval["asked_by"].partition("@")[0]) == ("reviewer", "agent:reviewer")
+        await decide(client, approval, "deny", "enough")
+        await until(client, run["id"], "succeeded")
