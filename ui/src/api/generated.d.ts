@@ -383,7 +383,9 @@ export interface paths {
         };
         /**
          * Find
-         * @description Questions, oldest deadline first. `status` may name several, separated by commas.
+         * @description Questions: those of production first, then the oldest deadline. `status` may name several, separated by commas.
+         *
+         *     `order=newest` is for what is decided: the last decision first.
          */
         get: operations["approvals_find"];
         put?: never;
@@ -1684,6 +1686,8 @@ export interface components {
             status: "queued" | "running" | "waiting" | "paused" | "succeeded" | "failed" | "cancelled";
             /** Status Reason */
             status_reason: string;
+            /** Held */
+            held: boolean;
             /** Pending Approvals */
             pending_approvals: number;
             /** Denied */
@@ -1735,7 +1739,8 @@ export interface components {
          *
          *     Waiting for a person and pausing do not count against the time a run may work. `deadline_at` is when that time ends
          *     if it works on; while it rests there is no such time, and `work_left_ms` says how much it has left. `denied` counts
-         *     its calls that a person or a rule refused.
+         *     its calls that a person or a rule refused. `held`: a person has paused it, even if its status says otherwise still
+         *     (it waits for a decision, or something is in flight); it goes on when it is resumed.
          */
         RunShape: {
             /** Id */
@@ -1753,6 +1758,8 @@ export interface components {
             status: "queued" | "running" | "waiting" | "paused" | "succeeded" | "failed" | "cancelled";
             /** Status Reason */
             status_reason: string;
+            /** Held */
+            held: boolean;
             /** Pending Approvals */
             pending_approvals: number;
             /** Denied */
@@ -2683,6 +2690,7 @@ export interface operations {
             query?: {
                 status?: string;
                 run?: string;
+                order?: "urgent" | "newest";
                 cursor?: string;
                 limit?: number;
             };

@@ -58,7 +58,8 @@ class RunShape(Shape):
 
     Waiting for a person and pausing do not count against the time a run may work. `deadline_at` is when that time ends
     if it works on; while it rests there is no such time, and `work_left_ms` says how much it has left. `denied` counts
-    its calls that a person or a rule refused.
+    its calls that a person or a rule refused. `held`: a person has paused it, even if its status says otherwise still
+    (it waits for a decision, or something is in flight); it goes on when it is resumed.
     """
 
     id: str
@@ -67,6 +68,7 @@ class RunShape(Shape):
     environment: str
     status: Literal["queued", "running", "waiting", "paused", "succeeded", "failed", "cancelled"]
     status_reason: str
+    held: bool
     pending_approvals: int
     denied: int
     model_kinds: list[str]

@@ -34,6 +34,7 @@ def run(found: RunRow, loop_version: str) -> shapes.RunShape:
         environment=row["environment"],
         status=row["status"],
         status_reason=_reason(row, loop_version),
+        held=row["finished_at"] is None and row["desired"] == "paused",
         pending_approvals=row["pending"],
         denied=found.denied,
         model_kinds=list(row["model_kinds"]),
@@ -66,6 +67,8 @@ def _reason(row: Mapping[str, Any], loop_version: str) -> str:
         return "is being cancelled"
     if row["status"] == "running" and row["desired"] == "paused":
         return "pauses at the next safe point"
+    if row["status"] == "waiting" and row["desired"] == "paused":
+        return "paused as well: a decision is kept until it is resumed"
     if row["error"]:
         return str(row["error"].get("message", ""))
     return _REASONS.get(row["status"], "")

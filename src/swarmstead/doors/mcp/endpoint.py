@@ -176,9 +176,7 @@ class McpEndpoint:
         if plan_id:  # a plan is for one call: its key is part of what was approved
             scope = exchange.caller.scope
             key = (await self._app.db.read(lambda conn: permits.get(conn, scope, plan_id))).step
-        request = CallRequest(
-            exchange.caller, server, tool, arguments, key, root=self._root, plan_id=plan_id
-        )
+        request = CallRequest(exchange.caller, server, tool, arguments, key, root=self._root, plan_id=plan_id)
         return answers.result_of(await self._app.gateway.call(request))
 
 
