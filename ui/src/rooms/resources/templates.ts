@@ -35,9 +35,9 @@ const SPECS: Record<string, (declared: Declared) => string> = {
   root: repo
 `,
   Binding: ({ agents, servers }) => `  agent: ${agents[0] ?? 'my-agent'}
-  server: ${servers[0] ?? 'my-toolserver'}
-  # Name the tools it may use; "*" means all of that server.
-  tools: ["*"]
+  server: ${servers.includes('files') ? 'files' : (servers[0] ?? 'my-toolserver')}
+  # Each tool by its name, as the page Tools lists it; there is no wildcard.
+  tools: [${servers.includes('files') ? 'read' : 'name-of-a-tool'}]
 `,
 }
 

@@ -25,15 +25,6 @@ export function StepsTable({ run, steps, selected, onSelect }: StepsTableProps) 
 
 function stepColumns(start: number, onSelect: (key: string) => void): Column<Step>[] {
   return [
-    {
-      id: 'at',
-      header: 'At',
-      width: '80px',
-      right: true,
-      from: 'lg',
-      sort: (s) => millis(s.started_at) ?? 0,
-      cell: (s) => <span className="text-mute">{duration((millis(s.started_at) ?? start) - start)}</span>,
-    },
     { id: 'agent', header: 'Agent', width: '116px', from: 'md', sort: (s) => s.agent, cell: (s) => s.agent },
     {
       id: 'name',
@@ -71,6 +62,15 @@ function stepColumns(start: number, onSelect: (key: string) => void): Column<Ste
       from: 'lg',
       sort: (s) => s.spent_micros,
       cell: (s) => (s.kind === 'model' ? <Money micros={s.spent_micros} /> : null),
+    },
+    {
+      id: 'at',
+      header: 'At',
+      width: '80px',
+      right: true,
+      from: 'lg',
+      sort: (s) => millis(s.started_at) ?? 0,
+      cell: (s) => <span className="text-mute">{duration((millis(s.started_at) ?? start) - start)}</span>,
     },
     {
       id: 'took',
