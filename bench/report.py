@@ -26,6 +26,7 @@ def text(found: dict[str, Any]) -> str:
         "api": _api,
         "waiting": _waiting,
         "storage": _storage,
+        "ui": _ui,
     }
     return "\n\n".join(make(found[name]) for name, make in sections.items() if name in found)
 
@@ -142,6 +143,15 @@ def _storage(found: dict[str, Any]) -> str:
             medians = [_median(one[key] for one in results) for key in ("per_s", "ms", "cpu_ms")]
             rows.append([name, concurrency, f"{medians[0]:.0f}", f"{medians[1]:.2f}", f"{medians[2]:.2f}"])
     return "## Writes of four statements\n\n" + _table(["way", "at once", "a second", "ms", "CPU ms"], rows)
+
+
+def _ui(found: dict[str, Any]) -> str:
+    rows = [
+        (f"a run of {found['events']:,} events: first rows of its events", _spread(found["events_s"], "s"), "1 s"),
+        (f"the same run: timeline and first of {found['steps']:,} steps", _spread(found["timeline_s"], "s"), "1 s"),
+        (f"the inbox with {found['approvals']} questions", _spread(found["inbox_s"], "s"), "1 s"),
+    ]
+    return "## Screen, from the address to the fifth row\n\n" + _table(["what", "measured", "aim"], rows)
 
 
 def _spread(values: Sequence[float], unit: str) -> str:

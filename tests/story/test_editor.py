@@ -53,7 +53,9 @@ kind: Agent
 metadata:
 name: wrong
 """
-    wrong = wrong.replace("metadata:\nname: wrong", "metadata: {name: wrong}\nspec:\n  model: 7\n  speed: 9\n  max_turns: many")
+    wrong = wrong.replace(
+        "metadata:\nname: wrong", "metadata: {name: wrong}\nspec:\n  model: 7\n  speed: 9\n  max_turns: many"
+    )
     async with page_of(browser) as page:
         await sign_in(page, server)
         await page.goto(f"{server.address}/resources/apply?kind=Agent")

@@ -117,9 +117,7 @@ async def test_a_denied_run_is_told_from_one_that_did_all_it_wanted(
         await open_run(page, server, denied["run"])
         await expect(page.get_by_text("denied 1")).to_be_visible()
         await page.goto(f"{server.address}/runs")
-        rows = {
-            one["run"]: page.get_by_role("row").filter(has_text=one["run"][-4:]) for one in (denied, approved)
-        }
+        rows = {one["run"]: page.get_by_role("row").filter(has_text=one["run"][-4:]) for one in (denied, approved)}
         await expect(rows[denied["run"]]).to_contain_text("succeeded")
         await expect(rows[denied["run"]]).to_contain_text("denied 1")
         await expect(rows[approved["run"]]).to_contain_text("succeeded")

@@ -1,7 +1,7 @@
 import { createRootRoute, createRoute, createRouter, Outlet, redirect } from '@tanstack/react-router'
 import { sessionQuery } from './api/queries/people'
 import { approvalsQuery } from './api/queries/permits'
-import { overviewQuery, runQuery, runsQuery, runStepsQuery } from './api/queries/runs'
+import { overviewQuery, runEventsQuery, runQuery, runsQuery, runStepsQuery } from './api/queries/runs'
 import { queryClient } from './api/query-client'
 import { lazyRoute } from './lib/lazy-page'
 import { optional, parseSearch, writeSearch } from './lib/search'
@@ -69,11 +69,11 @@ const run = createRoute({
   getParentRoute: () => shell,
   path: '/runs/$id',
   validateSearch: optional('tab', 'step', 'view', 'kind', 'fold', 'act'),
-  loader: ({ cause, params: { id } }) =>
+  loader: ({ cause, params: { id }, location }) =>
     start(
       cause,
       () => queryClient.query(runQuery(id)),
-      () => queryClient.infiniteQuery(runStepsQuery(id)),
+      () => (new URLSearchParams(location.searchStr).get('tab') === 'events' ? queryClient.infiniteQuery(runEventsQuery(id)) : queryClient.infiniteQuery(runStepsQuery(id))),
     ),
   component: lazyRoute(() => import('./rooms/runs/run')),
 })

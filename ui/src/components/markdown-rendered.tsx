@@ -25,7 +25,7 @@ const PARTS: Components = {
   img: ({ alt, src }) => <span className="text-mute">[picture: {alt || (typeof src === 'string' ? src : '')}]</span>,
   table: ({ children }) => (
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a region that scrolls must be reachable by key
-    <div className="scroll-thin my-2 overflow-x-auto [overflow-wrap:normal]" tabIndex={0} role="region" aria-label="Table">
+    <div className="scroll-thin my-2 overflow-x-auto [overflow-wrap:normal]" tabIndex={0} role="group" aria-label="Table">
       <table className="border-collapse text-xs">{children}</table>
     </div>
   ),

@@ -28,6 +28,7 @@ const ResultTab = lazyPage(() => import('./tabs/result-tab'))
 const RawTab = lazyPage(() => import('./tabs/raw-tab'))
 
 const TABS = ['timeline', 'agents', 'events', 'cost', 'audit', 'result', 'raw'] as const
+const WITH_STEPS = new Set<RunTab>(['timeline', 'cost'])
 type RunTab = (typeof TABS)[number]
 
 /** One run: what it does, what it asks, what it costs, and how to stop it. */
@@ -48,8 +49,8 @@ function Content({ run }: { run: RunDetail }) {
   const search = useSearch({ from: '/shell/runs/$id' })
   const navigate = useNavigate({ from: '/runs/$id' })
   const wide = useWide()
-  const steps = useSteps(run.id)
   const tab = TABS.find((t) => t === search.tab) ?? 'timeline'
+  const steps = useSteps(run.id, WITH_STEPS.has(tab) || search.step !== undefined)
   const asTable = search.view === 'table'
   const change = (next: Partial<typeof search>) =>
     void navigate({ search: (was) => ({ ...was, ...next }), replace: true })
