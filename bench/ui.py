@@ -32,8 +32,7 @@ def measure(folder: Path) -> dict[str, Any]:
     crowd(data, **_SIZE)
     run = run_that_waits(data)
     with running(data) as server, sync_playwright() as playwright:
-        path = next(found for name in _NAMES if name and (found := shutil.which(name)))
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=_chromium(), args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         base = f"http://127.0.0.1:{server.port}"
         page.goto(f"{base}/signin")
@@ -45,12 +44,12 @@ def measure(folder: Path) -> dict[str, Any]:
             "timeline_s": (f"/runs/{run}", page.get_by_role("table", name="Steps").locator("tbody tr")),
             "inbox_s": ("/inbox", page.locator("[data-approval]")),
         }
-        found: dict[str, Any] = {name: [] for name in pages} | _SIZE
+        found: dict[str, list[float]] = {name: [] for name in pages}
         for _ in range(_ROUNDS):
             for name, (address, rows) in pages.items():
                 found[name].append(_opened(page, base + address, rows))
         browser.close()
-    return found
+    return {**found, **_SIZE}
 
 
 def _wait_for_a_person(server: Server, home: Path) -> None:
@@ -59,6 +58,10 @@ def _wait_for_a_person(server: Server, home: Path) -> None:
     while server.call("GET", f"/api/v1/runs/{run}")["status"] != "waiting":
         assert time.monotonic() < deadline, "the sample swarm did not come to its question"
         time.sleep(0.05)
+
+
+def _chromium() -> str:
+    return next(path for name in _NAMES if name and (path := shutil.which(name)))
 
 
 def _opened(page: Page, address: str, rows: Locator) -> float:

@@ -1,4 +1,4 @@
-"""Every route, in both themes, with runs that wait for a person, were denied or are done: no violation that axe can find."""
+"""Every route, in both themes, with runs that wait, were denied or are done: no violation that axe can find."""
 
 import re
 from importlib.resources import files

@@ -7,13 +7,12 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
 from tests.doors.cli.helpers import Server
 from tests.story.browser import page_of, sign_in
-from tests.story.steps import api, deny_all, waiting_run
+from tests.story.steps import Api, api, deny_all, waiting_run
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 _CURRENT = re.compile("page|true")
@@ -21,7 +20,7 @@ OUTSIDE = Path(__file__).parents[1] / "fakes" / "mcp_stdio_server.py"
 
 
 @pytest.fixture
-def client(server: Server) -> Generator[httpx.Client]:
+def client(server: Server) -> Generator[Api]:
     """The API, with an inbox that is empty again afterwards."""
     with api(server) as client:
         yield client
@@ -45,12 +44,12 @@ def sent_by(page: Page) -> list[str]:
     return sent
 
 
-def status_of(client: httpx.Client, approval: dict[str, Any]) -> str:
+def status_of(client: Api, approval: dict[str, Any]) -> str:
     """How the question stands now."""
-    return client.get(f"/api/v1/approvals/{approval['id']}").json()["status"]
+    return client.get(f"/api/v1/approvals/{approval['id']}")["status"]
 
 
-async def test_a_approves_and_goes_on_to_the_next(server: Server, browser: Browser, client: httpx.Client) -> None:
+async def test_a_approves_and_goes_on_to_the_next(server: Server, browser: Browser, client: Api) -> None:
     first, second = waiting_run(client, server), waiting_run(client, server)
     async with page_of(browser) as page:
         await sign_in(page, server)
@@ -64,7 +63,7 @@ async def test_a_approves_and_goes_on_to_the_next(server: Server, browser: Brows
 
 
 async def test_a_key_pressed_before_the_payload_was_read_decides_nothing(
-    server: Server, browser: Browser, client: httpx.Client
+    server: Server, browser: Browser, client: Api
 ) -> None:
     first, second = waiting_run(client, server), waiting_run(client, server)
     async with page_of(browser) as page:
@@ -80,7 +79,7 @@ async def test_a_key_pressed_before_the_payload_was_read_decides_nothing(
 
 
 async def test_a_second_click_decides_nothing_and_what_was_decided_stays(
-    server: Server, browser: Browser, client: httpx.Client
+    server: Server, browser: Browser, client: Api
 ) -> None:
     first, second = waiting_run(client, server), waiting_run(client, server)
     async with page_of(browser) as page:
@@ -104,7 +103,7 @@ async def test_a_second_click_decides_nothing_and_what_was_decided_stays(
 
 
 async def test_a_denial_asks_for_a_reason_in_which_letters_are_letters(
-    server: Server, browser: Browser, client: httpx.Client
+    server: Server, browser: Browser, client: Api
 ) -> None:
     asked = waiting_run(client, server)
     async with page_of(browser) as page:
@@ -123,7 +122,7 @@ async def test_a_denial_asks_for_a_reason_in_which_letters_are_letters(
 
 
 async def test_production_stands_first_and_rows_can_be_told_apart(
-    server: Server, browser: Browser, client: httpx.Client
+    server: Server, browser: Browser, client: Api
 ) -> None:
     asked = [waiting_run(client, server, environment) for environment in ("dev", "dev", "prod")]
     async with page_of(browser, width=390, height=844) as page:
@@ -138,29 +137,25 @@ async def test_production_stands_first_and_rows_can_be_told_apart(
             await expect(row(page, approval)).to_contain_text("scripted")
 
 
-async def test_a_question_of_an_outside_client_names_its_key(
-    server: Server, browser: Browser, client: httpx.Client
-) -> None:
+async def test_a_question_of_an_outside_client_names_its_key(server: Server, browser: Browser, client: Api) -> None:
     tools = {"transport": "stdio", "command": [sys.executable, str(OUTSIDE)], "risk": {"t0": "write"}}
     declare(client, "ToolServer", "kit", tools)
     declare(client, "Binding", "outside", {"agent": "*", "server": "kit", "tools": ["t0"]})
-    with api(server, client.post("/api/v1/keys", json={"name": "nightly", "roles": ["operator"]}).json()["key"]) as ci:
-        called = {"name": "kit__t0", "arguments": {}}
-        headers = {"accept": "application/json, text/event-stream", "mcp-protocol-version": "2025-06-18"}
-        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": called}
-        assert "plan" in ci.post("/mcp", json=message, headers=headers).raise_for_status().text
+    with api(server, client.post("/api/v1/keys", {"name": "nightly", "roles": ["operator"]})["key"]) as ci:
+        called: dict[str, Any] = {"name": "kit__t0", "arguments": {}}
+        message: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": called}
+        accept = "application/json, text/event-stream"
+        planned = ci.post("/mcp", message, accept=accept, mcp_protocol_version="2025-06-18")
+        assert "plan" in str(planned["result"]["_meta"])
     async with page_of(browser) as page:
         await sign_in(page, server)
         await expect(page.get_by_role("table", name="Waiting for you")).to_contain_text("nightly, an outside client")
         await page.goto(f"{server.address}/inbox")
         await expect(page.locator("[data-approval]")).to_contain_text("nightly, an outside client")
         await expect(page.get_by_label("Payload in full")).to_contain_text("nightly, an outside client")
-    for approval in client.get("/api/v1/approvals", params={"status": "pending"}).json()["items"]:
-        body = {"decision": "deny", "reason": "The story is over.", "hash": approval["hash"]}
-        client.post(f"/api/v1/approvals/{approval['id']}:decide", json=body).raise_for_status()
 
 
-def declare(client: httpx.Client, kind: str, name: str, spec: dict[str, Any]) -> None:
+def declare(client: Api, kind: str, name: str, spec: dict[str, Any]) -> None:
     """Apply one document."""
     document = {"apiVersion": "swarmstead.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
-    client.post("/api/v1/apply", content=json.dumps(document)).raise_for_status()
+    client.post("/api/v1/apply", json.dumps(document))

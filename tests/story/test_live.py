@@ -1,4 +1,4 @@
-"""A screen that never lies: live, reconnecting, stale, live again; lists that hold still; pages while the server is away."""
+"""A screen that never lies: live, stale, live again; lists that hold still; pages while the server is away."""
 
 import re
 import socket

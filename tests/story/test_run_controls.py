@@ -3,19 +3,18 @@
 import re
 from collections.abc import Generator
 
-import httpx
 import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.doors.cli.helpers import Server
 from tests.story.browser import page_of, sign_in
-from tests.story.steps import api, decide, deny_all, waiting_run
+from tests.story.steps import Api, api, decide, deny_all, waiting_run
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest.fixture
-def client(server: Server) -> Generator[httpx.Client]:
+def client(server: Server) -> Generator[Api]:
     """The API, with an inbox that is empty again afterwards."""
     with api(server) as client:
         yield client
@@ -29,8 +28,8 @@ async def open_run(page: Page, server: Server, run: str, search: str = "") -> No
     await expect(page.locator("h1").first).to_contain_text("repo-review")
 
 
-async def test_a_double_click_launches_one_run(server: Server, browser: Browser, client: httpx.Client) -> None:
-    before = {one["id"] for one in client.get("/api/v1/runs").json()["items"]}
+async def test_a_double_click_launches_one_run(server: Server, browser: Browser, client: Api) -> None:
+    before = {one["id"] for one in client.get("/api/v1/runs")["items"]}
     async with page_of(browser) as page:
         sent: list[str] = []
         page.on("request", lambda r: sent.append(r.method) if r.url.endswith("/api/v1/runs") else None)
@@ -41,11 +40,11 @@ async def test_a_double_click_launches_one_run(server: Server, browser: Browser,
         await launch.dblclick()
         await page.wait_for_url(re.compile(r"/runs/r_"))
         await expect(page.get_by_text("waiting for a person").first).to_be_visible(timeout=30_000)
-    after = {one["id"] for one in client.get("/api/v1/runs").json()["items"]}
+    after = {one["id"] for one in client.get("/api/v1/runs")["items"]}
     assert (len(after - before), sent.count("POST")) == (1, 1)
 
 
-async def test_pause_resume_and_cancel_say_what_they_do(server: Server, browser: Browser, client: httpx.Client) -> None:
+async def test_pause_resume_and_cancel_say_what_they_do(server: Server, browser: Browser, client: Api) -> None:
     run = waiting_run(client, server)["run"]
     async with page_of(browser) as page:
         await open_run(page, server, run)
@@ -56,7 +55,7 @@ async def test_pause_resume_and_cancel_say_what_they_do(server: Server, browser:
         await page.get_by_label("Reason").fill("the hotfix lands first")
         await page.get_by_role("button", name="Pause this run").click()
         await expect(header.get_by_text("paused", exact=True)).to_be_visible()
-        assert client.get(f"/api/v1/runs/{run}").json()["held"] is True
+        assert client.get(f"/api/v1/runs/{run}")["held"] is True
         await page.get_by_role("link", name="Runs").first.click()
         await expect(page.get_by_role("row").filter(has_text=run[-4:])).to_contain_text("paused")
         await page.go_back()
@@ -73,7 +72,7 @@ async def test_pause_resume_and_cancel_say_what_they_do(server: Server, browser:
         await expect(page.get_by_role("link", name="Launch again")).to_be_visible()
 
 
-async def test_the_palette_pauses_the_run_on_the_page(server: Server, browser: Browser, client: httpx.Client) -> None:
+async def test_the_palette_pauses_the_run_on_the_page(server: Server, browser: Browser, client: Api) -> None:
     run = waiting_run(client, server)["run"]
     async with page_of(browser) as page:
         await open_run(page, server, run)
@@ -82,7 +81,7 @@ async def test_the_palette_pauses_the_run_on_the_page(server: Server, browser: B
         await expect(page.get_by_role("option").first).to_contain_text("Pause repo-review")
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("button", name="Pause this run")).to_be_visible()
-        assert client.get(f"/api/v1/runs/{run}").json()["held"] is False
+        assert client.get(f"/api/v1/runs/{run}")["held"] is False
         await page.keyboard.press("Escape")
         await page.keyboard.press("Control+k")
         await page.get_by_role("combobox").fill("audit")
@@ -90,7 +89,7 @@ async def test_the_palette_pauses_the_run_on_the_page(server: Server, browser: B
         await page.wait_for_url("**/audit")
 
 
-async def test_t_shows_the_drawing_as_a_table(server: Server, browser: Browser, client: httpx.Client) -> None:
+async def test_t_shows_the_drawing_as_a_table(server: Server, browser: Browser, client: Api) -> None:
     run = waiting_run(client, server)["run"]
     async with page_of(browser) as page:
         await open_run(page, server, run)
@@ -108,7 +107,7 @@ async def test_t_shows_the_drawing_as_a_table(server: Server, browser: Browser, 
 
 
 async def test_a_denied_run_is_told_from_one_that_did_all_it_wanted(
-    server: Server, browser: Browser, client: httpx.Client
+    server: Server, browser: Browser, client: Api
 ) -> None:
     denied, approved = waiting_run(client, server), waiting_run(client, server)
     decide(client, denied, "deny", "not today")
@@ -125,7 +124,7 @@ async def test_a_denied_run_is_told_from_one_that_did_all_it_wanted(
 
 
 async def test_the_next_question_of_a_run_waits_until_one_moves_on(
-    server: Server, browser: Browser, client: httpx.Client
+    server: Server, browser: Browser, client: Api
 ) -> None:
     asked = waiting_run(client, server)
     async with page_of(browser) as page:
