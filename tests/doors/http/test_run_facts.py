@@ -1,5 +1,7 @@
 """What a list of runs and the inbox say beside a status: what was denied, how long a run may still work, who asks."""
 
+from typing import Any
+
 import pytest
 
 from tests.doors.http.conftest import Served
@@ -59,6 +61,7 @@ async def test_pages_of_the_inbox_go_on_where_the_last_one_ended(served: Served)
         wanted = sorted(approval["expires_at"] for _, approval in runs)
         seen: list[str] = []
         query = {"status": "pending", "limit": "1"}
+        page: dict[str, Any] = {}
         for _ in runs:
             page = (await client.get("/api/v1/approvals", params=query)).json()
             seen += [one["expires_at"] for one in page["items"]]

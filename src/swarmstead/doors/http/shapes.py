@@ -517,20 +517,3 @@ class OverviewShape(Shape):
     spend: SpendShape
     sample_available: bool
     sample_input: dict[str, Any]
-
-
-class CheckShape(Shape):
-    """One thing that readiness depends on."""
-
-    name: str
-    ok: bool
-    detail: str
-
-
-class HealthShape(Shape):
-    """Whether the server can do its work."""
-
-    status: Literal["ok", "unavailable"]
-    version: str
-    protocol_versions: list[str]
-    checks: list[CheckShape]
