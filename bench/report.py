@@ -27,6 +27,7 @@ def text(found: dict[str, Any]) -> str:
         "waiting": _waiting,
         "storage": _storage,
         "policy": _policy,
+        "ui": _ui,
     }
     return "\n\n".join(make(found[name]) for name, make in sections.items() if name in found)
 
@@ -159,6 +160,15 @@ def _policy(found: dict[str, Any]) -> str:
         + _table(["verdict", "rules of a tenant", "us (best round)", "us (worst)"], rows)
         + (f"\n\n{note}")
     )
+
+
+def _ui(found: dict[str, Any]) -> str:
+    rows = [
+        (f"a run of {found['events']:,} events: first rows of its events", _spread(found["events_s"], "s"), "1 s"),
+        (f"the same run: timeline and first of {found['steps']:,} steps", _spread(found["timeline_s"], "s"), "1 s"),
+        (f"the inbox with {found['approvals']} questions", _spread(found["inbox_s"], "s"), "1 s"),
+    ]
+    return "## Screen, from the address to the fifth row\n\n" + _table(["what", "measured", "aim"], rows)
 
 
 def _spread(values: Sequence[float], unit: str) -> str:

@@ -9,7 +9,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.doors.cli.helpers import Server, git, make_repository, up
 from tests.story.browser import Theme, chromium, page_of, sign_in
-from tests.story.test_first_report import launch_sample
+from tests.story.steps import api, decide, waiting_run
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 SIZE = (1280, 800)
@@ -33,24 +33,35 @@ def repository(folder: Path) -> Path:
     return made
 
 
-async def take(browser: Browser, server: Server, theme: Theme) -> None:
+def history(server: Server) -> str:
+    """A run that was approved, one that was denied, and two that wait, one of them in production; the run in dev."""
+    with api(server) as client:
+        decide(client, waiting_run(client, server), "approve")
+        decide(client, waiting_run(client, server), "deny", "The release comes first.")
+        waiting_run(client, server, "prod")
+        return waiting_run(client, server)["run"]
+
+
+async def take(browser: Browser, server: Server, run: str, theme: Theme) -> None:
     """The main pages in one theme."""
     async with page_of(browser, theme, *SIZE) as page:
         await sign_in(page, server)
-        await launch_sample(page)
-        await expect(page.get_by_role("button", name=re.compile("^Approve"))).to_be_enabled(timeout=60_000)
+        await page.goto(f"{server.address}/runs/{run}")
         await expect(page.get_by_text("git/log").first).to_be_visible()
-        await shoot(page, f"run-{theme}")
-        for path, name in (("/inbox", "inbox"), ("/overview", "overview"), ("/audit", "audit")):
-            await page.goto(server.address + path)
+        await shoot(page, f"run-{theme}", approve=True)
+        for name in ("inbox", "overview", "runs", "agents", "audit"):
+            await page.goto(f"{server.address}/{name}")
             await expect(page.locator("[aria-busy=true]")).to_have_count(0)
-            await shoot(page, f"{name}-{theme}")
+            await expect(page.get_by_role("status", name=re.compile("^Loading"))).to_have_count(0)
+            await shoot(page, f"{name}-{theme}", approve=name == "inbox")
 
 
-async def shoot(page: Page, name: str) -> None:
-    """One picture, once what is drawn has come to rest."""
+async def shoot(page: Page, name: str, *, approve: bool = False) -> None:
+    """One picture, once what is drawn has come to rest and what can be decided is armed."""
     await page.mouse.move(0, 0)
-    await expect(page.get_by_text("live").first).to_be_visible()
+    await expect(page.locator("[data-live=live]")).to_be_visible()
+    if approve:
+        await expect(page.get_by_role("button", name=re.compile("^Approve"))).to_be_enabled(timeout=60_000)
     await page.screenshot(path=IMAGES / f"{name}.png")
 
 
@@ -61,8 +72,9 @@ async def main() -> None:
         home = repository(Path(room))
         with up(home, Path(room) / "data") as server:
             async with chromium() as browser:
-                await take(browser, server, "light")
-                await take(browser, server, "dark")
+                run = await asyncio.to_thread(history, server)
+                await take(browser, server, run, "light")
+                await take(browser, server, run, "dark")
 
 
 if __name__ == "__main__":

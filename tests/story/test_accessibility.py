@@ -1,5 +1,6 @@
-"""Every route, in both themes, with a run that waits for a person: no violation that axe can find."""
+"""Every route, in both themes, with runs that wait, were denied or are done: no violation that axe can find."""
 
+import re
 from importlib.resources import files
 from typing import Any
 
@@ -8,7 +9,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.doors.cli.helpers import Server
 from tests.story.browser import Theme, page_of, sign_in
-from tests.story.test_first_report import launch_sample
+from tests.story.steps import api, decide, waiting_run
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 _AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
@@ -26,10 +27,21 @@ ROUTES = [
     "{run}?view=table",
     "/agents",
     "/agents/reviewer",
+    "/agents/reviewer?tab=versions",
+    "/agents/reviewer?tab=manifest",
+    "/inbox/{approval}",
+    "/inbox?show=decided",
+    "{done}",
+    "{done}?tab=agents&view=table",
+    "{done}?tab=result",
+    "{denied}",
     "/swarms",
+    "/swarms?launch=repo-review",
     "/models",
     "/tools",
     "/resources/apply",
+    "/resources/apply?kind=Swarm&name=repo-review",
+    "/resources/apply?kind=Swarm&name=repo-review&tab=versions",
     "/audit",
     "/keys",
     "/runs/r_unknown",
@@ -37,19 +49,29 @@ ROUTES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def places(server: Server) -> dict[str, str]:
+    """A run of each kind that looks different, and the question of the one that waits."""
+    with api(server) as client:
+        done, denied = waiting_run(client, server), waiting_run(client, server)
+        decide(client, done, "approve")
+        decide(client, denied, "deny", "Not today.")
+        waiting = waiting_run(client, server)
+    runs = {"done": done, "denied": denied, "run": waiting}
+    return {name: f"/runs/{one['run']}" for name, one in runs.items()} | {"approval": waiting["id"]}
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
-async def test_no_route_has_a_violation(server: Server, browser: Browser, theme: Theme) -> None:
+async def test_no_route_has_a_violation(server: Server, browser: Browser, places: dict[str, str], theme: Theme) -> None:
     async with page_of(browser, theme) as page:
         await page.goto(f"{server.address}/signin")
         found = {"/signin": await violations(page)}
         await sign_in(page, server)
-        await launch_sample(page)
-        run = page.url.removeprefix(server.address).partition("?")[0]
-        await expect(page.get_by_text("waiting for a person").first).to_be_visible(timeout=30_000)
         for route in ROUTES:
-            await page.goto(server.address + route.replace("{run}", run))
+            await page.goto(server.address + route.format(**places))
             await expect(page.locator("h1").first).to_be_visible()
             await expect(page.locator("[aria-busy=true]")).to_have_count(0, timeout=15_000)
+            await expect(page.get_by_role("status", name=re.compile("^Loading"))).to_have_count(0, timeout=15_000)
             found[route] = await violations(page)
     assert {route: faults for route, faults in found.items() if faults} == {}
 

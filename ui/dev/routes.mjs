@@ -32,6 +32,8 @@ export const ROUTES = {
   'GET /api/v1/agents/:name/versions': ({ world, name, query }) => page(world.resources.filter((r) => r.kind === 'Agent' && r.name === name).reverse(), query),
   'GET /api/v1/agents/:name/diff': ({ world, query }) => diff(world, query),
   'GET /api/v1/resources': ({ world, query }) => page(listResources(world, query.get('kind')), query),
+  'GET /api/v1/resources/:kind/:name/versions': ({ world, kind, name, query }) => page(world.resources.filter((r) => r.kind === kind && r.name === name).reverse(), query),
+  'GET /api/v1/resources/:kind/:name/diff': ({ world, query }) => diff(world, query),
   'GET /api/v1/resources/:kind/:name': ({ world, kind, name }) => need(newest(world.resources, kind, name), 'resource'),
   'GET /api/v1/schemas': () => Object.fromEntries(['Agent', 'Swarm', 'Model'].map((kind) => [kind, schemaOf(kind)])),
   'GET /api/v1/schemas/:kind': ({ kind }) => need(schemaOf(kind), 'kind'),
@@ -97,6 +99,7 @@ function command({ world, stage, id, body, session }) {
   world.emit('command.accepted', { run, actor: session.actor.id, data: { kind: body.kind, reason: body.reason } })
   const was = run.status
   run.status = { pause: 'paused', resume: 'running', cancel: 'cancelled' }[body.kind]
+  run.held = body.kind === 'pause'
   run.status_reason = { pause: 'paused by a person', resume: '', cancel: 'cancelled by a person' }[body.kind]
   if (isOver(run)) run.finished_at = iso(Date.now())
   world.emit({ pause: 'run.paused', resume: 'run.resumed', cancel: 'run.finished' }[body.kind], { run, actor: session.actor.id, data: { reason: body.reason } })
@@ -119,6 +122,7 @@ function decide({ world, id, body, session }) {
   Object.assign(approval, { status: approved ? 'approved' : 'denied', decided_at: iso(Date.now()), decided_by: session.actor.id, reason: body.reason })
   const run = world.runs.get(approval.run)
   run.pending_approvals--
+  if (!approved) run.denied++
   world.emit('approval.decided', { run, step: approval.step, actor: session.actor.id, data: { approval: id, decision: body.decision, reason: body.reason } })
   run.onDecision?.(approved)
   return approval

@@ -1,8 +1,9 @@
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from '@tanstack/react-router'
+import { createRootRoute, createRoute, createRouter, Outlet, redirect } from '@tanstack/react-router'
 import { sessionQuery } from './api/queries/people'
 import { approvalsQuery } from './api/queries/permits'
-import { overviewQuery, runQuery, runsQuery, runStepsQuery } from './api/queries/runs'
+import { overviewQuery, runEventsQuery, runQuery, runsQuery, runStepsQuery } from './api/queries/runs'
 import { queryClient } from './api/query-client'
+import { lazyRoute } from './lib/lazy-page'
 import { optional, parseSearch, writeSearch } from './lib/search'
 import { ErrorPage, NotFoundPage } from './shell/error-pages'
 import { Shell } from './shell/shell'
@@ -18,7 +19,7 @@ const signin = createRoute({
   getParentRoute: () => root,
   path: '/signin',
   validateSearch: optional('next'),
-  component: lazyRouteComponent(() => import('./rooms/people/sign-in')),
+  component: lazyRoute(() => import('./rooms/people/sign-in')),
 })
 
 const shell = createRoute({
@@ -43,15 +44,15 @@ const overview = createRoute({
   getParentRoute: () => shell,
   path: '/overview',
   loader: ({ cause }) => start(cause, () => queryClient.query(overviewQuery)),
-  component: lazyRouteComponent(() => import('./rooms/overview/overview')),
+  component: lazyRoute(() => import('./rooms/overview/overview')),
 })
 
 const inbox = createRoute({
   getParentRoute: () => shell,
   path: '/inbox',
   validateSearch: optional('show'),
-  loader: ({ cause }) => start(cause, () => queryClient.query(approvalsQuery('pending'))),
-  component: lazyRouteComponent(() => import('./rooms/permits/inbox')),
+  loader: ({ cause }) => start(cause, () => queryClient.infiniteQuery(approvalsQuery('pending'))),
+  component: lazyRoute(() => import('./rooms/permits/inbox')),
 })
 
 const approval = createRoute({ getParentRoute: () => inbox, path: '/$id' })
@@ -61,73 +62,73 @@ const runs = createRoute({
   path: '/runs',
   validateSearch: optional('status', 'swarm', 'environment'),
   loader: ({ cause }) => start(cause, () => queryClient.infiniteQuery(runsQuery({}))),
-  component: lazyRouteComponent(() => import('./rooms/runs/runs')),
+  component: lazyRoute(() => import('./rooms/runs/runs')),
 })
 
 const run = createRoute({
   getParentRoute: () => shell,
   path: '/runs/$id',
-  validateSearch: optional('tab', 'step', 'view', 'kind', 'fold'),
-  loader: ({ cause, params: { id } }) =>
+  validateSearch: optional('tab', 'step', 'view', 'kind', 'fold', 'act'),
+  loader: ({ cause, params: { id }, location }) =>
     start(
       cause,
       () => queryClient.query(runQuery(id)),
-      () => queryClient.infiniteQuery(runStepsQuery(id)),
+      () => (new URLSearchParams(location.searchStr).get('tab') === 'events' ? queryClient.infiniteQuery(runEventsQuery(id)) : queryClient.infiniteQuery(runStepsQuery(id))),
     ),
-  component: lazyRouteComponent(() => import('./rooms/runs/run')),
+  component: lazyRoute(() => import('./rooms/runs/run')),
 })
 
 const agents = createRoute({
   getParentRoute: () => shell,
   path: '/agents',
   validateSearch: optional('find'),
-  component: lazyRouteComponent(() => import('./rooms/agents/agents')),
+  component: lazyRoute(() => import('./rooms/agents/agents')),
 })
 
 const agent = createRoute({
   getParentRoute: () => shell,
   path: '/agents/$name',
   validateSearch: optional('tab', 'from', 'to'),
-  component: lazyRouteComponent(() => import('./rooms/agents/agent')),
+  component: lazyRoute(() => import('./rooms/agents/agent')),
 })
 
 const swarms = createRoute({
   getParentRoute: () => shell,
   path: '/swarms',
-  component: lazyRouteComponent(() => import('./rooms/runs/swarms')),
+  component: lazyRoute(() => import('./rooms/runs/swarms')),
 })
 
 const models = createRoute({
   getParentRoute: () => shell,
   path: '/models',
-  component: lazyRouteComponent(() => import('./rooms/models/models')),
+  component: lazyRoute(() => import('./rooms/models/models')),
 })
 
 const tools = createRoute({
   getParentRoute: () => shell,
   path: '/tools',
   validateSearch: optional('find', 'tool'),
-  component: lazyRouteComponent(() => import('./rooms/gateway/tools')),
+  component: lazyRoute(() => import('./rooms/gateway/tools')),
 })
 
 const apply = createRoute({
   getParentRoute: () => shell,
   path: '/resources/apply',
-  validateSearch: optional('kind', 'name'),
-  component: lazyRouteComponent(() => import('./rooms/resources/apply')),
+  validateSearch: optional('kind', 'name', 'tab', 'from', 'to'),
+  component: lazyRoute(() => import('./rooms/resources/apply')),
 })
 
 const audit = createRoute({
   getParentRoute: () => shell,
   path: '/audit',
   validateSearch: optional('run', 'actor', 'action', 'entry'),
-  component: lazyRouteComponent(() => import('./rooms/audit/audit')),
+  component: lazyRoute(() => import('./rooms/audit/audit')),
 })
 
 const apiKeys = createRoute({
   getParentRoute: () => shell,
   path: '/keys',
-  component: lazyRouteComponent(() => import('./rooms/people/keys')),
+  component: lazyRoute(() => import('./rooms/people/keys')),
 })
 
 /** Lets nobody in who is not signed in. Its type is written out: inferred, it would depend on the tree it is part of. */

@@ -131,6 +131,6 @@ def plan_sentence(request: CallRequest, effect: Mapping[str, Any]) -> str:
     if effect.get("kind") == "file":
         lines = str(effect.get("after", "")).count("\n") + 1
         verb = "Create" if effect.get("before") is None else "Replace"
-        return f"{verb} {effect.get('path')} ({lines} lines) in {request.root}"
+        return f"{verb} {effect.get('path')} ({lines} line{'' if lines == 1 else 's'}) in {request.root}"
     count = len(request.arguments)
     return f"Call {request.tool} on {request.server} with {count} argument{'' if count == 1 else 's'}"

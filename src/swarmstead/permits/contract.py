@@ -53,7 +53,11 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """A stored question and, once there is one, its answer. Times in milliseconds."""
+    """A stored question and, once there is one, its answer. Times in milliseconds.
+
+    `asked_by` is the id of the actor who called, `asked_by_name` the name it went by then: an agent, or the key of an
+    outside client.
+    """
 
     id: str
     tenant: str
@@ -73,6 +77,8 @@ class Approval:
     rule: str
     payload: Mapping[str, Any]
     effect: Mapping[str, Any]
+    asked_by: str
+    asked_by_name: str
     asked_at: int
     expires_at: int
     decided_at: int | None

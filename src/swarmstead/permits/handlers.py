@@ -20,6 +20,7 @@ from swarmstead.storage.signals import wake
 from swarmstead.storage.sql import fields, insert_or_ignore
 
 _MAX_REASON = 2_000
+_MAX_NAME = 200
 
 
 def ask(tx: Tx, scope: Scope, clock: Clock, question: Ask) -> Approval:
@@ -40,6 +41,8 @@ def ask(tx: Tx, scope: Scope, clock: Clock, question: Ask) -> Approval:
         "payload": dict(question.payload),
         "effect": dict(question.effect),
         "hash": digest(question.payload),
+        "asked_by": scope.actor.id,
+        "asked_by_name": scope.actor.name[:_MAX_NAME],
         "asked_at": now,
         "expires_at": now + question.expires_in_ms,
         "decided_at": None,

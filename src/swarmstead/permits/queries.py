@@ -26,23 +26,50 @@ def find(
     *,
     statuses: Sequence[str] = (),
     run: str = "",
-    after: tuple[int, str] | None = None,
+    first: Sequence[str] = (),
+    after: tuple[int, int, str] | None = None,
     limit: int = 50,
 ) -> list[Approval]:
-    """Oldest deadline first; `after` is (expires_at, id) of the last one seen."""
+    """Questions of the environments `first` (production) before all others, then the oldest deadline.
+
+    `after` is the place (`place_of`) of the last one seen.
+    """
     query = sa.select(approvals).where(visible(scope))
     if statuses:
         query = query.where(approvals.c.status.in_(statuses))
     if run:
         query = query.where(approvals.c.run == run)
+    rank = sa.case((approvals.c.environment.in_(first), 0), else_=1) if first else sa.literal(1)
     if after is not None:
-        query = query.where(
-            sa.tuple_(approvals.c.expires_at, approvals.c.id) > sa.tuple_(sa.literal(after[0]), sa.literal(after[1]))
-        )
-    return [
-        Approval(**fields(row))
-        for row in conn.execute(query.order_by(approvals.c.expires_at, approvals.c.id).limit(limit))
-    ]
+        place = sa.tuple_(*map(sa.literal, after))
+        query = query.where(sa.tuple_(rank, approvals.c.expires_at, approvals.c.id) > place)
+    order = (*((rank,) if first else ()), approvals.c.expires_at, approvals.c.id)
+    return [Approval(**fields(row)) for row in conn.execute(query.order_by(*order).limit(limit))]
+
+
+def place_of(found: Approval, first: Sequence[str]) -> tuple[int, int, str]:
+    """Where a question stands in the order of `find`."""
+    return (0 if found.environment in first else 1, found.expires_at, found.id)
+
+
+def decided(
+    conn: sa.Connection,
+    scope: Scope,
+    *,
+    statuses: Sequence[str],
+    run: str = "",
+    before: tuple[int, str] | None = None,
+    limit: int = 50,
+) -> list[Approval]:
+    """Questions that are closed, the one closed last first; `before` is (decided_at, id) of the last one seen."""
+    query = sa.select(approvals).where(visible(scope), approvals.c.status.in_(statuses))
+    if run:
+        query = query.where(approvals.c.run == run)
+    place = sa.tuple_(approvals.c.decided_at, approvals.c.id)
+    if before is not None:
+        query = query.where(place < sa.tuple_(*map(sa.literal, before)))
+    query = query.order_by(approvals.c.decided_at.desc(), approvals.c.id.desc()).limit(limit)
+    return [Approval(**fields(row)) for row in conn.execute(query)]
 
 
 def count_pending(conn: sa.Connection, scope: Scope) -> int:

@@ -26,6 +26,8 @@ approvals = sa.Table(
     sa.Column("rule", sa.String(200), nullable=False),
     sa.Column("payload", Document, nullable=False),
     sa.Column("effect", Document, nullable=False),
+    sa.Column("asked_by", sa.String(128), nullable=False),
+    sa.Column("asked_by_name", sa.String(200), nullable=False),
     sa.Column("asked_at", Millis, nullable=False),
     sa.Column("expires_at", Millis, nullable=False),
     sa.Column("decided_at", Millis),

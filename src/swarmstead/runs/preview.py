@@ -287,7 +287,7 @@ def _history(conn: sa.Connection, scope: Scope, swarm: str) -> tuple[tuple[int, 
     """(seconds low, high), (micro-dollars low, high) of the last runs that succeeded, when there are at least three."""
     spent = sa.select(sa.func.sum(agent_runs.c.spent_micros)).where(agent_runs.c.run == runs.c.id).scalar_subquery()
     query = (
-        sa.select(runs.c.started_at, runs.c.finished_at, spent.label("spent"))
+        sa.select(runs.c.started_at, runs.c.finished_at, runs.c.deadline_at, runs.c.wall_clock_s, spent.label("spent"))
         .where(runs.c.tenant == scope.tenant, runs.c.swarm == swarm, runs.c.status == "succeeded")
         .order_by(runs.c.id.desc())
         .limit(_HISTORY)
@@ -295,7 +295,8 @@ def _history(conn: sa.Connection, scope: Scope, swarm: str) -> tuple[tuple[int, 
     rows = conn.execute(query).all()
     if len(rows) < _ENOUGH_HISTORY:
         return None, None
-    times = [max(1, round((row.finished_at - row.started_at) / 1000)) for row in rows]
+    # A rest (waiting for a person, a pause) moves the deadline by as much, so this is the time that was worked.
+    times = [max(1, row.wall_clock_s - round((row.deadline_at - row.finished_at) / 1000)) for row in rows]
     costs = [int(row.spent or 0) for row in rows]
     return (min(times), _high(times)), (min(costs), _high(costs))
 

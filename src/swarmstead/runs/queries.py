@@ -11,7 +11,7 @@ from swarmstead.runs import records
 from swarmstead.runs.contract import Plan
 from swarmstead.runs.errors import RunUnknown
 from swarmstead.runs.plans import load_plan
-from swarmstead.runs.tables import agent_runs, events, runs, steps, visible, workers
+from swarmstead.runs.tables import DENIED, agent_runs, events, runs, steps, visible, workers
 from swarmstead.storage.sql import fields
 
 _everybody = agent_runs.alias("everybody")
@@ -32,18 +32,23 @@ _WITH_TOTALS = sa.select(
     .where(events.c.run == runs.c.id)
     .scalar_subquery()
     .label("seq"),
+    sa.select(sa.func.count())
+    .where(steps.c.run == runs.c.id, sa.text(f"steps.{DENIED}"))
+    .scalar_subquery()
+    .label("denied"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """A run with its totals. `row` has the columns of the table `runs`."""
+    """A run with its totals. `row` has the columns of the table `runs`; `denied` counts calls that were refused."""
 
     row: Mapping[str, Any]
     spent_micros: int
     input_tokens: int
     output_tokens: int
     seq: int
+    denied: int
 
 
 def get(conn: sa.Connection, scope: Scope, run: str) -> RunRow:
@@ -182,7 +187,7 @@ def open_among(conn: sa.Connection, ids: Sequence[str]) -> list[str]:
 
 def _run(row: sa.Row[Any]) -> RunRow:
     facts = fields(row)
-    totals = [int(facts.pop(name)) for name in ("spent_micros", "input_tokens", "output_tokens", "seq")]
+    totals = [int(facts.pop(name)) for name in ("spent_micros", "input_tokens", "output_tokens", "seq", "denied")]
     return RunRow(facts, *totals)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from swarmstead.audit import queries as audit
 from swarmstead.gateway.traffic.limits import Rate, TrafficLimits
+from swarmstead.permits import queries as permits
 from tests.doors.mcp.door import TENANT, Door, words
 from tests.fakes.upstream import text
 
@@ -122,3 +123,12 @@ async def test_a_client_that_calls_too_often_is_told_when_to_come_back(door: Doo
     told = refused.meta["swarmstead.dev/refusal"]
     assert (told["code"], told["verdict"], 990 < told["retry_after_s"] <= 1000) == ("rate_exceeded", "denied", True)
     assert door.house.upstream.called("read") == 1
+
+
+async def test_a_plan_names_the_key_of_the_client_that_asks(door: Door) -> None:
+    async with door.session() as client:
+        planned = await client.call_tool("kit__append", {"line": "named"})
+    plan = (planned.meta or {})["swarmstead.dev/plan"]["plan_id"]
+    asked = await door.house.read(lambda conn: permits.get(conn, TENANT, plan))
+    assert (asked.agent, asked.run, asked.asked_by_name) == ("", "", "first admin")
+    assert asked.asked_by.startswith("key:")

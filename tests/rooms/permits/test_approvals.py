@@ -339,10 +339,41 @@ def test_the_inbox_shows_the_nearest_deadline_first_and_goes_on_after_one(inbox:
     everything = inbox.database.read_sync(lambda conn: queries.find(conn, ADA))
     assert sorted(one.step for one in everything[:2]) == ["s4", "s5"]
     assert [(one.expires_at, one.id) for one in everything] == sorted((one.expires_at, one.id) for one in everything)
-    pages = [find(limit=2), find(limit=2, after=(everything[1].expires_at, everything[1].id))]
+    pages = [find(limit=2), find(limit=2, after=queries.place_of(everything[1], ()))]
     assert pages == [[one.step for one in everything[:2]], [one.step for one in everything[2:4]]]
     assert find(statuses=("approved",)) == ["s0"]
     assert sorted(find(statuses=("pending",), run="r_0")) == ["s2", "s4"]
     assert inbox.database.read_sync(lambda conn: queries.count_pending(conn, ADA)) == 5
     inbox.ask(scope=EVE)
     assert inbox.database.read_sync(queries.count_all_pending) == 6
+
+
+def test_production_stands_before_everything_else_in_the_inbox(inbox: Inbox) -> None:
+    for n in range(3):
+        inbox.ask(question(f"dev{n}", environment="dev", expires_in_ms=(1 + n) * 1000))
+        inbox.ask(question(f"prod{n}", environment="prod", expires_in_ms=(9 + n) * 1000))
+
+    def find(**filters: Any) -> list[Approval]:
+        return inbox.database.read_sync(lambda conn: queries.find(conn, ADA, first=("prod",), **filters))
+
+    whole = ["prod0", "prod1", "prod2", "dev0", "dev1", "dev2"]
+    everything = find()
+    assert [one.step for one in everything] == whole
+    for at, last in enumerate(everything):
+        assert [one.step for one in find(after=queries.place_of(last, ("prod",)))] == whole[at + 1 :]
+
+
+def test_what_is_decided_is_listed_with_the_last_decision_first(inbox: Inbox, clock: MovableClock) -> None:
+    asked = [inbox.ask(question(f"s{n}", f"r_{n % 2}")) for n in range(4)]
+    for one in (asked[2], asked[0], asked[3]):
+        clock.advance(seconds=1)
+        inbox.decide(one)
+
+    def find(**filters: Any) -> list[Approval]:
+        return inbox.database.read_sync(lambda conn: queries.decided(conn, ADA, statuses=("approved",), **filters))
+
+    first = find(limit=1)[0]
+    assert [one.step for one in find()] == ["s3", "s0", "s2"]
+    assert [one.step for one in find(before=(first.decided_at or 0, first.id))] == ["s0", "s2"]
+    assert [one.step for one in find(run="r_1")] == ["s3"]
+    assert inbox.database.read_sync(lambda conn: queries.decided(conn, EVE, statuses=("approved",))) == []

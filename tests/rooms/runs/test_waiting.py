@@ -155,3 +155,14 @@ async def test_an_approved_plan_is_not_good_for_a_changed_tool(house: House) -> 
     row = await house.status(run, "succeeded", "failed")
     assert "has changed since the run was previewed" in row["result"]
     assert house.upstream.called("append") == 0
+
+
+async def test_waiting_for_a_person_is_no_part_of_the_time_that_a_plan_foresees(house: House) -> None:
+    for _ in range(3):
+        run = await house.launch(APPENDS)
+        asked = await house.question(run)
+        house.clock.advance(seconds=3000)
+        await house.decide(asked)
+        await house.status(run, "succeeded")
+    plan = await house.preview()
+    assert plan.time_high_s < 60

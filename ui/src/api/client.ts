@@ -1,11 +1,7 @@
 import createClient from 'openapi-fetch'
 import type { paths } from './generated'
+import { idempotencyKey } from './intent'
 import { Problem } from './problem'
-
-/** A key for one unsafe call, so that the client's own retry cannot do it twice. Works without a secure context. */
-function idempotencyKey(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, '0')).join('')
-}
 
 async function reach(request: Request): Promise<Response> {
   let response: Response
@@ -33,6 +29,7 @@ api.use({
     if (request.method === 'GET') return undefined
     // Proof against cross-site posts: a foreign page cannot set this header.
     request.headers.set('X-Stead-Request', '1')
+    // A form that may be sent twice brings a key of its own: see Intent.
     if (!request.headers.has('Idempotency-Key')) request.headers.set('Idempotency-Key', idempotencyKey())
     return undefined
   },

@@ -465,7 +465,9 @@ export interface paths {
         };
         /**
          * Find
-         * @description Questions, oldest deadline first. `status` may name several, separated by commas.
+         * @description Questions: those of production first, then the oldest deadline. `status` may name several, separated by commas.
+         *
+         *     `order=newest` is for what is decided: the last decision first.
          */
         get: operations["approvals_find"];
         put?: never;
@@ -1108,7 +1110,8 @@ export interface components {
          * ApprovalShape
          * @description A question that waits for a person, or waited. A decision must carry its `hash`.
          *
-         *     `model_kind` is null where an outside client asks: nobody here knows what decided there.
+         *     `asked_by` is the actor who called: an agent, or the key of an outside client, whose `model_kind` is null since
+         *     nobody here knows what decided there.
          */
         ApprovalShape: {
             /** Id */
@@ -1157,6 +1160,10 @@ export interface components {
             };
             /** Rule */
             rule: string;
+            /** Asked By */
+            asked_by: string;
+            /** Asked By Name */
+            asked_by_name: string;
             /** Asked At */
             asked_at: string;
             /** Expires At */
@@ -2073,8 +2080,12 @@ export interface components {
             status: "queued" | "running" | "waiting" | "paused" | "succeeded" | "failed" | "cancelled";
             /** Status Reason */
             status_reason: string;
+            /** Held */
+            held: boolean;
             /** Pending Approvals */
             pending_approvals: number;
+            /** Denied */
+            denied: number;
             /** Model Kinds */
             model_kinds: string[];
             /** Input */
@@ -2093,6 +2104,8 @@ export interface components {
             finished_at: string | null;
             /** Deadline At */
             deadline_at: string | null;
+            /** Work Left Ms */
+            work_left_ms: number | null;
             /** Spent Micros */
             spent_micros: number;
             /** Budget Micros */
@@ -2117,6 +2130,11 @@ export interface components {
         /**
          * RunShape
          * @description A run. `seq` is the number of its newest event; give it back as `expected_seq` with a command.
+         *
+         *     Waiting for a person and pausing do not count against the time a run may work. `deadline_at` is when that time ends
+         *     if it works on; while it rests there is no such time, and `work_left_ms` says how much it has left. `denied` counts
+         *     its calls that a person or a rule refused. `held`: a person has paused it, even if its status says otherwise still
+         *     (it waits for a decision, or something is in flight); it goes on when it is resumed.
          */
         RunShape: {
             /** Id */
@@ -2134,8 +2152,12 @@ export interface components {
             status: "queued" | "running" | "waiting" | "paused" | "succeeded" | "failed" | "cancelled";
             /** Status Reason */
             status_reason: string;
+            /** Held */
+            held: boolean;
             /** Pending Approvals */
             pending_approvals: number;
+            /** Denied */
+            denied: number;
             /** Model Kinds */
             model_kinds: string[];
             /** Input */
@@ -2154,6 +2176,8 @@ export interface components {
             finished_at: string | null;
             /** Deadline At */
             deadline_at: string | null;
+            /** Work Left Ms */
+            work_left_ms: number | null;
             /** Spent Micros */
             spent_micros: number;
             /** Budget Micros */
@@ -3264,6 +3288,7 @@ export interface operations {
             query?: {
                 status?: string;
                 run?: string;
+                order?: "urgent" | "newest";
                 cursor?: string;
                 limit?: number;
             };

@@ -30,6 +30,18 @@ export class Problem extends Error {
     })
   }
 
+  /** The code of a page did not arrive: the server is away, or an upgrade has replaced its files. */
+  static codeNotLoaded(): Problem {
+    return new Problem({
+      type: 'about:blank',
+      title: 'This page could not be loaded',
+      status: 0,
+      detail: 'The server did not give the code of this page.',
+      code: 'code_not_loaded',
+      way_out: 'Check that the server runs (stead doctor), then try again. After an upgrade of the server, load the screen anew.',
+    })
+  }
+
   /** The server was not reached at all. */
   static unreachable(): Problem {
     return new Problem({

@@ -24,7 +24,8 @@ const PARTS: Components = {
   ),
   img: ({ alt, src }) => <span className="text-mute">[picture: {alt || (typeof src === 'string' ? src : '')}]</span>,
   table: ({ children }) => (
-    <div className="scroll-thin my-2 overflow-x-auto [overflow-wrap:normal]">
+    // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a region that scrolls must be reachable by key
+    <div className="scroll-thin my-2 overflow-x-auto [overflow-wrap:normal]" tabIndex={0} role="group" aria-label="Table">
       <table className="border-collapse text-xs">{children}</table>
     </div>
   ),

@@ -1,6 +1,7 @@
-import { lazy, Suspense } from 'react'
+import { Suspense } from 'react'
+import { lazyPage } from '@/lib/lazy-page'
 
-const Rendered = lazy(() => import('./markdown-rendered'))
+const Rendered = lazyPage(() => import('./markdown-rendered'))
 
 /** Markdown written by an agent: no HTML, no pictures from elsewhere, links open apart. Loaded when first needed. */
 export function Markdown({ text }: { text: string }) {

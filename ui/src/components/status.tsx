@@ -77,6 +77,28 @@ export function Status({ status, short, className }: StatusProps) {
   )
 }
 
+/** What was denied, beside a status that does not say so: a run that succeeded after a denial did not do all it wanted. */
+export function Denied({ count }: { count: number }) {
+  if (count === 0) return null
+  return (
+    <span className="inline-flex shrink-0 items-center gap-1 whitespace-nowrap align-middle text-xs text-failed" title={`Denied: ${count}`}>
+      <Ban className="size-3.5 shrink-0" strokeWidth={2.25} aria-hidden />
+      denied {count}
+    </span>
+  )
+}
+
+/** A person has paused it while it says something else still. */
+export function Held({ status, held }: { status: string; held: boolean }) {
+  if (!held || status === 'paused') return null
+  return (
+    <span className="inline-flex shrink-0 items-center gap-1 whitespace-nowrap align-middle text-xs text-paused">
+      <CirclePause className="size-3.5 shrink-0" strokeWidth={2.25} aria-hidden />
+      paused
+    </span>
+  )
+}
+
 /** The icon alone, named for those who cannot see it. */
 export function StatusIcon({ status, className }: StatusProps) {
   const { word, tone, icon: Icon } = lookOf(status)

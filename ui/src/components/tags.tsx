@@ -35,7 +35,7 @@ const RISKS: Partial<Record<string, RiskLook>> = {
     icon: TriangleAlert,
     word: 'danger',
     title: 'Changes something that is hard to undo',
-    tone: 'border-fg bg-fg text-bg',
+    tone: 'border-fg font-semibold text-fg ring-1 ring-inset ring-fg',
   },
 }
 

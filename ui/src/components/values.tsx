@@ -3,7 +3,7 @@ import { useState } from 'react'
 import { copyText } from '@/lib/clipboard'
 import { announce } from '@/lib/announce'
 import { cx } from '@/lib/cx'
-import { absolute, cap, coarse, duration, millis, money, relative, shortDigest, shortId, ticking } from '@/lib/format'
+import { absolute, ahead, cap, duration, millis, money, relative, shortDigest, shortId, ticking } from '@/lib/format'
 import { useClock } from '@/lib/now'
 
 /** Relative, with the absolute time on hover. Moves on by itself. */
@@ -31,7 +31,7 @@ export function Countdown({ at, before = '', passed = 'passed' }: { at: string |
 }
 
 function left(ms: number): string {
-  return ms < 120_000 ? ticking(ms) : coarse(ms)
+  return ms < 120_000 ? ticking(ms) : ahead(ms)
 }
 
 /** From start to end, or to now while it goes on. */

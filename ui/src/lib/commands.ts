@@ -21,6 +21,11 @@ export function curl(method: 'GET' | 'POST', path: string, payload?: object): st
   return parts.join(' ')
 }
 
+/** curl for a call whose body is a file of YAML. */
+export function curlFile(path: string, file: string): string {
+  return `curl -sS -X POST -H "Authorization: Bearer $STEAD_KEY" -H 'Content-Type: application/yaml' --data-binary @${quote(file)} ${quote(`${origin()}${path}`)}`
+}
+
 const inputs = (input: Record<string, Json>) =>
   Object.entries(input)
     .map(([name, value]) => ` --input ${quote(`${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)}`)
@@ -33,4 +38,10 @@ export const cli = {
   approve: (id: string) => `stead inbox approve ${quote(id)}`,
   deny: (id: string, reason: string) => `stead inbox deny ${quote(id)} --reason ${quote(reason || '…')}`,
   apply: () => 'stead apply -f resource.yaml',
+  newKey: (name: string, roles: readonly string[], days: string) =>
+    `stead key create ${quote(name || '…')}${roles.map((role) => ` --role ${quote(role)}`).join('')}${days === '' ? '' : ` --expires ${days}d`}`,
+  revokeKey: (id: string) => `stead key revoke ${quote(id)}`,
+  verify: () => 'stead audit verify',
+  exportAudit: () => 'stead audit export --to audit.ndjson',
+  checkpoint: () => 'stead audit checkpoint --to checkpoint.json',
 }

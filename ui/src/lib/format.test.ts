@@ -52,6 +52,10 @@ describe('relative times', () => {
     [500_000, '8 m ago'],
     [7_300_000, '2 h ago'],
     [-480_000, 'in 8 m'],
+    [-86_399_000, 'in 1 d'],
+    [-(30 * 86_400_000 - 60_000), 'in 30 d'],
+    [-(23 * 3_600_000), 'in 23 h'],
+    [-59_900, 'in 1 m'],
     [200_000_000, '2 d ago'],
   ])('says %i ms before now as %s', (ms, text) => expect(relative(now - ms, now)).toBe(text))
 })

@@ -62,9 +62,18 @@ function two(value: number): string {
 export function relative(at: number, now: number): string {
   const ms = now - at
   if (Math.abs(ms) < 3_000) return 'just now'
-  const text = coarse(Math.abs(ms))
-  return ms > 0 ? `${text} ago` : `in ${text}`
+  return ms > 0 ? `${coarse(ms)} ago` : `in ${ahead(-ms)}`
 }
+
+/** One unit only, for what lies ahead: a moment short of `24 h` still reads so, and not `23 h`. */
+export function ahead(ms: number): string {
+  const unit = UNITS.find((u) => ms >= u - GRACE * u) ?? SECOND
+  return coarse(ms + GRACE * unit)
+}
+
+const SECOND = 1_000
+const UNITS = [86_400_000, 3_600_000, 60_000, SECOND]
+const GRACE = 0.01
 
 /** One unit only: `42 s`, `8 m`, `3 h`, `2 d`. */
 export function coarse(ms: number): string {

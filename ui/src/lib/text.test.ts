@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { visible } from './text'
+import { inSentence, visible } from './text'
 
 it('writes out what would turn or hide text', () => {
   expect(visible('safe\u202e gpj.exe\u200b')).toBe('safe⟨U+202E⟩ gpj.exe⟨U+200B⟩')
@@ -8,4 +8,10 @@ it('writes out what would turn or hide text', () => {
 it('leaves lines, tabs and every script alone', () => {
   const text = 'eins\n\tzwei · три · 三 · é'
   expect(visible(text)).toBe(text)
+})
+
+it('lets a sentence go on from another one', () => {
+  expect(inSentence('It has a key.')).toBe('it has a key.')
+  expect(inSentence('API keys are mine')).toBe('API keys are mine')
+  expect(inSentence('I know')).toBe('I know')
 })

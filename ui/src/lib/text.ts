@@ -18,3 +18,8 @@ export function words(code: string): string {
 export function sentence(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1)
 }
+
+/** A sentence that goes on from another one: `It has a key.` -> `it has a key.`; names and shouts (`API`, `I`) stay. */
+export function inSentence(text: string): string {
+  return /^[A-Z][a-z]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text
+}

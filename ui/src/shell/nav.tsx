@@ -13,7 +13,7 @@ import {
   Wrench,
   type LucideIcon,
 } from 'lucide-react'
-import { approvalsQuery } from '@/api/queries/permits'
+import { overviewQuery } from '@/api/queries/runs'
 import { count } from '@/lib/format'
 
 export interface Place {
@@ -48,9 +48,9 @@ export const PLACES: { group: string; places: Place[] }[] = [
   { group: 'Admin', places: [{ to: '/keys', label: 'Keys', icon: KeyRound, key: 'k' }] },
 ]
 
-/** How many approvals wait, from the list that the inbox shows; undefined until it is known. */
+/** How many approvals wait, all of them; undefined until it is known. */
 export function useInboxCount(): number | undefined {
-  return useQuery(approvalsQuery('pending')).data?.length
+  return useQuery(overviewQuery).data?.waiting_total
 }
 
 export function NavLinks({ onGo }: { onGo?: () => void }) {

@@ -1,15 +1,19 @@
 import * as Dialog from '@radix-ui/react-dialog'
-import { useQuery } from '@tanstack/react-query'
-import { useNavigate } from '@tanstack/react-router'
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import { useMatch, useNavigate } from '@tanstack/react-router'
 import { Command } from 'cmdk'
-import { Activity, Bot, Hand, MoonStar, Play } from 'lucide-react'
+import { Activity, Bot, CircleStop, Hand, MoonStar, Pause, Play } from 'lucide-react'
 import { useState, type ReactNode } from 'react'
 import { approvalsQuery } from '@/api/queries/permits'
 import { agentsQuery, resourcesQuery } from '@/api/queries/resources'
-import { overviewQuery } from '@/api/queries/runs'
+import { useCan } from '@/api/queries/people'
+import { overviewQuery, runQuery } from '@/api/queries/runs'
+import type { Run } from '@/api/types'
 import { shortId } from '@/lib/format'
 import { theme } from '@/lib/settings'
 import { statusWord } from '@/components/status'
+import { sentence } from '@/lib/text'
+import { kindsFor, type Kind } from '@/rooms/runs/kinds'
 import { fit } from './match'
 import { PLACES } from './nav'
 
@@ -17,11 +21,12 @@ import { PLACES } from './nav'
 export default function Palette({ onClose }: { onClose: () => void }) {
   const [text, setText] = useState('')
   const navigate = useNavigate()
-  const waiting = useQuery(approvalsQuery('pending')).data ?? []
+  const waiting = useInfiniteQuery(approvalsQuery('pending')).data?.pages[0]?.items ?? []
   const overview = useQuery(overviewQuery).data
   const agents = useQuery(agentsQuery).data ?? []
   const swarms = useQuery(resourcesQuery('Swarm')).data ?? []
   const runs = overview ? [...overview.active, ...overview.recent] : []
+  const told = useToldRuns(overview?.active ?? [])
   const go = (act: () => unknown) => {
     onClose()
     act()
@@ -54,6 +59,19 @@ export default function Palette({ onClose }: { onClose: () => void }) {
                 {waiting.slice(0, 5).map((a) => (
                   <Row key={a.id} icon={<Hand />} value={`${a.sentence} ${a.id}`} onGo={() => go(() => navigate({ to: '/inbox/$id', params: { id: a.id } }))}>
                     {a.sentence}
+                  </Row>
+                ))}
+              </Group>
+              <Group heading="Tell a run">
+                {told.map(({ run, kind }) => (
+                  <Row
+                    key={`${kind} ${run.id}`}
+                    icon={kind === 'pause' ? <Pause /> : kind === 'resume' ? <Play /> : <CircleStop />}
+                    value={`${kind} run ${run.swarm} ${run.id}`}
+                    hint={statusWord(run.status)}
+                    onGo={() => go(() => navigate({ to: '/runs/$id', params: { id: run.id }, search: { act: kind } }))}
+                  >
+                    {sentence(kind)} {run.swarm} <span className="mono text-mute">{shortId(run.id)}</span>
                   </Row>
                 ))}
               </Group>
@@ -98,6 +116,16 @@ export default function Palette({ onClose }: { onClose: () => void }) {
       </Dialog.Portal>
     </Dialog.Root>
   )
+}
+
+/** What may be said to the run on the page, and then to those that go on; the form on its page asks for the reason. */
+function useToldRuns(active: readonly Run[]): { run: Run; kind: Kind }[] {
+  const can = useCan('run.command')
+  const open = useMatch({ from: '/shell/runs/$id', shouldThrow: false })?.params.id
+  const here = useQuery({ ...runQuery(open ?? ''), enabled: open !== undefined }).data
+  if (!can) return []
+  const runs = here ? [here, ...active.filter((r) => r.id !== here.id)] : active
+  return runs.flatMap((run) => kindsFor(run).map((kind) => ({ run, kind })))
 }
 
 function Group({ heading, children }: { heading: string; children: ReactNode[] }) {

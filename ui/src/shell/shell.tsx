@@ -1,18 +1,19 @@
 import * as Dialog from '@radix-ui/react-dialog'
 import { useQuery } from '@tanstack/react-query'
 import { Outlet, useNavigate, useSearch } from '@tanstack/react-router'
-import { lazy, Suspense, useEffect, useRef, useState, type ReactNode } from 'react'
+import { Suspense, useEffect, useRef, useState, type ReactNode } from 'react'
 import { stream } from '@/api/events'
 import { sessionQuery } from '@/api/queries/people'
 import { announce, announcement } from '@/lib/announce'
+import { lazyPage } from '@/lib/lazy-page'
 import { plural } from '@/lib/format'
 import { useHotkeys, useSequenceMemory, type Hotkeys } from '@/lib/hotkeys'
 import { useFramed } from './environment'
 import { NavLinks, PLACES, useInboxCount } from './nav'
 import { TopBar } from './top-bar'
 
-const Palette = lazy(() => import('./palette'))
-const Launch = lazy(() => import('@/rooms/runs/launch-panel'))
+const Palette = lazyPage(() => import('./palette'))
+const Launch = lazyPage(() => import('@/rooms/runs/launch-panel'))
 
 /** The frame of every page for somebody who is signed in. */
 export function Shell(): ReactNode {

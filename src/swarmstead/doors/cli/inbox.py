@@ -21,7 +21,7 @@ _COLUMNS: dict[str, Callable[[dict[str, Any]], str | int | None]] = {
     "EXPIRES": lambda one: words.age(one["expires_at"]),
     "RUN": lambda one: one["run"],
     "ENV": lambda one: one["environment"],
-    "AGENT": lambda one: one["agent"],
+    "ASKED BY": lambda one: one["agent"] or one["asked_by_name"] or "an outside client",
     "MODEL": lambda one: one["model_kind"],
     "RISK": lambda one: one["risk"],
     "WHAT": lambda one: one["sentence"],
@@ -151,7 +151,7 @@ def _show(found: dict[str, Any]) -> None:
             "risk": found["risk"],
             "rule": found["rule"],
             "in": payload.get("root"),
-            "asked by": f"{found['agent']} in {found['swarm']} ({found['environment']}), run {found['run']}",
+            "asked by": _asker(found),
             "model": found["model_kind"],
             "asked": words.age(found["asked_at"]),
             "expires": words.age(found["expires_at"]) if found["status"] == "pending" else "",
@@ -168,6 +168,14 @@ def _show(found: dict[str, Any]) -> None:
     else:
         heading("Payload")
         click.echo(visible(json.dumps(payload, indent=2, ensure_ascii=False)))
+
+
+def _asker(found: dict[str, Any]) -> str:
+    """An agent of a run, or the key of an outside client, which has no run."""
+    if found["run"]:
+        return f"{found['agent']} in {found['swarm']} ({found['environment']}), run {found['run']}"
+    name = visible(found["asked_by_name"] or found["asked_by"] or "unknown")
+    return f"{name}, an outside client ({found['asked_by']})" if found["asked_by"] else "an outside client"
 
 
 def _show_file(effect: dict[str, Any], arguments: dict[str, Any]) -> None:

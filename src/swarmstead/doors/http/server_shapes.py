@@ -1,6 +1,4 @@
-"""Bodies of the API about the server itself: readiness and draining."""
-
-from typing import Literal
+"""Bodies of the API about the server itself: draining."""
 
 from swarmstead.doors.http.shapes import Shape
 
@@ -17,20 +15,3 @@ class DrainShape(Shape):
 
     draining: bool
     carrying: int
-
-
-class CheckShape(Shape):
-    """One thing that readiness depends on."""
-
-    name: str
-    ok: bool
-    detail: str
-
-
-class HealthShape(Shape):
-    """Whether the server can do its work."""
-
-    status: Literal["ok", "unavailable"]
-    version: str
-    protocol_versions: list[str]
-    checks: list[CheckShape]

@@ -54,7 +54,13 @@ class ErrorShape(Shape):
 
 
 class RunShape(Shape):
-    """A run. `seq` is the number of its newest event; give it back as `expected_seq` with a command."""
+    """A run. `seq` is the number of its newest event; give it back as `expected_seq` with a command.
+
+    Waiting for a person and pausing do not count against the time a run may work. `deadline_at` is when that time ends
+    if it works on; while it rests there is no such time, and `work_left_ms` says how much it has left. `denied` counts
+    its calls that a person or a rule refused. `held`: a person has paused it, even if its status says otherwise still
+    (it waits for a decision, or something is in flight); it goes on when it is resumed.
+    """
 
     id: str
     swarm: str
@@ -62,7 +68,9 @@ class RunShape(Shape):
     environment: str
     status: Literal["queued", "running", "waiting", "paused", "succeeded", "failed", "cancelled"]
     status_reason: str
+    held: bool
     pending_approvals: int
+    denied: int
     model_kinds: list[str]
     input: dict[str, Any]
     plan_hash: str
@@ -71,6 +79,7 @@ class RunShape(Shape):
     started_at: str | None
     finished_at: str | None
     deadline_at: str | None
+    work_left_ms: int | None
     spent_micros: int
     budget_micros: int
     input_tokens: int
@@ -158,7 +167,8 @@ class EventShape(Shape):
 class ApprovalShape(Shape):
     """A question that waits for a person, or waited. A decision must carry its `hash`.
 
-    `model_kind` is null where an outside client asks: nobody here knows what decided there.
+    `asked_by` is the actor who called: an agent, or the key of an outside client, whose `model_kind` is null since
+    nobody here knows what decided there.
     """
 
     id: str
@@ -179,6 +189,8 @@ class ApprovalShape(Shape):
     payload: dict[str, Any]
     effect: dict[str, Any]
     rule: str
+    asked_by: str
+    asked_by_name: str
     asked_at: str
     expires_at: str
     decided_at: str | None
@@ -442,52 +454,6 @@ class AuditRowShape(Shape):
     data: dict[str, Any]
     prev_hash: str
     hash: str
-
-
-class CheckpointShape(Shape):
-    """A signed statement of where the chain stands. Keep it outside of this server."""
-
-    tenant: str
-    seq: int
-    hash: str
-    at: int
-    key_id: str
-    signature: str
-
-
-class SignedCheckpoint(CheckpointShape):
-    """A checkpoint with the public key that checks it (base64, Ed25519)."""
-
-    public_key: str
-
-
-class VerifyIn(Shape):
-    """Verify the chain; with a checkpoint, that it was not rewritten or cut off since."""
-
-    checkpoint: CheckpointShape | None = None
-
-
-class AuditProblem(Shape):
-    """Where the chain is broken, and how."""
-
-    seq: int
-    problem: str
-
-
-class HeadShape(Shape):
-    """The end of the chain."""
-
-    seq: int
-    hash: str
-
-
-class VerifyOut(Shape):
-    """The answer of a verification."""
-
-    ok: bool
-    checked: int
-    problems: list[AuditProblem]
-    head: HeadShape
 
 
 class SpendShape(Shape):

@@ -26,6 +26,7 @@ _REASONS = {
 def run(found: RunRow, loop_version: str) -> shapes.RunShape:
     """A run for a list."""
     row = found.row
+    resting = row["rested_since"] if row["deadline_at"] is not None and row["finished_at"] is None else None
     return shapes.RunShape(
         id=row["id"],
         swarm=row["swarm"],
@@ -33,7 +34,9 @@ def run(found: RunRow, loop_version: str) -> shapes.RunShape:
         environment=row["environment"],
         status=row["status"],
         status_reason=_reason(row, loop_version),
+        held=row["finished_at"] is None and row["desired"] == "paused",
         pending_approvals=row["pending"],
+        denied=found.denied,
         model_kinds=list(row["model_kinds"]),
         input=redact(row["input"]),
         plan_hash=row["plan_hash"],
@@ -41,7 +44,8 @@ def run(found: RunRow, loop_version: str) -> shapes.RunShape:
         created_at=rfc3339(row["created_at"]),
         started_at=when(row["started_at"]),
         finished_at=when(row["finished_at"]),
-        deadline_at=when(row["deadline_at"]),
+        deadline_at=when(row["deadline_at"]) if resting is None else None,
+        work_left_ms=None if resting is None else max(0, row["deadline_at"] - resting),
         spent_micros=found.spent_micros,
         budget_micros=row["budget_micros"],
         input_tokens=found.input_tokens,
@@ -63,6 +67,8 @@ def _reason(row: Mapping[str, Any], loop_version: str) -> str:
         return "is being cancelled"
     if row["status"] == "running" and row["desired"] == "paused":
         return "pauses at the next safe point"
+    if row["status"] == "waiting" and row["desired"] == "paused":
+        return "paused as well: a decision is kept until it is resumed"
     if row["error"]:
         return str(row["error"].get("message", ""))
     return _REASONS.get(row["status"], "")
@@ -163,6 +169,8 @@ def approval(found: Approval, asker: Asker | None) -> shapes.ApprovalShape:
         payload=dict(found.payload),
         effect=dict(found.effect),
         rule=found.rule,
+        asked_by=found.asked_by,
+        asked_by_name=found.asked_by_name,
         asked_at=rfc3339(found.asked_at),
         expires_at=rfc3339(found.expires_at),
         decided_at=when(found.decided_at),

@@ -309,7 +309,19 @@ def summary_of(text: str) -> str:
 
 
 def _part(name: str, value: Any) -> str:
+    words = name.replace("_", " ")
     if isinstance(value, list | dict):
         size = len(cast("list[Any]", value))
-        return f"{size} {name}"
-    return "" if value in (None, "", False) else f"{name} {str(value)[:60]}"
+        return f"{size} {_singular(words) if size == 1 else words}"
+    if value is True:
+        return words
+    return "" if value in (None, "", False) else f"{words} {str(value)[:60]}"
+
+
+def _singular(words: str) -> str:
+    """English names of lists, as tools write them: entries, branches, commits; what is no plural stays."""
+    if words.endswith("ies"):
+        return f"{words[:-3]}y"
+    if words.endswith(("ches", "shes", "sses", "xes")):
+        return words[:-2]
+    return words[:-1] if words.endswith("s") and not words.endswith("ss") else words

@@ -64,10 +64,16 @@ export const keysQuery = queryOptions({
   queryFn: async ({ signal }) => (await body(api.GET('/api/v1/keys', { signal }))).items,
 })
 
+export interface WantedKey {
+  name: string
+  roles: string[]
+  expires_in_s?: number
+}
+
 export function useCreateKey() {
   return useMutation({
-    mutationFn: (wanted: { name: string; roles: string[]; expires_in_s?: number }) =>
-      body(api.POST('/api/v1/keys', { body: { certificate: '', ...wanted } })),
+    mutationFn: ({ wanted, key }: { wanted: WantedKey; key: string }) =>
+      body(api.POST('/api/v1/keys', { headers: { 'Idempotency-Key': key }, body: { certificate: '', ...wanted } })),
     onSuccess: () => queryClient.invalidateQueries({ queryKey: keys.apiKeys }),
   })
 }

@@ -1,15 +1,27 @@
-import { queryOptions, useMutation } from '@tanstack/react-query'
+import { infiniteQueryOptions, queryOptions, useMutation } from '@tanstack/react-query'
 import { api, body } from '../client'
 import { keys } from '../keys'
 import { queryClient } from '../query-client'
 import type { Approval } from '../types'
+import { cursor } from './runs'
 
-/** Approvals of a state, oldest deadline first. */
-export const approvalsQuery = (status: string) =>
-  queryOptions({
-    queryKey: [...keys.approvals, 'list', status],
-    queryFn: async ({ signal }) =>
-      (await body(api.GET('/api/v1/approvals', { signal, params: { query: { status, limit: 500 } } }))).items,
+export type InboxPart = 'pending' | 'decided'
+
+const PARTS = {
+  // Production first, then the oldest deadline.
+  pending: { status: 'pending', order: 'urgent' },
+  // The last decision first.
+  decided: { status: 'approved,denied,expired', order: 'newest' },
+} as const
+
+/** One part of the inbox, a page at a time. */
+export const approvalsQuery = (part: InboxPart) =>
+  infiniteQueryOptions({
+    queryKey: [...keys.approvals, 'list', part],
+    queryFn: ({ pageParam, signal }) =>
+      body(api.GET('/api/v1/approvals', { signal, params: { query: { ...PARTS[part], ...cursor(pageParam), limit: 100 } } })),
+    initialPageParam: '',
+    getNextPageParam: (page) => page.next,
   })
 
 export const approvalQuery = (id: string) =>
@@ -33,10 +45,11 @@ export function useDecide() {
           body: { decision, reason, hash: approval.hash },
         }),
       ),
+    onSuccess: (decided) => queryClient.setQueryData(keys.approval(decided.id), decided),
     onSettled: (_, __, { approval }) => {
       void queryClient.invalidateQueries({ queryKey: keys.approvals })
       void queryClient.invalidateQueries({ queryKey: keys.overview })
-      void queryClient.invalidateQueries({ queryKey: keys.run(approval.run) })
+      if (approval.run !== '') void queryClient.invalidateQueries({ queryKey: keys.run(approval.run) })
     },
   })
 }

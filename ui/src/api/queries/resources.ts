@@ -18,20 +18,20 @@ export const agentQuery = (name: string) =>
   })
 
 /** Newest first. */
-export const agentVersionsQuery = (name: string) =>
+export const versionsQuery = (kind: string, name: string) =>
   queryOptions({
-    queryKey: [...keys.agents, 'versions', name],
+    queryKey: [...keys.resources, 'versions', kind, name],
     queryFn: async ({ signal }) => {
-      const page = await body(api.GET('/api/v1/agents/{name}/versions', { signal, params: { path: { name } } }))
+      const page = await body(api.GET('/api/v1/resources/{kind}/{name}/versions', { signal, params: { path: { kind, name } } }))
       return page.items.toSorted((a, b) => b.version - a.version)
     },
   })
 
-export const agentDiffQuery = (name: string, from: string, to: string) =>
+export const diffQuery = (kind: string, name: string, from: string, to: string) =>
   queryOptions({
-    queryKey: [...keys.agents, 'diff', name, from, to],
+    queryKey: [...keys.resources, 'diff', kind, name, from, to],
     queryFn: ({ signal }) =>
-      body(api.GET('/api/v1/agents/{name}/diff', { signal, params: { path: { name }, query: { from, to } } })),
+      body(api.GET('/api/v1/resources/{kind}/{name}/diff', { signal, params: { path: { kind, name }, query: { from, to } } })),
     // Two digests name two fixed texts.
     staleTime: Infinity,
   })

@@ -90,9 +90,18 @@ export const planQuery = (request: LaunchRequest) =>
     retry: false,
   })
 
+export type PlannedLaunch = LaunchRequest & { plan_hash: string }
+
+/** Launches exactly what was previewed; the same key never launches twice. */
 export function useLaunch() {
   return useMutation({
-    mutationFn: (request: LaunchRequest & { plan_hash: string }) => body(api.POST('/api/v1/runs', { body: { ...whole(request), plan_hash: request.plan_hash } })),
+    mutationFn: ({ request, key }: { request: PlannedLaunch; key: string }) =>
+      body(
+        api.POST('/api/v1/runs', {
+          headers: { 'Idempotency-Key': key },
+          body: { ...whole(request), plan_hash: request.plan_hash },
+        }),
+      ),
     onSuccess: () => {
       void queryClient.invalidateQueries({ queryKey: keys.overview })
       void queryClient.invalidateQueries({ queryKey: keys.runLists })

@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
-import { useParams, useSearch } from '@tanstack/react-router'
+import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { agentQuery } from '@/api/queries/resources'
 import type { AgentDetail, ToolRef } from '@/api/types'
 import { LongText } from '@/components/json-view'
@@ -10,7 +10,7 @@ import { TabLinks } from '@/components/tabs'
 import { ModelKindTag, RiskTag, Tag } from '@/components/tags'
 import { Digest, None, Time } from '@/components/values'
 import { Editor } from '@/rooms/resources/editor'
-import { AgentVersions } from './versions'
+import { Versions } from '@/rooms/resources/versions'
 import { toolName } from '@/lib/tools'
 
 const TABS = ['overview', 'versions', 'manifest'] as const
@@ -56,6 +56,20 @@ function Part({ agent, tab }: { agent: AgentDetail; tab: (typeof TABS)[number] }
   if (tab === 'overview') return <About agent={agent} />
   return (
     <Editor key={agent.digest} draft={`Agent/${agent.name}`} initial={agent.manifest} label={`Agent ${agent.name} as YAML`} />
+  )
+}
+
+function AgentVersions({ name }: { name: string }) {
+  const { from, to } = useSearch({ from: '/shell/agents/$name' })
+  const navigate = useNavigate({ from: '/agents/$name' })
+  return (
+    <Versions
+      kind="Agent"
+      name={name}
+      from={from}
+      to={to}
+      onCompare={(next) => void navigate({ search: (was) => ({ ...was, ...next }), replace: true })}
+    />
   )
 }
 

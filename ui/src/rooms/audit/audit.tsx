@@ -1,5 +1,5 @@
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { CircleCheck, CircleX, Download, ShieldCheck, Stamp } from 'lucide-react'
+import { CircleCheck, CircleX, Download, ShieldCheck, SquareTerminal, Stamp } from 'lucide-react'
 import { useCallback } from 'react'
 import { useCan } from '@/api/queries/people'
 import { useCheckpoint, useVerifyAudit } from '@/api/queries/audit'
@@ -9,7 +9,9 @@ import { FindBox } from '@/components/filter'
 import { JsonView } from '@/components/json-view'
 import { Page } from '@/components/page'
 import { ProblemNote } from '@/components/states'
-import { Button, buttonClass } from '@/components/ui/button'
+import { Button, buttonClass, IconButton } from '@/components/ui/button'
+import { Popover, PopoverContent, PopoverTrigger } from '@/components/ui/popover'
+import { cli, curl } from '@/lib/commands'
 import { count, plural } from '@/lib/format'
 import { neededRoles } from '@/lib/permissions'
 import { AuditEntries } from './audit-entries'
@@ -53,6 +55,7 @@ export default function Audit() {
       }
       action={
         <>
+          <AsCommands />
           <a href="/api/v1/audit:export" download="audit.ndjson" className={buttonClass('plain')}>
             <Download className="size-3.5" aria-hidden /> Export
           </a>
@@ -78,6 +81,34 @@ export default function Audit() {
       </div>
       <AuditEntries filter={filter} selected={entry} onSelect={select} onClear={() => void navigate({ search: {}, replace: true })} />
     </Page>
+  )
+}
+
+const COMMANDS = [
+  { what: 'Verify the chain', cli: cli.verify(), curl: curl('POST', '/api/v1/audit:verify', {}) },
+  { what: 'Export it', cli: cli.exportAudit(), curl: `${curl('GET', '/api/v1/audit:export')} -o audit.ndjson` },
+  { what: 'Sign a checkpoint', cli: cli.checkpoint(), curl: curl('POST', '/api/v1/audit:checkpoint') },
+]
+
+/** The same actions for scripts. */
+function AsCommands() {
+  return (
+    <Popover>
+      <PopoverTrigger asChild>
+        <IconButton label="As commands">
+          <SquareTerminal className="size-3.5" aria-hidden />
+        </IconButton>
+      </PopoverTrigger>
+      <PopoverContent aria-label="As commands" className="flex flex-col gap-3">
+        {COMMANDS.map((command) => (
+          <div key={command.what} className="flex flex-col gap-1.5">
+            <h3 className="text-xs font-semibold text-soft">{command.what}</h3>
+            <CommandLine command={command.cli} label={`Copy CLI command: ${command.what}`} />
+            <CommandLine command={command.curl} label={`Copy curl command: ${command.what}`} />
+          </div>
+        ))}
+      </PopoverContent>
+    </Popover>
   )
 }
 

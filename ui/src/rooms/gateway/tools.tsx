@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { X } from 'lucide-react'
+import { CircleAlert, X } from 'lucide-react'
 import { useCallback, useMemo } from 'react'
 import { toolServersQuery } from '@/api/queries/resources'
 import type { Tool as ServerTool, ToolServer } from '@/api/types'
@@ -12,6 +12,7 @@ import { Empty, FilteredOut } from '@/components/states'
 import { RiskTag, Tag } from '@/components/tags'
 import { IconButton } from '@/components/ui/button'
 import { Digest } from '@/components/values'
+import { cx } from '@/lib/cx'
 import { plural } from '@/lib/format'
 import { visible } from '@/lib/text'
 import { toolName } from '@/lib/tools'
@@ -86,11 +87,16 @@ function Servers({ servers }: { servers: readonly ToolServer[] }) {
   return (
     <ul className="flex shrink-0 flex-wrap gap-x-6 gap-y-1 border-b border-line bg-panel px-4 py-2 text-xs" aria-label="Tool servers">
       {servers.map((server) => (
-        <li key={server.name} className="flex items-center gap-2" title={server.address}>
-          <span className="font-medium">{server.name}</span>
+        <li key={server.name} className={cx('flex min-w-0 flex-wrap items-center gap-x-2', server.problem && 'basis-full')} title={server.address}>
+          <span className="shrink-0 font-medium">{server.name}</span>
           <Tag>{server.transport}</Tag>
-          <span className="text-mute">{plural(server.tools.length, 'tool')}</span>
-          {server.problem && <span className="text-failed">{server.problem}</span>}
+          <span className="shrink-0 text-mute">{plural(server.tools.length, 'tool')}</span>
+          {server.problem && (
+            <span className="flex min-w-0 items-center gap-1.5 text-failed">
+              <CircleAlert className="size-3.5 shrink-0" aria-hidden />
+              {visible(server.problem)}
+            </span>
+          )}
         </li>
       ))}
     </ul>
@@ -114,7 +120,7 @@ function toolColumns(onOpen: (id: string) => void): Column<Tool>[] {
     { id: 'risk', header: 'Risk', width: '124px', sort: (t) => t.risk, cell: (t) => <RiskTag risk={t.risk} /> },
     {
       id: 'repeat',
-      header: 'Twice is once',
+      header: 'Repeatable',
       width: '104px',
       from: 'lg',
       cell: (t) => <span className={t.idempotent ? 'text-soft' : 'text-mute'}>{t.idempotent ? 'yes' : 'no'}</span>,
@@ -139,7 +145,7 @@ function ToolDetail({ tool, onClose }: { tool: Tool; onClose: () => void }) {
           <Fact name="Risk">
             <RiskTag risk={tool.risk} />
           </Fact>
-          <Fact name="Twice is once">{tool.idempotent ? 'yes: it may be called again after a failure' : 'no: it is never repeated unasked'}</Fact>
+          <Fact name="Repeatable">{tool.idempotent ? 'yes: calling it twice does what calling it once does' : 'no: it is never repeated unasked'}</Fact>
           <Fact name="Contract">
             <Digest digest={tool.schema_hash} />
           </Fact>

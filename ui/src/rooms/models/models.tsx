@@ -9,6 +9,7 @@ import { Empty } from '@/components/states'
 import { ModelKindTag } from '@/components/tags'
 import { buttonClass } from '@/components/ui/button'
 import { Digest, None } from '@/components/values'
+import { visible } from '@/lib/text'
 
 const modelName = (model: Model) => model.name
 
@@ -34,15 +35,22 @@ const COLUMNS: Column<Model>[] = [
     cell: (m) =>
       m.missing ? (
         <span className="text-failed" title={m.missing.way_out}>
-          lacks {m.missing.what}
+          not ready: {visible(m.missing.what)}
         </span>
       ) : (
         <span className="text-soft">ready</span>
       ),
   },
-  { id: 'at', header: 'Address', from: 'lg', cell: (m) => (m.base_url ? <span className="mono text-soft">{m.base_url}</span> : <span className="text-mute">the provider's own</span>) },
+  { id: 'at', header: 'Address', from: 'lg', cell: (m) => <Address model={m} /> },
   { id: 'digest', header: 'Version', width: '112px', right: true, cell: (m) => <Digest digest={m.digest} /> },
 ]
+
+/** Where a model is asked; one that plays a script or runs in the server itself has no address. */
+function Address({ model }: { model: Model }) {
+  if (model.base_url) return <span className="mono text-soft">{model.base_url}</span>
+  if (model.provider === 'scripted' || model.provider === 'local') return <span className="text-mute">in this server</span>
+  return <span className="text-mute">the provider's own</span>
+}
 
 /** What may think for an agent. */
 export default function Models() {

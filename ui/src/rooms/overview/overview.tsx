@@ -78,7 +78,7 @@ function Content({ data }: { data: OverviewData }) {
       <Counts counts={data.counts} />
       <Section
         title="Waiting for you"
-        count={data.waiting.length}
+        count={data.waiting_total}
         aside={
           <Link to="/inbox" className="rounded-sm text-soft underline decoration-edge underline-offset-2 hover:text-fg">
             Open the inbox

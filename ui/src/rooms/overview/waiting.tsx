@@ -2,11 +2,12 @@ import { Link } from '@tanstack/react-router'
 import type { Approval } from '@/api/types'
 import { DataTable, rowLink, type Column } from '@/components/data-table'
 import { FreshPill, useAttention } from '@/components/hold-list'
-import { ProductionTag, RiskTag } from '@/components/tags'
+import { ModelKindTag, ProductionTag, RiskTag } from '@/components/tags'
 import { Countdown, Money, None, Time } from '@/components/values'
 import { useHeld } from '@/lib/held'
 import { visible } from '@/lib/text'
 import { useIsProduction } from '@/api/queries/people'
+import { askerWords } from '@/rooms/permits/words'
 
 const COLUMNS: Column<Approval>[] = [
   { id: 'risk', header: 'Risk', width: '112px', cell: (a) => <RiskTag risk={a.risk} /> },
@@ -23,11 +24,20 @@ const COLUMNS: Column<Approval>[] = [
       </span>
     ),
   },
-  { id: 'who', header: 'Asked by', width: '168px', from: 'lg', cell: (a) => <span className="text-soft">{`${a.agent} in ${a.swarm}`}</span> },
+  { id: 'who', header: 'Asked by', width: '232px', from: 'lg', cell: (a) => <AskedBy approval={a} /> },
   { id: 'cost', header: 'Cost so far', width: '92px', right: true, from: 'md', cell: (a) => (a.run_spent_micros === null ? <None /> : <Money micros={a.run_spent_micros} />) },
   { id: 'asked', header: 'Asked', width: '92px', right: true, from: 'md', cell: (a) => <Time at={a.asked_at} className="text-soft" /> },
   { id: 'expires', header: 'Expires in', width: '92px', right: true, cell: (a) => <Countdown at={a.expires_at} passed="expired" /> },
 ]
+
+function AskedBy({ approval }: { approval: Approval }) {
+  return (
+    <span className="flex min-w-0 items-center gap-2 text-soft">
+      <span className="truncate">{visible(askerWords(approval))}</span>
+      <ModelKindTag kind={approval.model_kind} />
+    </span>
+  )
+}
 
 function EnvironmentTag({ environment }: { environment: string }) {
   return useIsProduction(environment) ? <ProductionTag /> : null

@@ -4,6 +4,7 @@ import { useMemo, useState } from 'react'
 import { keysQuery, useCan, useRevokeKey } from '@/api/queries/people'
 import type { Key } from '@/api/types'
 import { DataTable, type Column } from '@/components/data-table'
+import { SameByCommand } from '@/components/commands'
 import { Page } from '@/components/page'
 import { Loaded } from '@/components/loaded'
 import { Empty, ProblemNote } from '@/components/states'
@@ -11,6 +12,7 @@ import { Tag } from '@/components/tags'
 import { Button } from '@/components/ui/button'
 import { Popover, PopoverContent, PopoverTrigger } from '@/components/ui/popover'
 import { Time } from '@/components/values'
+import { cli, curl } from '@/lib/commands'
 import { millis } from '@/lib/format'
 import { useClock } from '@/lib/now'
 import { neededRoles } from '@/lib/permissions'
@@ -70,7 +72,7 @@ function keyColumns(): Column<Key>[] {
         </span>
       ),
     },
-    { id: 'prefix', header: 'Begins with', width: '136px', from: 'sm', cell: (k) => <span className="mono text-soft">{k.certificate || `${k.prefix}…`}</span> },
+    { id: 'prefix', header: 'Begins with', width: '136px', from: 'sm', cell: (k) => <span className="mono text-soft">{k.certificate || beginning(k.prefix)}</span> },
     {
       id: 'roles',
       header: 'Roles',
@@ -85,7 +87,8 @@ function keyColumns(): Column<Key>[] {
     },
     { id: 'created', header: 'Made', width: '100px', right: true, from: 'md', sort: (k) => k.created_at, cell: (k) => <Time at={k.created_at} className="text-soft" /> },
     { id: 'expires', header: 'Expires', width: '100px', right: true, from: 'md', cell: (k) => (k.expires_at ? <Time at={k.expires_at} /> : <span className="text-mute">never</span>) },
-    { id: 'state', header: 'State', width: '128px', right: true, cell: (k) => <State apiKey={k} /> },
+    { id: 'state', header: 'State', width: '128px', cell: (k) => <State apiKey={k} /> },
+    { id: 'actions', header: 'Actions', width: '92px', right: true, cell: (k) => (isOpen(k) ? <Revoke apiKey={k} /> : null) },
   ]
 }
 
@@ -98,9 +101,13 @@ function State({ apiKey }: { apiKey: Key }) {
       </span>
     )
   }
-  if (expired) return <span className="text-mute">expired</span>
-  return <Revoke apiKey={apiKey} />
+  return expired ? <span className="text-mute">expired</span> : <span className="text-soft">usable</span>
 }
+
+const isOpen = (key: Key) => !key.revoked_at
+
+/** What a key begins with; the server's answer may carry the ellipsis already. */
+const beginning = (prefix: string) => `${prefix.replace(/…+$/, '')}…`
 
 function Revoke({ apiKey }: { apiKey: Key }) {
   const [open, setOpen] = useState(false)
@@ -120,6 +127,7 @@ function Revoke({ apiKey }: { apiKey: Key }) {
         <Button busy={revoke.isPending} onClick={() => revoke.mutate(apiKey.id, { onSuccess: () => setOpen(false) })}>
           Revoke this key
         </Button>
+        <SameByCommand cli={cli.revokeKey(apiKey.id)} curl={curl('POST', `/api/v1/keys/${apiKey.id}:revoke`)} />
       </PopoverContent>
     </Popover>
   )

@@ -1,11 +1,13 @@
-import { useState, type SyntheticEvent } from 'react'
-import { useCreateKey } from '@/api/queries/people'
+import { useRef, useState, type SyntheticEvent } from 'react'
+import { Intent } from '@/api/intent'
+import { useCreateKey, type WantedKey } from '@/api/queries/people'
 import type { NewKey } from '@/api/types'
-import { CommandLine } from '@/components/commands'
+import { CommandLine, SameByCommand } from '@/components/commands'
 import { ProblemNote } from '@/components/states'
 import { Button } from '@/components/ui/button'
 import { Field, Input, Select } from '@/components/ui/field'
 import { SidePanel } from '@/components/ui/side-panel'
+import { cli, curl } from '@/lib/commands'
 
 const ROLES = [
   { name: 'viewer', can: 'reads runs, agents and tools' },
@@ -29,10 +31,14 @@ function Form({ create }: { create: ReturnType<typeof useCreateKey> }) {
   const [name, setName] = useState('')
   const [roles, setRoles] = useState<string[]>(['viewer'])
   const [days, setDays] = useState('90')
+  const [intent] = useState(() => new Intent())
+  const sending = useRef(false)
+  const wanted: WantedKey = { name: name.trim(), roles, ...(days === '' ? {} : { expires_in_s: Number(days) * DAY_S }) }
   const submit = (event: SyntheticEvent) => {
     event.preventDefault()
-    if (create.isPending || name.trim() === '' || roles.length === 0) return
-    create.mutate({ name: name.trim(), roles, ...(days === '' ? {} : { expires_in_s: Number(days) * DAY_S }) })
+    if (sending.current || name.trim() === '' || roles.length === 0) return
+    sending.current = true
+    create.mutate({ wanted, key: intent.keyOf(wanted) }, { onError: () => (sending.current = false) })
   }
   const toggle = (role: string) => setRoles((was) => (was.includes(role) ? was.filter((r) => r !== role) : [...was, role]))
   return (
@@ -65,6 +71,7 @@ function Form({ create }: { create: ReturnType<typeof useCreateKey> }) {
       <Button type="submit" look="primary" size="lg" className="self-start" busy={create.isPending} off={name.trim() === '' || roles.length === 0}>
         Make the key
       </Button>
+      <SameByCommand cli={cli.newKey(wanted.name, roles, days)} curl={curl('POST', '/api/v1/keys', wanted)} />
     </form>
   )
 }

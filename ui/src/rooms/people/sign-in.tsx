@@ -1,6 +1,7 @@
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useEffect, useRef, useState, type SyntheticEvent } from 'react'
-import { redeem, signIn } from '@/api/queries/people'
+import { redeem, sessionQuery, signIn } from '@/api/queries/people'
+import { queryClient } from '@/api/query-client'
 import { CommandLine } from '@/components/commands'
 import { ProblemNote } from '@/components/states'
 import { Button } from '@/components/ui/button'
@@ -45,7 +46,14 @@ export default function SignIn() {
     // A link works once: it is redeemed once, however often this effect runs.
     if (token === null || begun.current) return
     begun.current = true
-    void enter(() => redeem(token))
+    void enter(async () => {
+      try {
+        await redeem(token)
+      } catch (refused) {
+        // A link that was used before refuses nobody who is signed in already.
+        if ((await queryClient.query({ ...sessionQuery, staleTime: 0 }).catch(() => null)) === null) throw refused
+      }
+    })
   })
   const submit = (event: SyntheticEvent) => {
     event.preventDefault()

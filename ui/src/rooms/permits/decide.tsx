@@ -1,5 +1,5 @@
 import { Ban, Check } from 'lucide-react'
-import { useRef, useState, type KeyboardEvent } from 'react'
+import { useRef, useState, type KeyboardEvent, type MouseEvent } from 'react'
 import { Problem } from '@/api/problem'
 import { useCan } from '@/api/queries/people'
 import { useDecide, type Decision } from '@/api/queries/permits'
@@ -12,12 +12,13 @@ import { announce } from '@/lib/announce'
 import { cli, curl } from '@/lib/commands'
 import { useHotkeys } from '@/lib/hotkeys'
 import { neededRoles } from '@/lib/permissions'
-import { useArmed } from './armed'
+import { noteDecision, useArmed } from './armed'
 import { decisionWords } from './words'
 
 interface DecideProps {
   approval: Approval
-  onDecided?: (approval: Approval) => void
+  /** `byKey`: the decision was made on the keyboard, so focus has to go somewhere; a pointer stays where it is. */
+  onDecided?: (approval: Approval, byKey: boolean) => void
 }
 
 /** Approve or deny what is drawn above. `a` approves, `d` asks for the reason of a denial. Mount with a key per approval. */
@@ -26,32 +27,39 @@ export function Decide({ approval, onDecided }: DecideProps) {
   const [reason, setReason] = useState('')
   const [lacking, setLacking] = useState(false)
   const reasonBox = useRef<HTMLTextAreaElement>(null)
+  // A second press before the first one is drawn must not send twice.
+  const sent = useRef(false)
   const armed = useArmed(`${approval.id} ${approval.hash}`)
   const can = useCan('approval.decide')
   const decide = useDecide()
   const words = decisionWords(approval)
   const open = approval.status === 'pending'
 
-  const send = (decision: Decision['decision']) => {
-    if (!armed || decide.isPending || !open) return
+  const send = (decision: Decision['decision'], byKey: boolean) => {
+    if (!armed || decide.isPending || sent.current || !open) return
+    sent.current = true
     decide.mutate(
       { approval, decision, reason: reason.trim() },
       {
         onSuccess: (decided) => {
+          noteDecision()
           announce(decision === 'approve' ? words.approved : words.denied)
-          onDecided?.(decided)
+          onDecided?.(decided, byKey)
+        },
+        onError: () => {
+          sent.current = false
         },
       },
     )
   }
-  const deny = () => {
+  const deny = (byKey: boolean) => {
     if (!armed) return
-    if (denying && reason.trim() !== '') return send('deny')
+    if (denying && reason.trim() !== '') return send('deny', byKey)
     setLacking(denying)
     setDenying(true)
     requestAnimationFrame(() => reasonBox.current?.focus())
   }
-  useHotkeys({ a: () => send('approve'), d: deny }, can && open)
+  useHotkeys({ a: () => send('approve', true), d: () => deny(true) }, can && open)
 
   if (!open) return null
   if (!can) return <p className="text-xs text-mute">You may read this and not decide it. {neededRoles('approval.decide')}.</p>
@@ -64,7 +72,7 @@ export function Decide({ approval, onDecided }: DecideProps) {
           value={reason}
           lacking={lacking && reason.trim() === ''}
           onChange={setReason}
-          onSend={deny}
+          onSend={() => deny(true)}
           onLeave={() => setDenying(false)}
         />
       )}
@@ -76,12 +84,12 @@ export function Decide({ approval, onDecided }: DecideProps) {
             off={!armed}
             busy={decide.isPending}
             icon={<Check className="size-3.5" aria-hidden />}
-            onClick={() => send('approve')}
+            onClick={(event) => send('approve', isByKey(event))}
           >
             {words.approve} <Key letter="a" />
           </Button>
         )}
-        <Button size="lg" off={!armed || decide.isPending} icon={<Ban className="size-3.5" aria-hidden />} onClick={deny}>
+        <Button size="lg" off={!armed || decide.isPending} icon={<Ban className="size-3.5" aria-hidden />} onClick={(event) => deny(isByKey(event))}>
           {words.deny} {!denying && <Key letter="d" />}
         </Button>
         {denying && (
@@ -93,6 +101,11 @@ export function Decide({ approval, onDecided }: DecideProps) {
       <AsCommand approval={approval} decision={denying ? 'deny' : 'approve'} reason={reason} />
     </div>
   )
+}
+
+/** Enter and space press a button too: such a click counts no clicks. */
+function isByKey(event: MouseEvent): boolean {
+  return event.detail === 0
 }
 
 function AsCommand({ approval, decision, reason }: Decision & { approval: Approval }) {

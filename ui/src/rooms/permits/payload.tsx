@@ -7,13 +7,14 @@ import { DiffView } from '@/components/diff-view'
 import { Arguments, JsonView } from '@/components/json-view'
 import { Fact, Facts } from '@/components/page'
 import { Status } from '@/components/status'
-import { ProductionTag, RiskTag } from '@/components/tags'
+import { ModelKindTag, ProductionTag, RiskTag } from '@/components/tags'
 import { Budget, Countdown, Digest, Id, Time } from '@/components/values'
 import { lineDiff } from '@/lib/diff'
 import { sentence, visible } from '@/lib/text'
 import { argumentsBeside, effectOf, rootOf } from './effect'
 import { toolName } from '@/lib/tools'
 import { Who } from '@/components/who'
+import { askerWords } from './words'
 
 interface PayloadProps {
   approval: Approval
@@ -64,7 +65,8 @@ function Summary({ approval, inRun }: { approval: Approval; inRun: boolean | und
       )}
       <Fact name="Environment">{production ? <ProductionTag /> : approval.environment}</Fact>
       <Fact name="Asked by">
-        <Asker agent={approval.agent} />
+        <Asker approval={approval} />
+        <ModelKindTag kind={approval.model_kind} />
         {!inRun && <RunLink approval={approval} />}
         <Time at={approval.asked_at} className="text-mute" />
       </Fact>
@@ -89,8 +91,15 @@ function Summary({ approval, inRun }: { approval: Approval; inRun: boolean | und
   )
 }
 
-function Asker({ agent }: { agent: string }) {
-  if (agent === '') return <span>an outside client</span>
+function Asker({ approval }: { approval: Approval }) {
+  const { agent } = approval
+  if (agent === '') {
+    return (
+      <span title={approval.asked_by}>
+        {visible(askerWords(approval))}
+      </span>
+    )
+  }
   return (
     <Link to="/agents/$name" params={{ name: agent }} className="rounded-sm underline decoration-edge underline-offset-2">
       {agent}

@@ -6,3 +6,15 @@ export function decisionWords({ kind }: Pick<Approval, 'kind'>): { approve: stri
     ? { approve: 'Run it again', deny: 'Do not repeat', approved: 'It will be run again', denied: 'It will not be repeated' }
     : { approve: 'Approve', deny: 'Deny', approved: 'Approved', denied: 'Denied' }
 }
+
+/** Who asks, in one line: an agent in its swarm, or an outside client by the name of its key. */
+export function askerWords({ agent, swarm, asked_by_name }: Pick<Approval, 'agent' | 'swarm' | 'asked_by_name'>): string {
+  if (agent !== '') return `${agent} in ${swarm}`
+  return asked_by_name === '' ? 'an outside client' : `${asked_by_name}, an outside client`
+}
+
+/** What has just become of a question, for those who decided it. */
+export function settledWords({ kind, status }: Pick<Approval, 'kind' | 'status'>): string {
+  if (kind === 'outcome') return status === 'denied' ? 'Not to be repeated, you said just now' : 'To be run again, you said just now'
+  return status === 'denied' ? 'Denied by you just now' : 'Approved by you just now'
+}

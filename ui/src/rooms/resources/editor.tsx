@@ -1,23 +1,24 @@
 import { useQuery } from '@tanstack/react-query'
 import { CircleCheck, FilePlus2, FileDiff } from 'lucide-react'
-import { lazy, Suspense, useCallback, useState } from 'react'
+import { Suspense, useCallback, useMemo, useState } from 'react'
 import { Problem } from '@/api/problem'
 import { useCan } from '@/api/queries/people'
 import { schemasQuery, useApply } from '@/api/queries/resources'
 import type { Applied, ApplyProblem } from '@/api/types'
-import { CommandLine } from '@/components/commands'
+import { SameByCommand } from '@/components/commands'
 import { ProblemNote } from '@/components/states'
 import { Button } from '@/components/ui/button'
 import { Digest } from '@/components/values'
 import { announce } from '@/lib/announce'
-import { cli } from '@/lib/commands'
+import { lazyPage } from '@/lib/lazy-page'
+import { cli, curlFile } from '@/lib/commands'
 import { plural } from '@/lib/format'
 import { isMac } from '@/lib/hotkeys'
 import { neededRoles } from '@/lib/permissions'
 import { SchemaHelp } from './schema-help'
 import type { YamlPlace } from './yaml-path'
 
-const YamlEditor = lazy(() => import('./yaml-editor'))
+const YamlEditor = lazyPage(() => import('./yaml-editor'))
 
 // What was typed outlives a look at another page.
 const drafts = new Map<string, string>()
@@ -71,6 +72,7 @@ export function Editor({ draft, initial, label, onApplied }: EditorProps) {
   const schemaFor = (kind: string | null) => (kind === null ? undefined : schemas?.[kind])
   // What was said of another text is not shown beside this one.
   const said = apply.variables?.yaml === text ? apply : undefined
+  const problems = useMemo(() => problemsOf(said?.error), [said?.error])
   return (
     <div className="flex min-h-0 flex-1 max-lg:flex-col max-lg:overflow-y-auto">
       <div className="flex min-h-0 min-w-0 flex-1 flex-col max-lg:min-h-112">
@@ -80,7 +82,7 @@ export function Editor({ draft, initial, label, onApplied }: EditorProps) {
               label={label}
               value={text}
               readOnly={!can}
-              problems={problemsOf(said?.error)}
+              problems={problems}
               schemaFor={schemaFor}
               onChange={change}
               onPlace={setPlace}
@@ -103,7 +105,7 @@ export function Editor({ draft, initial, label, onApplied }: EditorProps) {
           <div aria-live="polite" className="flex flex-col gap-2 empty:hidden">
             {said?.isSuccess && <Outcome items={said.data.items} dryRun={said.variables.dryRun} />}
             <ProblemNote error={said?.error} />
-            <ProblemList problems={problemsOf(said?.error)} />
+            <ProblemList problems={problems} />
           </div>
         </div>
       </div>
@@ -113,7 +115,7 @@ export function Editor({ draft, initial, label, onApplied }: EditorProps) {
       >
         <SchemaHelp schema={schemaFor(place.kind)} place={place} />
         <div className="px-4 pb-4">
-          <CommandLine command={cli.apply()} />
+          <SameByCommand cli={cli.apply()} curl={curlFile('/api/v1/apply', 'resource.yaml')} />
         </div>
       </aside>
     </div>
@@ -162,7 +164,8 @@ function Actions({ valid, edited, busy, onRun, onUndo }: ActionsProps) {
 const NONE: readonly ApplyProblem[] = []
 
 function problemsOf(error: unknown): readonly ApplyProblem[] {
-  return error instanceof Problem ? (error.body.errors ?? NONE) : NONE
+  const found = error instanceof Problem ? (error.body.errors ?? NONE) : NONE
+  return found.toSorted((a, b) => a.line - b.line || a.column - b.column)
 }
 
 function ProblemList({ problems }: { problems: readonly ApplyProblem[] }) {

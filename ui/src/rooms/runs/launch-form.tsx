@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Play } from 'lucide-react'
-import { useEffect, useState, type SyntheticEvent } from 'react'
+import { useEffect, useRef, useState, type SyntheticEvent } from 'react'
+import { Intent } from '@/api/intent'
 import { keys } from '@/api/keys'
 import { Problem } from '@/api/problem'
 import { planQuery, useLaunch, type LaunchRequest } from '@/api/queries/runs'
@@ -34,6 +35,9 @@ export function LaunchForm({ swarm, spec, inputs, given, environment, production
   const [draft, setDraft] = useState<Draft>(() => draftOf(inputs, given))
   const [overrides, setOverrides] = useState<Overrides>({})
   const launch = useLaunch()
+  // One form launches one plan once, however often and however fast its button is pressed.
+  const [intent] = useState(() => new Intent())
+  const sending = useRef(false)
   const lacking = unfilled(inputs, draft)
   const wanted = requestOf(swarm, inputOf(inputs, draft), environment, overrides)
   const preview = usePreview(wanted, lacking.length === 0)
@@ -41,12 +45,15 @@ export function LaunchForm({ swarm, spec, inputs, given, environment, production
 
   const start = (event: SyntheticEvent) => {
     event.preventDefault()
-    if (!plan || plan.missing.length > 0 || launch.isPending) return
+    if (!plan || plan.missing.length > 0 || sending.current) return
+    sending.current = true
+    const request = { ...wanted, plan_hash: plan.hash }
     launch.mutate(
-      { ...wanted, plan_hash: plan.hash },
+      { request, key: intent.keyOf(request) },
       {
         onSuccess: (run) => onLaunched(run.id),
         onError: (error) => {
+          sending.current = false
           if (isChanged(error)) showNewPlan(wanted, error.body.plan)
         },
       },
@@ -73,7 +80,7 @@ export function LaunchForm({ swarm, spec, inputs, given, environment, production
           type="submit"
           look="primary"
           size="lg"
-          busy={launch.isPending}
+          busy={launch.isPending || launch.isSuccess}
           off={!plan || plan.missing.length > 0}
           icon={<Play className="size-3.5" aria-hidden />}
         >

@@ -5,6 +5,7 @@ import { ModelKindTag, RiskTag, Tag, VerdictWord } from '@/components/tags'
 import { Digest } from '@/components/values'
 import { cx } from '@/lib/cx'
 import { cap, money, plural, range, ticking } from '@/lib/format'
+import { sentence, visible } from '@/lib/text'
 import { toolName } from '@/lib/tools'
 
 /** A plan before it runs: who, with which tools, at what risk and price, and what it will ask. */
@@ -18,16 +19,16 @@ export function PlanView({ plan, faded }: { plan: Plan; faded?: boolean }) {
           <span className="text-mute">{plan.pattern}</span>
         </Fact>
         <Fact name="Cost">
-          {range(money(plan.cost.low_micros), money(plan.cost.high_micros))}
+          {plan.missing.length === 0 && range(money(plan.cost.low_micros), money(plan.cost.high_micros))}
           <span className="text-mute">never more than {cap(plan.cost.cap_micros)}</span>
         </Fact>
         <Fact name="Time">
-          {range(ticking(plan.time.low_s * 1000), ticking(plan.time.high_s * 1000))}
-          <span className="text-mute">stopped after {ticking(plan.time.cap_s * 1000)} of work</span>
+          {plan.missing.length === 0 && range(ticking(plan.time.low_s * 1000), ticking(plan.time.high_s * 1000))}
+          <span className="text-mute">of work, waiting not counted; stopped after {ticking(plan.time.cap_s * 1000)}</span>
         </Fact>
         <Fact name="Will ask">
           {plan.expected_approvals.length === 0 ? (
-            <span className="text-mute">nobody</span>
+            <span className="text-mute">{plan.missing.length > 0 ? 'not known while something is missing' : 'nobody'}</span>
           ) : (
             <ul>
               {plan.expected_approvals.map((a, i) => (
@@ -40,7 +41,10 @@ export function PlanView({ plan, faded }: { plan: Plan; faded?: boolean }) {
         </Fact>
       </Facts>
       <section aria-label="Agents of the plan">
-        <h3 className="pb-1.5 text-xs font-semibold text-soft">{plural(plan.agents.length, 'agent')}</h3>
+        <h3 className="pb-1.5 text-xs font-semibold text-soft">
+          {plural(plan.agents.length, 'agent')}
+          {plan.missing.length > 0 && <span className="font-normal text-mute"> that could run now; those that lack something are not listed</span>}
+        </h3>
         <ul className="divide-y divide-line rounded-md border border-line">
           {plan.agents.map((agent) => (
             <AgentOfPlan key={agent.name} agent={agent} />
@@ -55,12 +59,12 @@ function Missing({ plan }: { plan: Plan }) {
   return (
     <div role="alert" className="rounded-md border border-failed/50 px-3 py-2 text-xs">
       <p className="flex items-center gap-1.5 font-medium text-failed">
-        <CircleAlert className="size-3.5" aria-hidden /> This run would fail without
+        <CircleAlert className="size-3.5" aria-hidden /> It cannot be launched yet: {plural(plan.missing.length, 'thing is', 'things are')} missing
       </p>
       <ul className="mt-1 flex flex-col gap-1">
         {plan.missing.map((m, i) => (
           <li key={i}>
-            {m.what} <span className="text-mute">{m.way_out}</span>
+            {sentence(visible(m.what))} <span className="block text-mute">{visible(m.way_out)}</span>
           </li>
         ))}
       </ul>

@@ -1,7 +1,7 @@
 import { Link } from '@tanstack/react-router'
 import type { Run } from '@/api/types'
 import { rowLink, type Column } from '@/components/data-table'
-import { Status } from '@/components/status'
+import { Denied, Held, Status } from '@/components/status'
 import { ModelKindTag, ProductionTag } from '@/components/tags'
 import { Budget, CopyButton, Duration, Time } from '@/components/values'
 import { millis, shortId } from '@/lib/format'
@@ -25,6 +25,8 @@ export function runColumns(isProduction: (environment: string) => boolean): Colu
           <Link to="/runs/$id" params={{ id: run.id }} className={`${rowLink} max-w-3/5 shrink-0 truncate`}>
             {run.swarm}
           </Link>
+          <Held status={run.status} held={run.held} />
+          <Denied count={run.denied} />
           {run.model_kinds.map((kind) => (
             <ModelKindTag key={kind} kind={kind} />
           ))}

@@ -1,3 +1,4 @@
+import { useNavigate, useSearch } from '@tanstack/react-router'
 import { CircleStop, Pause, Play, type LucideIcon } from 'lucide-react'
 import { useState, type SyntheticEvent } from 'react'
 import { useCan } from '@/api/queries/people'
@@ -10,8 +11,7 @@ import { Field, Textarea } from '@/components/ui/field'
 import { Popover, PopoverContent, PopoverTrigger } from '@/components/ui/popover'
 import { announce } from '@/lib/announce'
 import { cli, curl } from '@/lib/commands'
-
-type Kind = 'pause' | 'resume' | 'cancel'
+import { kindsFor, type Kind } from './kinds'
 
 interface Look {
   label: string
@@ -43,14 +43,20 @@ export function RunCommands({ run }: { run: RunDetail }) {
   if (!can) return null
   return (
     <>
-      {run.status === 'paused' ? <CommandButton run={run} kind="resume" /> : <CommandButton run={run} kind="pause" />}
-      <CommandButton run={run} kind="cancel" />
+      {kindsFor(run).map((kind) => (
+        <CommandButton key={kind} run={run} kind={kind} />
+      ))}
     </>
   )
 }
 
 function CommandButton({ run, kind }: { run: RunDetail; kind: Kind }) {
-  const [open, setOpen] = useState(false)
+  // The address may name what is to be said, as the palette does; nothing is said before the form is sent.
+  const { act } = useSearch({ from: '/shell/runs/$id' })
+  const navigate = useNavigate({ from: '/runs/$id' })
+  const open = act === kind
+  const setOpen = (next: boolean) =>
+    void navigate({ search: (was) => ({ ...was, act: next ? kind : undefined }), replace: true })
   const { label, icon: Icon } = LOOKS[kind]
   return (
     <Popover open={open} onOpenChange={setOpen}>

@@ -2,10 +2,11 @@ import { Link } from '@tanstack/react-router'
 import { RotateCcw } from 'lucide-react'
 import { useCan, useIsProduction } from '@/api/queries/people'
 import type { RunDetail } from '@/api/types'
-import { Status } from '@/components/status'
+import { Denied, Held, Status } from '@/components/status'
 import { ModelKindTag, ProductionTag } from '@/components/tags'
 import { Budget, Countdown, Duration, Id } from '@/components/values'
 import { buttonClass } from '@/components/ui/button'
+import { coarse } from '@/lib/format'
 import { visible } from '@/lib/text'
 import { RunCommands } from './run-commands'
 import { saysMore } from './reason'
@@ -24,20 +25,38 @@ export function RunHeader({ run }: { run: RunDetail }) {
       {run.model_kinds.map((kind) => (
         <ModelKindTag key={kind} kind={kind} />
       ))}
-      <Status status={run.status} className="font-medium" />
+      <span className="flex flex-wrap items-center gap-x-3">
+        <Status status={run.status} className="font-medium" />
+        <Held status={run.status} held={run.held} />
+        <Denied count={run.denied} />
+      </span>
       <span className="flex flex-wrap items-center gap-x-4 gap-y-1 text-xs text-soft">
         {run.started_at && <Duration from={run.started_at} to={run.finished_at} />}
         <Budget spent={run.spent_micros} budget={run.budget_micros} bar />
-        {!over && run.deadline_at && (
-          <span>
-            <span className="text-mute">deadline</span> <Countdown at={run.deadline_at} />
-          </span>
-        )}
+        {!over && <WorkLeft run={run} />}
         {!production && <span className="text-mute">{run.environment}</span>}
       </span>
       <div className="ml-auto flex items-center gap-2">{over ? <Again run={run} /> : <RunCommands run={run} />}</div>
       {saysMore(run) && <p className="w-full text-xs text-soft">{visible(run.status_reason)}</p>}
     </div>
+  )
+}
+
+/** How long it may still work. The time stands still while it waits for a person or is paused. */
+function WorkLeft({ run }: { run: RunDetail }) {
+  const standing = run.work_left_ms
+  if (standing === null && run.deadline_at === null) return null
+  return (
+    <span title="Waiting for a person and pausing do not count">
+      <span className="text-mute">work left</span>{' '}
+      {standing === null ? (
+        <Countdown at={run.deadline_at} passed="none" />
+      ) : (
+        <span className="whitespace-nowrap tabular-nums">
+          {coarse(standing)} <span className="text-mute">(stands still)</span>
+        </span>
+      )}
+    </span>
   )
 }
 

@@ -1,5 +1,6 @@
 import { Link } from '@tanstack/react-router'
-import type { Failure, RunDetail } from '@/api/types'
+import { useState } from 'react'
+import type { Approval, Failure, RunDetail } from '@/api/types'
 import { SameByCommand } from '@/components/commands'
 import { Arguments } from '@/components/json-view'
 import { Markdown } from '@/components/markdown'
@@ -11,24 +12,15 @@ import { plural, tokens } from '@/lib/format'
 import { visible } from '@/lib/text'
 import { Decide } from '@/rooms/permits/decide'
 import { Payload } from '@/rooms/permits/payload'
+import { SettledNote } from '@/rooms/permits/settled-note'
 import { Who } from '@/components/who'
 import { Written } from './written'
 
 /** What a run has to say when no step is chosen: what it waits for first, then its result, then its facts. */
 export function RunSummary({ run, withResult }: { run: RunDetail; withResult: boolean }) {
-  const pending = run.approvals.filter((a) => a.status === 'pending')
-  const waiting = pending[0]
   return (
     <div className="flex flex-col gap-5 p-4">
-      {waiting && (
-        <section aria-label="Waiting for you" className="flex flex-col gap-4">
-          {pending.length > 1 && <p className="text-xs text-mute">The first of {pending.length} that wait; the next one follows.</p>}
-          <Payload approval={waiting} inRun heading="h2" />
-          <div className="sticky bottom-0 -mx-4 border-y border-line bg-bg px-4 py-3">
-            <Decide key={`${waiting.id} ${waiting.hash}`} approval={waiting} />
-          </div>
-        </section>
-      )}
+      <Questions approvals={run.approvals} />
       {withResult && run.error && <FailureNote error={run.error} />}
       {withResult && run.result !== null && <Result run={run} />}
       {withResult && run.finished_at !== null && <Written run={run} />}
@@ -39,6 +31,37 @@ export function RunSummary({ run, withResult }: { run: RunDetail; withResult: bo
       <RunFacts run={run} />
       <SameByCommand cli={cli.run(run.id)} curl={curl('GET', `/api/v1/runs/${run.id}`)} />
     </div>
+  )
+}
+
+/** What the run asks, one question at a time, and what was just decided. */
+function Questions({ approvals }: { approvals: readonly Approval[] }) {
+  // What was decided by pointer is shown until the person moves on: no next question slides under the pointer.
+  const [settled, setSettled] = useState<{ approval: Approval; stays: boolean } | null>(null)
+  const pending = approvals.filter((a) => a.status === 'pending' && a.id !== settled?.approval.id)
+  const waiting = settled?.stays ? undefined : pending[0]
+  return (
+    <>
+      {settled && (
+        <SettledNote
+          approval={settled.approval}
+          onNext={settled.stays && pending.length > 0 ? () => setSettled({ ...settled, stays: false }) : undefined}
+        />
+      )}
+      {waiting && (
+        <section aria-label="Waiting for you" className="flex flex-col gap-4">
+          {pending.length > 1 && <p className="text-xs text-mute">The first of {pending.length} that wait; the next one follows.</p>}
+          <Payload approval={waiting} inRun heading="h2" />
+          <div className="sticky bottom-0 -mx-4 border-y border-line bg-bg px-4 py-3">
+            <Decide
+              key={`${waiting.id} ${waiting.hash}`}
+              approval={waiting}
+              onDecided={(approval, byKey) => setSettled({ approval, stays: !byKey })}
+            />
+          </div>
+        </section>
+      )}
+    </>
   )
 }
 

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
-import { lazy, Suspense, useEffect } from 'react'
+import { Suspense, useEffect } from 'react'
 import { runQuery } from '@/api/queries/runs'
 import type { RunDetail } from '@/api/types'
 import { Page } from '@/components/page'
@@ -9,6 +9,7 @@ import { ProblemView, SkeletonRows } from '@/components/states'
 import { TabLinks, type TabItem } from '@/components/tabs'
 import { SidePanel } from '@/components/ui/side-panel'
 import { shortId } from '@/lib/format'
+import { lazyPage } from '@/lib/lazy-page'
 import { useHotkeys } from '@/lib/hotkeys'
 import { useWide } from '@/lib/media'
 import { shownEnvironment } from '@/lib/settings'
@@ -19,14 +20,15 @@ import { useSteps } from './steps'
 import { Timeline } from './timeline/timeline'
 import { stepName } from '@/lib/tools'
 
-const AgentsTab = lazy(() => import('./tabs/agents-tab'))
-const EventsTab = lazy(() => import('./tabs/events-tab'))
-const CostTab = lazy(() => import('./tabs/cost-tab'))
-const AuditTab = lazy(() => import('./tabs/audit-tab'))
-const ResultTab = lazy(() => import('./tabs/result-tab'))
-const RawTab = lazy(() => import('./tabs/raw-tab'))
+const AgentsTab = lazyPage(() => import('./tabs/agents-tab'))
+const EventsTab = lazyPage(() => import('./tabs/events-tab'))
+const CostTab = lazyPage(() => import('./tabs/cost-tab'))
+const AuditTab = lazyPage(() => import('./tabs/audit-tab'))
+const ResultTab = lazyPage(() => import('./tabs/result-tab'))
+const RawTab = lazyPage(() => import('./tabs/raw-tab'))
 
 const TABS = ['timeline', 'agents', 'events', 'cost', 'audit', 'result', 'raw'] as const
+const WITH_STEPS = new Set<RunTab>(['timeline', 'cost'])
 type RunTab = (typeof TABS)[number]
 
 /** One run: what it does, what it asks, what it costs, and how to stop it. */
@@ -47,8 +49,8 @@ function Content({ run }: { run: RunDetail }) {
   const search = useSearch({ from: '/shell/runs/$id' })
   const navigate = useNavigate({ from: '/runs/$id' })
   const wide = useWide()
-  const steps = useSteps(run.id)
   const tab = TABS.find((t) => t === search.tab) ?? 'timeline'
+  const steps = useSteps(run.id, WITH_STEPS.has(tab) || search.step !== undefined)
   const asTable = search.view === 'table'
   const change = (next: Partial<typeof search>) =>
     void navigate({ search: (was) => ({ ...was, ...next }), replace: true })

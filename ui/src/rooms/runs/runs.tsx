@@ -1,6 +1,6 @@
-import { useInfiniteQuery } from '@tanstack/react-query'
+import { useInfiniteQuery, type UseInfiniteQueryResult } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { useMemo } from 'react'
+import { useEffect, useMemo } from 'react'
 import { useSession } from '@/api/queries/people'
 import { runsQuery, type RunFilter } from '@/api/queries/runs'
 import type { Run } from '@/api/types'
@@ -72,6 +72,15 @@ interface RunRows {
   more: () => void
 }
 
+/** Goes on until the last page is here: what waits stands first, so none of it may stand among the rest. */
+function useAllPages({ hasNextPage, isFetching, isFetchNextPageError, fetchNextPage }: Pages): void {
+  useEffect(() => {
+    if (hasNextPage && !isFetching && !isFetchNextPageError) void fetchNextPage()
+  }, [hasNextPage, isFetching, isFetchNextPageError, fetchNextPage])
+}
+
+type Pages = Pick<UseInfiniteQueryResult, 'hasNextPage' | 'isFetching' | 'isFetchNextPageError' | 'fetchNextPage'>
+
 /** The waiting ones are asked for apart, so that they stand first however old they are. */
 function useRuns(filter: RunFilter): RunRows {
   const all = useInfiniteQuery(runsQuery(filter))
@@ -81,6 +90,7 @@ function useRuns(filter: RunFilter): RunRows {
     const known = new Set(first.map(runId))
     return [...first, ...(all.data?.pages ?? []).flatMap((p) => p.items).filter((r) => !known.has(r.id))]
   }, [all.data, waiting.data, filter.status])
+  useAllPages(waiting)
   const { hasNextPage, isFetchingNextPage, fetchNextPage, refetch } = all
   return {
     runs,

@@ -25,19 +25,11 @@ export function StepsTable({ run, steps, selected, onSelect }: StepsTableProps) 
 
 function stepColumns(start: number, onSelect: (key: string) => void): Column<Step>[] {
   return [
-    {
-      id: 'at',
-      header: 'At',
-      width: '88px',
-      right: true,
-      sort: (s) => millis(s.started_at) ?? 0,
-      cell: (s) => <span className="text-mute">{duration((millis(s.started_at) ?? start) - start)}</span>,
-    },
-    { id: 'agent', header: 'Agent', width: '112px', from: 'md', sort: (s) => s.agent, cell: (s) => s.agent },
+    { id: 'agent', header: 'Agent', width: '116px', from: 'md', sort: (s) => s.agent, cell: (s) => s.agent },
     {
       id: 'name',
       header: 'Step',
-      width: '156px',
+      width: '144px',
       sort: stepName,
       cell: (s) => (
         <button type="button" className={`${rowLink} mono block w-full truncate text-left`} onClick={() => onSelect(s.key)}>
@@ -52,7 +44,7 @@ function stepColumns(start: number, onSelect: (key: string) => void): Column<Ste
       cell: (s) => <span className={s.error ? 'text-failed' : 'text-soft'}>{visible(s.error?.message ?? s.summary)}</span>,
     },
     { id: 'risk', header: 'Risk', width: '84px', from: 'lg', cell: (s) => (s.risk ? <RiskTag risk={s.risk} /> : null) },
-    { id: 'status', header: 'Status', width: '112px', cell: (s) => <Status status={s.status} short /> },
+    { id: 'status', header: 'Status', width: '104px', cell: (s) => <Status status={s.status} short /> },
     {
       id: 'tokens',
       header: 'Tokens',
@@ -72,9 +64,18 @@ function stepColumns(start: number, onSelect: (key: string) => void): Column<Ste
       cell: (s) => (s.kind === 'model' ? <Money micros={s.spent_micros} /> : null),
     },
     {
+      id: 'at',
+      header: 'At',
+      width: '80px',
+      right: true,
+      from: 'lg',
+      sort: (s) => millis(s.started_at) ?? 0,
+      cell: (s) => <span className="text-mute">{duration((millis(s.started_at) ?? start) - start)}</span>,
+    },
+    {
       id: 'took',
       header: 'Took',
-      width: '80px',
+      width: '76px',
       right: true,
       sort: (s) => (millis(s.finished_at) ?? Date.now()) - (millis(s.started_at) ?? 0),
       cell: (s) => <Duration from={s.started_at} to={s.finished_at} />,

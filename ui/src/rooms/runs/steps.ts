@@ -20,13 +20,16 @@ const GATHER_MS = 400
 // Up to here the whole list is asked for again on a change; past it only what changed and the last page.
 const SMALL_PAGES = 2
 
-/** Every step of a run: drawn from the first page on, filled page by page, kept current by events. */
-export function useSteps(run: string): Steps {
-  const query = useInfiniteQuery(runStepsQuery(run))
+/**
+ * Every step of a run: drawn from the first page on, filled page by page, kept current by events. Asked for only while
+ * `wanted`: a page that shows none of them must not wait behind thousands.
+ */
+export function useSteps(run: string, wanted: boolean): Steps {
+  const query = useInfiniteQuery({ ...runStepsQuery(run), enabled: wanted })
   const { hasNextPage, isFetching, isFetchNextPageError, fetchNextPage } = query
   useEffect(() => {
-    if (hasNextPage && !isFetching && !isFetchNextPageError) void fetchNextPage()
-  }, [hasNextPage, isFetching, isFetchNextPageError, fetchNextPage])
+    if (wanted && hasNextPage && !isFetching && !isFetchNextPageError) void fetchNextPage()
+  }, [wanted, hasNextPage, isFetching, isFetchNextPageError, fetchNextPage])
   useStepChanges(run)
   const steps = useMemo(() => (query.data?.pages ?? []).flatMap((p) => p.items), [query.data])
   return { steps, complete: query.isSuccess && !hasNextPage, error: query.error, retry: () => void query.refetch() }

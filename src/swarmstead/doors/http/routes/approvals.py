@@ -1,7 +1,7 @@
 """The inbox: what waits for a person, and their decisions."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, Query, Request
 
@@ -9,12 +9,15 @@ from swarmstead.doors.http import paging, shapes, views
 from swarmstead.doors.http.auth import Caller, Server
 from swarmstead.doors.http.careful import CarefulRoute, expect, mark
 from swarmstead.kernel.scope import Scope
+from swarmstead.people import queries as people
 from swarmstead.people.contract import require
 from swarmstead.permits import handlers, queries
 from swarmstead.permits.contract import Approval, ApprovalStatus
 from swarmstead.runs import queries as runs
+from swarmstead.wiring import App
 
 router = APIRouter(prefix="/api/v1", tags=["approvals"], route_class=CarefulRoute)
+_CLOSED = ("approved", "denied", "expired")
 
 
 def with_askers(conn: Any, scope: Scope, found: Sequence[Approval]) -> list[shapes.ApprovalShape]:
@@ -29,18 +32,41 @@ async def find(
     app: Server,
     status: Annotated[str, Query(max_length=100)] = "",
     run: Annotated[str, Query(max_length=32)] = "",
+    order: Literal["urgent", "newest"] = "urgent",
     cursor: paging.Cursor = "",
     limit: paging.Limit = 50,
 ) -> shapes.Page[shapes.ApprovalShape]:
-    """Questions, oldest deadline first. `status` may name several, separated by commas."""
+    """Questions: those of production first, then the oldest deadline. `status` may name several, separated by commas.
+
+    `order=newest` is for what is decided: the last decision first.
+    """
     require(scope, "read")
-    after = paging.decode(cursor, int, str)
-    start = (int(after[0]), str(after[1])) if after else None
     statuses = paging.choices(status, get_args(ApprovalStatus), "status")
+    if order == "newest":
+        return await _newest(app, scope, statuses, run, cursor, limit)
+    after = paging.decode(cursor, int, int, str)
+    start = (int(after[0]), int(after[1]), str(after[2])) if after else None
 
     def read(conn: Any) -> shapes.Page[shapes.ApprovalShape]:
-        found = queries.find(conn, scope, statuses=statuses, run=run, after=start, limit=limit + 1)
-        more = paging.encode(found[limit - 1].expires_at, found[limit - 1].id) if len(found) > limit else None
+        first = [one.name for one in people.list_environments(conn, scope) if one.production]
+        found = queries.find(conn, scope, statuses=statuses, run=run, first=first, after=start, limit=limit + 1)
+        more = paging.encode(*queries.place_of(found[limit - 1], first)) if len(found) > limit else None
+        return shapes.Page(items=with_askers(conn, scope, found[:limit]), next=more)
+
+    return await app.db.read(read)
+
+
+async def _newest(
+    app: App, scope: Scope, statuses: Sequence[str], run: str, cursor: str, limit: int
+) -> shapes.Page[shapes.ApprovalShape]:
+    before = paging.decode(cursor, int, str)
+    start = (int(before[0]), str(before[1])) if before else None
+    closed = [one for one in statuses or _CLOSED if one in _CLOSED]
+
+    def read(conn: Any) -> shapes.Page[shapes.ApprovalShape]:
+        found = queries.decided(conn, scope, statuses=closed, run=run, before=start, limit=limit + 1)
+        last = found[limit - 1] if len(found) > limit else None
+        more = paging.encode(last.decided_at or 0, last.id) if last else None
         return shapes.Page(items=with_askers(conn, scope, found[:limit]), next=more)
 
     return await app.db.read(read)

@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from swarmstead.audit import handlers, queries
 from swarmstead.audit.contract import Checkpoint
-from swarmstead.doors.http import paging, shapes, views
+from swarmstead.doors.http import audit_shapes, paging, shapes, views
 from swarmstead.doors.http.auth import Caller, Server
 from swarmstead.doors.http.careful import CarefulRoute
 from swarmstead.kernel.hashing import canonical_json
@@ -41,26 +41,26 @@ async def find(
 
 
 @router.post("/audit:verify")
-async def verify(scope: Caller, app: Server, body: shapes.VerifyIn | None = None) -> shapes.VerifyOut:
+async def verify(scope: Caller, app: Server, body: audit_shapes.VerifyIn | None = None) -> audit_shapes.VerifyOut:
     """Walk the whole chain and name what is wrong; with a checkpoint, also what was rewritten or cut off since."""
     require(scope, "audit.read")
     given = body.checkpoint if body else None
     checkpoint = Checkpoint(**given.model_dump()) if given else None
     found = await app.db.read(lambda conn: queries.verify_stored(conn, scope, app.signer, checkpoint))
-    return shapes.VerifyOut(
+    return audit_shapes.VerifyOut(
         ok=found.ok,
         checked=found.checked,
-        problems=[shapes.AuditProblem(seq=one.seq, problem=one.problem) for one in found.problems],
-        head=shapes.HeadShape(seq=found.head_seq, hash=found.head_hash),
+        problems=[audit_shapes.AuditProblem(seq=one.seq, problem=one.problem) for one in found.problems],
+        head=audit_shapes.HeadShape(seq=found.head_seq, hash=found.head_hash),
     )
 
 
 @router.post("/audit:checkpoint")
-async def checkpoint(scope: Caller, app: Server) -> shapes.SignedCheckpoint:
+async def checkpoint(scope: Caller, app: Server) -> audit_shapes.SignedCheckpoint:
     """Sign where the chain stands. Keep the answer outside of this server; `stead audit verify` takes it."""
     require(scope, "audit.checkpoint")
     signed = await app.db.read(lambda conn: handlers.checkpoint(conn, scope, app.clock, app.signer))
-    return shapes.SignedCheckpoint(**asdict(signed), public_key=app.signer.public_key)
+    return audit_shapes.SignedCheckpoint(**asdict(signed), public_key=app.signer.public_key)
 
 
 @router.get("/audit:export", response_class=StreamingResponse)

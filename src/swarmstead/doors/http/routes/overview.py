@@ -11,6 +11,7 @@ from swarmstead.doors.http.careful import CarefulRoute
 from swarmstead.doors.http.routes.approvals import with_askers
 from swarmstead.kernel.clock import utc_day
 from swarmstead.kernel.money import micros_from_usd
+from swarmstead.people import queries as people
 from swarmstead.people.contract import require
 from swarmstead.permits import queries as permits
 from swarmstead.runs import queries
@@ -29,7 +30,8 @@ async def overview(scope: Caller, app: Server) -> shapes.OverviewShape:
     cap = micros_from_usd(app.settings.tenant_day_usd)
 
     def read(conn: Any) -> shapes.OverviewShape:
-        waiting = permits.find(conn, scope, statuses=["pending"], limit=10)
+        first = [one.name for one in people.list_environments(conn, scope) if one.production]
+        waiting = permits.find(conn, scope, statuses=["pending"], first=first, limit=10)
         counts = queries.counts(conn, scope, now - _DAY_MS)
         spent = budgets.balance(conn, scope, f"tenant/{utc_day(now)}")
         active = queries.find(conn, scope, statuses=ACTIVE, limit=20)

@@ -6,7 +6,7 @@ import { ModelKindTag } from '@/components/tags'
 import { Digest, Duration, Money } from '@/components/values'
 import { cx } from '@/lib/cx'
 import { tokens } from '@/lib/format'
-import { visible } from '@/lib/text'
+import { inSentence, visible } from '@/lib/text'
 import { inTreeOrder } from '../timeline/layout'
 
 /** Who gave what to whom, why, and what came of it. */
@@ -43,7 +43,7 @@ function Node({ agent, all, hung }: { agent: AgentRun; all: readonly AgentRun[];
           </span>
         </div>
         {agent.task && <p className="mt-1 line-clamp-4">{visible(agent.task)}</p>}
-        {agent.why && <p className="mt-0.5 line-clamp-2 text-mute">because {visible(agent.why)}</p>}
+        {agent.why && <p className="mt-0.5 line-clamp-2 text-mute">because {visible(inSentence(agent.why))}</p>}
         {agent.outcome && <p className="mt-0.5 line-clamp-4 text-soft">→ {visible(agent.outcome)}</p>}
         {agent.error && <p className="mt-0.5 line-clamp-4 text-failed">{visible(agent.error.message)}</p>}
       </div>
@@ -81,7 +81,7 @@ const COLUMNS: Column<Row>[] = [
     id: 'task',
     header: 'Task',
     cell: ({ agent }) => (
-      <span className="text-soft" title={[agent.task, agent.why && `because ${agent.why}`].filter(Boolean).join('\n')}>
+      <span className="text-soft" title={[agent.task, agent.why && `because ${inSentence(agent.why)}`].filter(Boolean).join('\n')}>
         {visible(agent.task)}
       </span>
     ),

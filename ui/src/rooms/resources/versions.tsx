@@ -1,6 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
-import { useNavigate, useSearch } from '@tanstack/react-router'
-import { agentDiffQuery, agentVersionsQuery } from '@/api/queries/resources'
+import { diffQuery, versionsQuery } from '@/api/queries/resources'
 import type { Resource } from '@/api/types'
 import { DataTable, type Column } from '@/components/data-table'
 import { DiffView } from '@/components/diff-view'
@@ -13,24 +12,34 @@ import { Who } from '@/components/who'
 
 const digestOf = (version: Resource) => version.digest
 
-/** Every version, and what changed between two of them: by default between the last two. */
-export function AgentVersions({ name }: { name: string }) {
-  const query = useQuery(agentVersionsQuery(name))
+interface Compare {
+  from?: string
+  to?: string
+}
+
+interface VersionsProps {
+  kind: string
+  name: string
+  /** The numbers of the two versions that are compared; by default the last two. */
+  from: string | undefined
+  to: string | undefined
+  onCompare: (next: Compare) => void
+}
+
+/** Every version of a resource, and what changed between two of them. */
+export function Versions(props: VersionsProps) {
+  const query = useQuery(versionsQuery(props.kind, props.name))
   return (
     <Loaded query={query} what="versions">
-      {(versions) => <Compared name={name} versions={versions} />}
+      {(versions) => <Compared {...props} versions={versions} />}
     </Loaded>
   )
 }
 
-function Compared({ name, versions }: { name: string; versions: readonly Resource[] }) {
-  const search = useSearch({ from: '/shell/agents/$name' })
-  const navigate = useNavigate({ from: '/agents/$name' })
+function Compared({ kind, name, versions, onCompare: compare, ...search }: VersionsProps & { versions: readonly Resource[] }) {
   const named = (version: string | undefined) => versions.find((v) => String(v.version) === version)
   const to = named(search.to) ?? versions[0]
   const from = named(search.from) ?? versions.find((v) => v.version < (to?.version ?? 0))
-  const compare = (next: { from?: string; to?: string }) =>
-    void navigate({ search: (was) => ({ ...was, ...next }), replace: true })
   const numbers = versions.map((v) => String(v.version))
   return (
     <div className="scroll-thin min-h-0 flex-1 overflow-y-auto">
@@ -53,7 +62,7 @@ function Compared({ name, versions }: { name: string; versions: readonly Resourc
       >
         <div className="p-4">
           {from && to ? (
-            <Diff name={name} from={from} to={to} />
+            <Diff kind={kind} name={name} from={from} to={to} />
           ) : (
             <p className="text-xs text-mute">There is one version; the next one can be compared with it.</p>
           )}
@@ -63,8 +72,8 @@ function Compared({ name, versions }: { name: string; versions: readonly Resourc
   )
 }
 
-function Diff({ name, from, to }: { name: string; from: Resource; to: Resource }) {
-  const query = useQuery(agentDiffQuery(name, from.digest, to.digest))
+function Diff({ kind, name, from, to }: { kind: string; name: string; from: Resource; to: Resource }) {
+  const query = useQuery(diffQuery(kind, name, from.digest, to.digest))
   return (
     <Loaded query={query} what="the difference" rows={4}>
       {(diff) => <DiffView lines={diff.lines} label={`${name}: version ${from.version} to ${to.version}`} />}

@@ -1,0 +1,76 @@
+"""What a list of runs and the inbox say beside a status: what was denied, how long a run may still work, who asks."""
+
+from typing import Any
+
+import pytest
+
+from tests.doors.http.conftest import Served
+from tests.doors.http.helpers import decide, until, waiting_run
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_a_run_that_succeeded_after_a_denial_says_so(served: Served) -> None:
+    async with served.client() as client:
+        run, approval = await waiting_run(client, served)
+        before = (await client.get(f"/api/v1/runs/{run['id']}")).json()
+        await decide(client, approval, "deny", "not today")
+        done = await until(client, run["id"], "succeeded", "failed")
+        listed = (await client.get("/api/v1/runs")).json()["items"]
+    assert (before["denied"], done["status"], done["denied"]) == (0, "succeeded", 1)
+    assert [one["denied"] for one in listed if one["id"] == run["id"]] == [1]
+
+
+async def test_the_time_a_run_may_work_stands_still_while_it_waits(served: Served) -> None:
+    async with served.client() as client:
+        run, approval = await waiting_run(client, served)
+        first = (await client.get(f"/api/v1/runs/{run['id']}")).json()
+        again = (await client.get(f"/api/v1/runs/{run['id']}")).json()
+        assert first["deadline_at"] is None
+        assert 0 < first["work_left_ms"] == again["work_left_ms"] <= 1000 * first["plan"]["time"]["cap_s"]
+        await decide(client, approval, "deny", "enough")
+        done = await until(client, run["id"], "succeeded", "failed")
+    assert done["work_left_ms"] is None
+    assert done["deadline_at"] is not None
+
+
+async def test_a_question_names_the_agent_that_asks(served: Served) -> None:
+    async with served.client() as client:
+        run, approval = await waiting_run(client, served)
+        assert (approval["asked_by_name"], approval["asked_by"].partition("@")[0]) == ("reviewer", "agent:reviewer")
+        await decide(client, approval, "deny", "enough")
+        await until(client, run["id"], "succeeded")
+
+
+async def test_a_run_that_was_paused_while_it_waits_says_so(served: Served) -> None:
+    async with served.client() as client:
+        run, approval = await waiting_run(client, served)
+        await client.post(f"/api/v1/runs/{run['id']}/commands", json={"kind": "pause"})
+        paused = (await client.get(f"/api/v1/runs/{run['id']}")).json()
+        assert (paused["status"], paused["held"]) == ("waiting", True)
+        assert "paused" in paused["status_reason"]
+        await client.post(f"/api/v1/runs/{run['id']}/commands", json={"kind": "resume"})
+        assert not (await client.get(f"/api/v1/runs/{run['id']}")).json()["held"]
+        await decide(client, approval, "deny", "enough")
+        await until(client, run["id"], "succeeded")
+
+
+async def test_pages_of_the_inbox_go_on_where_the_last_one_ended(served: Served) -> None:
+    async with served.client() as client:
+        runs = [await waiting_run(client, served) for _ in range(3)]
+        wanted = sorted(approval["expires_at"] for _, approval in runs)
+        seen: list[str] = []
+        query = {"status": "pending", "limit": "1"}
+        page: dict[str, Any] = {}
+        for _ in runs:
+            page = (await client.get("/api/v1/approvals", params=query)).json()
+            seen += [one["expires_at"] for one in page["items"]]
+            query["cursor"] = page["next"]
+        assert (seen, page["next"]) == (wanted, None)
+        for run, approval in runs:
+            await decide(client, approval, "deny", "enough")
+            await until(client, run["id"], "succeeded")
+        last = (await client.get("/api/v1/approvals", params={"order": "newest", "limit": 2})).json()
+        rest = {"order": "newest", "limit": "1", "cursor": last["next"]}
+        assert [one["id"] for one in last["items"]] == [runs[2][1]["id"], runs[1][1]["id"]]
+        assert (await client.get("/api/v1/approvals", params=rest)).json()["items"][0]["id"] == runs[0][1]["id"]

@@ -1,0 +1,26 @@
+"""The line that stands beside a step: the sizes of a structured answer, in words."""
+
+import json
+from typing import Any
+
+import pytest
+
+from swarmstead.runs.steps.toolcalls import summary_of
+
+
+@pytest.mark.parametrize(
+    ("answer", "line"),
+    [
+        ({"commits": [1], "truncated": True}, "1 commit, truncated"),
+        ({"entries": [1], "branches": [1], "largest": [1]}, "1 entry, 1 branch, 1 largest"),
+        ({"entries": [1, 2], "branches": []}, "2 entries, 0 branches"),
+        ({"hits": [], "files_searched": 20, "truncated": False}, "0 hits, files searched 20"),
+    ],
+)
+def test_a_structured_answer_is_told_by_its_sizes(answer: Any, line: str) -> None:
+    assert summary_of(json.dumps(answer)) == line
+
+
+@pytest.mark.parametrize(("text", "line"), [("\n found it\nand more", "found it"), ("{half", "{half"), ("", "")])
+def test_any_other_answer_is_told_by_its_first_line(text: str, line: str) -> None:
+    assert summary_of(text) == line

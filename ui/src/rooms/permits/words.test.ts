@@ -1,0 +1,14 @@
+import { expect, it } from 'vitest'
+import { askerWords, settledWords } from './words'
+
+it('names the agent and its swarm', () => {
+  expect(askerWords({ agent: 'reviewer', swarm: 'repo-review', asked_by_name: 'reviewer' })).toBe('reviewer in repo-review')
+})
+it('names an outside client by its key', () => {
+  expect(askerWords({ agent: '', swarm: '', asked_by_name: 'ci' })).toBe('ci, an outside client')
+  expect(askerWords({ agent: '', swarm: '', asked_by_name: '' })).toBe('an outside client')
+})
+it('says what became of a plan and of an uncertain outcome', () => {
+  expect(settledWords({ kind: 'plan', status: 'approved' })).toBe('Approved by you just now')
+  expect(settledWords({ kind: 'outcome', status: 'denied' })).toBe('Not to be repeated, you said just now')
+})
