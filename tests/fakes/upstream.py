@@ -45,6 +45,7 @@ class Called:
     tool: str
     arguments: Mapping[str, Any]
     key: str
+    expect: Mapping[str, Any] | None = None
 
 
 @dataclass
@@ -124,10 +125,11 @@ class FakeUpstream:
         timeout_s: float,
         more: Mapping[str, Any] | None = None,
         relay: Relay | None = None,
+        expect: Mapping[str, Any] | None = None,
     ) -> CallResult:
         """Act, and answer. `refusing` tools do neither; `losing` ones act so often without an answer."""
         self.relay = relay
-        call = Called(server, tool, arguments, key)
+        call = Called(server, tool, arguments, key, expect)
         self.calls.append(call)
         if self.during is not None:
             await self.during(call)

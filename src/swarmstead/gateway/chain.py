@@ -3,7 +3,8 @@
     record     one audit row for every outcome, refusals too: with the run's own row in one transaction, or with others
     grant      is this tool bound to this caller? what is not bound does not exist for them
     contract   do the arguments satisfy the tool's JSON Schema? is the definition the one that was previewed?
-    permit     by risk class: straight through, wait for a person (plan), or never; an approved plan is spent here
+    permit     by risk class: straight through, wait for a person (plan), or never; what would change since a plan was
+               approved is asked about again
     attempt    before a side effect: `intent` and `attempt` are on disk, or the call does not happen
     redact     credentials are taken out of what comes back
     upstream   the MCP server
@@ -12,9 +13,9 @@ Each link is a small object with frozen inputs: it gets a `Call` and the rest of
 on.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from swarmstead.gateway.catalogue import Listed
 from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, ServerRef
@@ -28,6 +29,8 @@ class Progress:
 
     attempted: bool = False
     """`intent` and `attempt` are written: a side effect may have happened."""
+    precondition: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What the approved plan is bound to of the world that its tool's preview saw; empty for nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Pure rules of the gateway: what class a tool is in, what a definition's hash covers, what a plan says."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 from swarmstead.gateway.contract import CallRequest, Risk, Tool, ToolServerSpec
@@ -77,9 +77,12 @@ def _climbs(address: str) -> bool:
     return True
 
 
-def plan_payload(request: CallRequest, tool: Tool) -> dict[str, Any]:
-    """What an approval binds to: the exact call, the definition it was planned against, and the step it is for."""
-    return {
+def plan_payload(request: CallRequest, tool: Tool, precondition: Mapping[str, Any]) -> dict[str, Any]:
+    """What an approval binds to: the exact call, the definition it was planned against, and the step it is for.
+
+    `precondition` adds what the tool's preview found, so that nobody's approval is spent on another effect.
+    """
+    payload = {
         "server": request.server,
         "tool": request.tool,
         "schema_hash": tool.schema_hash,
@@ -88,6 +91,14 @@ def plan_payload(request: CallRequest, tool: Tool) -> dict[str, Any]:
         "run": request.caller.run,
         "step": request.key,
     }
+    return payload | ({"precondition": dict(precondition)} if precondition else {})
+
+
+def precondition_of(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What a plan is bound to of what its tool's preview found: all of it as a digest, and what the server checks."""
+    expect = found.get("expect")
+    bound = {"effect": digest(dict(found))}
+    return bound | ({"expect": dict(cast("Mapping[str, Any]", expect))} if isinstance(expect, Mapping) else {})
 
 
 def plan_sentence(request: CallRequest, effect: Mapping[str, Any]) -> str:

@@ -86,6 +86,27 @@ def decide(
     return _close(tx, scope, row, status, now, scope.actor.id, reason.strip())
 
 
+def plan_of(conn: sa.Connection, scope: Scope, approval_id: str) -> Approval | None:
+    """A plan as it stands; None when there is none."""
+    row = conn.execute(_mine(scope, approval_id)).first()
+    return None if row is None else _approval(row)
+
+
+def replace(tx: Tx, scope: Scope, clock: Clock, approval_id: str, why: str, question: Ask) -> Approval | None:
+    """A new question in place of an approved plan, which is void from now on, for the reason `why`.
+
+    Replacing twice asks once. None when the plan is not approved or was spent: `use` says what is wrong with it.
+    """
+    row = tx.conn.execute(_mine(scope, approval_id).with_for_update()).first()
+    if row is None or row.used_at is not None:
+        return None
+    if row.status == "approved":
+        _expire(tx, row, clock, why)
+    elif row.status != "expired" or row.reason != why:
+        return None
+    return ask(tx, scope, clock, question)
+
+
 def use(tx: Tx, scope: Scope, clock: Clock, approval_id: str, payload_hash: str, *, again: bool = False) -> Approval:
     """Spend an approved plan on the payload that it was given for; the second use is refused.
 

@@ -25,6 +25,7 @@ class CallUpstream:
             timeout_s=self._timeout_s,
             more=request.more,
             relay=request.relay,
+            expect=call.progress.precondition.get("expect"),
         )
         return CallOutcome("tool_error" if result.is_error else "ok", result)
 
