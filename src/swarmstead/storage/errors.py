@@ -1,10 +1,11 @@
 """What can go wrong with the database, said so that an operator can act."""
 
 from sqlalchemy.exc import DataError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolEmpty
 
 from swarmstead.kernel.errors import BadInput, Conflict, SteadError, Unavailable
 
-OF_DRIVERS = (DBAPIError, UnicodeEncodeError)  # half a surrogate pair stops drivers before they ask the database
+OF_DRIVERS = (DBAPIError, PoolEmpty, UnicodeEncodeError)  # half a surrogate pair stops drivers before they ask
 
 
 class DatabaseUnavailable(Unavailable):
@@ -49,6 +50,11 @@ def explain(error: BaseException) -> SteadError:
         return ValueRefused(
             "A value is too long, too large, or holds a character that cannot be stored (NUL, half a surrogate pair).",
             way_out="Shorten it or remove that character, then try again.",
+        )
+    if isinstance(error, PoolEmpty):
+        return DatabaseUnavailable(
+            "All connections to the database are busy. Nothing of this change was kept.",
+            way_out="Try again; if it stays, look for what keeps the database busy.",
         )
     text = str(getattr(error, "orig", error)).lower()
     if "disk is full" in text or "no space left" in text or "disk full" in text:

@@ -172,6 +172,29 @@ async def test_a_denied_plan_is_refused_with_its_reason(desk: Desk) -> None:
     assert (await apply(desk, asked.id, request.key))[2] == "This plan cannot be applied: it was denied: Not now."
 
 
+async def test_an_approval_is_good_until_it_expires_and_no_longer(any_desk: Desk) -> None:
+    request = any_desk.request("append", LINE)
+    asked = await any_desk.approved(request)
+    any_desk.clock.advance(seconds=PLAN_LIFE_S + 1)
+    for swept in (False, True):
+        assert (await apply(any_desk, asked.id, request.key))[2] == "This plan cannot be applied: it has expired.", (
+            swept
+        )
+        await any_desk.db.write(lambda tx: permits.expire(tx, any_desk.clock))
+    (plan,) = await any_desk.asked()
+    assert (plan.status, plan.reason) == ("expired", "it was approved and not used in time")
+    assert any_desk.upstream.lines == []
+
+
+async def test_a_repeat_may_come_after_the_plan_has_expired(desk: Desk) -> None:
+    request = desk.request("append", LINE)
+    asked = await desk.approved(request)
+    await apply(desk, asked.id, request.key)
+    desk.clock.advance(seconds=PLAN_LIFE_S + 1)
+    await desk.db.write(lambda tx: permits.expire(tx, desk.clock))
+    assert (await apply(desk, asked.id, request.key, repeat=True))[0] == "ok"
+
+
 async def test_an_expired_plan_is_refused(desk: Desk) -> None:
     request = desk.request("append", LINE)
     asked = await desk.plan(request)
