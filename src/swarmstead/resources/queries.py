@@ -1,7 +1,7 @@
 """Reads of the resources room: the current version, any version, all of them, and the difference of two."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from swarmstead.kernel.scope import Scope
 from swarmstead.resources.contract import Document, Kind, Metadata, Resource
 from swarmstead.resources.errors import ResourceUnknown
 from swarmstead.resources.manifests import adapter_of, dump
-from swarmstead.resources.tables import resource_versions, resources
+from swarmstead.resources.tables import DELETED, resource_versions, resources
 
 _JOINED = sa.select(
     resource_versions, resources.c.labels, resources.c.owner, resources.c.digest.label("current"), resources.c.versions
@@ -66,6 +66,21 @@ class Registry:
         query = sa.select(resources.c.name, resources.c.versions)
         rows = conn.execute(query.where(resources.c.tenant == scope.tenant, resources.c.kind == kind))
         return {row.name: row.versions for row in rows}
+
+    def dangling(self, conn: sa.Connection, scope: Scope, documents: Sequence[Document]) -> list[list[str]]:
+        """For each document: its references to what is neither declared nor among the documents, in words."""
+        known = {(document.kind, document.metadata.name) for document in documents}
+        query = sa.select(resources.c.kind, resources.c.name)
+        mine = (resources.c.tenant == scope.tenant) & (resources.c.digest != DELETED)
+        known |= {(row.kind, row.name) for row in conn.execute(query.where(mine))}
+        return [
+            [
+                f"{one.field}: there is no {one.kind} called {one.name!r}."
+                for one in self.kinds[document.kind].refers(document.spec)
+                if (one.kind, one.name) not in known
+            ]
+            for document in documents
+        ]
 
     def _of(self, scope: Scope, kind: str) -> sa.Select[Any]:
         if kind not in self.kinds:

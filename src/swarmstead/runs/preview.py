@@ -14,7 +14,7 @@ from swarmstead.kernel.money import micros_from_usd
 from swarmstead.kernel.scope import Scope
 from swarmstead.models.contract import Message, ModelRequest, ModelSpec
 from swarmstead.permits.contract import rule_for
-from swarmstead.resources.contract import Resource
+from swarmstead.resources.contract import Reference, Resource
 from swarmstead.runs import ports
 from swarmstead.runs.contract import InputField, Launch, Missing, Overrides, Plan, PlannedAgent, PlannedTool, SwarmSpec
 from swarmstead.runs.errors import InputRefused
@@ -239,6 +239,12 @@ def task_text(template: str, values: Mapping[str, Any]) -> str:
         name, brace, rest = part.partition("}")
         out.append(f"{values[name]}{rest}" if brace and name in values else "{" + part)
     return "".join(out)
+
+
+def swarm_refers(spec: SwarmSpec) -> list[Reference]:
+    """Its agents."""
+    members = [Reference("members", "Agent", name) for name in spec.members]
+    return [Reference("coordinator", "Agent", spec.coordinator), *members]
 
 
 def check_swarm(spec: SwarmSpec) -> None:

@@ -7,8 +7,9 @@ import pytest
 
 from swarmstead.kernel.hashing import sha256_hex
 from swarmstead.permits import handlers as permits
+from swarmstead.resources import handlers as resources
 from tests.fakes.upstream import text
-from tests.rooms.gateway.desk import EVE, MANIFESTS, PLAN_LIFE_S, Desk, outside
+from tests.rooms.gateway.desk import ADA, EVE, MANIFESTS, PLAN_LIFE_S, Desk, outside
 
 LINE = {"line": "one"}
 
@@ -228,6 +229,15 @@ async def test_a_preview_that_fails_does_not_stand_in_the_way(desk: Desk, troubl
     asked = await desk.plan(desk.request("append", LINE))
     assert (asked.effect["kind"], asked.effect["why"] != "") == ("none", True)
     assert asked.sentence == "Call append on kit with 1 argument"
+
+
+async def test_a_plan_does_not_outlive_the_binding_that_it_was_made_under(any_desk: Desk) -> None:
+    desk = any_desk
+    request = desk.request("append", LINE)
+    asked = await desk.approved(request)
+    await desk.db.write(lambda tx: resources.delete(tx, ADA, desk.clock, "Binding", "ann"))
+    assert (await apply(desk, asked.id, request.key))[1] == "tool_unknown"
+    assert desk.upstream.lines == []
 
 
 async def test_a_plan_id_is_nothing_to_a_read(desk: Desk) -> None:

@@ -65,7 +65,7 @@ def verify(export: Path, checkpoint: Path | None, public_key: str) -> dict[str, 
     else:
         signed = read_checkpoint(checkpoint)
         key = PublicKey.from_text(public_key or str(signed.get("public_key", "")))
-        found = check(_some(_rows(export), export), key, _checkpoint(signed, checkpoint))
+        found = check(_rows(export), key, _checkpoint(signed, checkpoint))
         signature = "signed by the key that was given" if public_key else "signed by the key that it holds itself"
     return _answer(found) | ({"signature": signature} if signature and found.ok else {})
 

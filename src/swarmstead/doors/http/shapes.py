@@ -417,6 +417,8 @@ class AppliedShape(Shape):
     name: str
     digest: str
     action: Literal["created", "updated", "unchanged"]
+    warnings: list[str] = []
+    """References to what is not declared: it was applied all the same, and does not work until that is."""
 
 
 class AuditRowShape(Shape):

@@ -62,7 +62,9 @@ async def apply(
     else:
         done = await app.db.write(lambda tx: handlers.apply(tx, scope, app.clock, documents))
         applied = [shapes.AppliedShape.model_validate(one, from_attributes=True) for one in done]
-    return shapes.Page(items=applied)
+    dangling = await app.db.read(lambda conn: app.registry.dangling(conn, scope, documents))
+    warned = [one.model_copy(update={"warnings": found}) for one, found in zip(applied, dangling, strict=True)]
+    return shapes.Page(items=warned)
 
 
 def _would(app: App, conn: Any, scope: Scope, document: Document) -> shapes.AppliedShape:
@@ -93,6 +95,12 @@ async def show(kind: str, name: str, scope: Caller, app: Server, digest: Digest 
     """The current version, or the one named by `digest`."""
     require(scope, "read")
     return views.resource(await app.db.read(lambda conn: app.registry.get(conn, scope, kind, name, digest)))
+
+
+@router.delete("/resources/{kind}/{name}", status_code=204)
+async def delete(kind: str, name: str, scope: Caller, app: Server) -> None:
+    """Take a resource back, from now on. Its versions stay; applying it again revives it."""
+    await app.db.write(lambda tx: handlers.delete(tx, scope, app.clock, kind, name))
 
 
 @router.get("/resources/{kind}/{name}/versions")
