@@ -12,6 +12,7 @@ from swarmstead.resources.errors import ResourceUnknown
 from swarmstead.resources.manifests import adapter_of, dump
 from swarmstead.resources.tables import DELETED, resource_versions, resources
 
+_MOST_PAIRS = 4_000_000
 _JOINED = sa.select(
     resource_versions, resources.c.labels, resources.c.owner, resources.c.digest.label("current"), resources.c.versions
 ).join(
@@ -112,9 +113,11 @@ def manifest(resource: Resource) -> str:
 
 
 def diff(one: Resource, other: Resource) -> list[tuple[str, str]]:
-    """The two manifests line by line: (' ' | '-' | '+', text)."""
+    """The two manifests line by line: (' ' | '-' | '+', text). Very long ones are not compared: all of both."""
     left, right = manifest(one).splitlines(), manifest(other).splitlines()
     lines: list[tuple[str, str]] = []
+    if len(left) * len(right) > _MOST_PAIRS:  # the time grows with the product
+        return [("-", text) for text in left] + [("+", text) for text in right]
     for op, a, b, c, d in difflib.SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
         if op == "equal":
             lines += [(" ", text) for text in left[a:b]]

@@ -121,7 +121,10 @@ class Preview:
             tools += [_planned_tool(tool) for tool in bound.tools]
             if bound.problem:
                 missing.append(
-                    Missing(f"the tool server {bound.server!r} for {name}: {bound.problem}", "Mend or unbind it.")
+                    Missing(
+                        f"the tool server {bound.server!r} for {name}: {bound.problem.rstrip('.')}",
+                        "Mend or unbind it.",
+                    )
                 )
         role = "coordinator" if name == found.swarm.spec.coordinator else "member"
         planned = PlannedAgent(

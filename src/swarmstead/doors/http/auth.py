@@ -49,7 +49,7 @@ async def scope_of(connection: HTTPConnection) -> Scope:
 async def caller(request: Request) -> Scope:
     """FastAPI dependency: the caller's scope. Refuses a cookie's unsafe request that no page of ours has sent."""
     scope = await scope_of(request)
-    by_cookie = "authorization" not in request.headers
+    by_cookie = credential(request)[0] == "session"
     if by_cookie and request.method not in _SAFE and request.headers.get(CSRF_HEADER) != "1":
         raise NotPermitted(
             "A browser sent this without the header that our pages send.",

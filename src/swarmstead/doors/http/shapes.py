@@ -410,17 +410,6 @@ class ToolServerShape(Shape):
     problem: str
 
 
-class AppliedShape(Shape):
-    """What apply did with one document."""
-
-    kind: str
-    name: str
-    digest: str
-    action: Literal["created", "updated", "unchanged"]
-    warnings: list[str] = []
-    """References to what is not declared: it was applied all the same, and does not work until that is."""
-
-
 class AuditRowShape(Shape):
     """One row of the audit trail."""
 

@@ -1,5 +1,6 @@
 """What people declare: apply, look, compare; and the views of it by room: agents, models, tool servers."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -7,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 
 from swarmstead.doors.http import paging, shapes, views
 from swarmstead.doors.http.auth import Caller, Server
+from swarmstead.doors.http.resource_shapes import AppliedShape
 from swarmstead.gateway.contract import Caller as ToolCaller
 from swarmstead.gateway.errors import UpstreamFailed
 from swarmstead.gateway.grants import TenantGrants, load
@@ -47,30 +49,28 @@ async def schema(kind: str, scope: Caller, app: Server) -> dict[str, Any]:
     "/apply",
     openapi_extra={"requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}},
 )
-async def apply(
-    request: Request, scope: Caller, app: Server, *, dry_run: bool = False
-) -> shapes.Page[shapes.AppliedShape]:
+async def apply(request: Request, scope: Caller, app: Server, *, dry_run: bool = False) -> shapes.Page[AppliedShape]:
     """Apply YAML documents, all or none. With `dry_run`, everything is checked and nothing is kept."""
     require(scope, "resource.apply")
     try:
         text = (await request.body()).decode()
     except UnicodeDecodeError as error:
         raise BadInput("The body is not UTF-8 text.", way_out="Send the YAML as UTF-8.") from error
-    documents = parse(text, app.registry.kinds)
+    documents = await asyncio.to_thread(parse, text, app.registry.kinds)
     if dry_run:
         applied = await app.db.read(lambda conn: [_would(app, conn, scope, document) for document in documents])
     else:
         done = await app.db.write(lambda tx: handlers.apply(tx, scope, app.clock, documents))
-        applied = [shapes.AppliedShape.model_validate(one, from_attributes=True) for one in done]
+        applied = [AppliedShape.model_validate(one, from_attributes=True) for one in done]
     dangling = await app.db.read(lambda conn: app.registry.dangling(conn, scope, documents))
     warned = [one.model_copy(update={"warnings": found}) for one, found in zip(applied, dangling, strict=True)]
     return shapes.Page(items=warned)
 
 
-def _would(app: App, conn: Any, scope: Scope, document: Document) -> shapes.AppliedShape:
+def _would(app: App, conn: Any, scope: Scope, document: Document) -> AppliedShape:
     now = app.registry.find(conn, scope, document.kind, document.metadata.name)
     action = "created" if now is None else "unchanged" if now.digest == document.digest else "updated"
-    return shapes.AppliedShape(kind=document.kind, name=document.metadata.name, digest=document.digest, action=action)
+    return AppliedShape(kind=document.kind, name=document.metadata.name, digest=document.digest, action=action)
 
 
 @router.get("/resources")
@@ -127,7 +127,10 @@ async def compare(
         return app.registry.get(conn, scope, kind, name, from_), app.registry.get(conn, scope, kind, name, to)
 
     one, other = await app.db.read(read)
-    lines = [shapes.DiffLine.model_validate({"op": op, "text": text}) for op, text in diff(one, other)]
+    lines = [
+        shapes.DiffLine.model_validate({"op": op, "text": text})
+        for op, text in await asyncio.to_thread(diff, one, other)
+    ]
     return shapes.DiffShape.model_validate({"from": one.digest, "to": other.digest, "lines": lines})
 
 
@@ -219,7 +222,7 @@ async def models(scope: Caller, app: Server) -> shapes.Page[shapes.ModelShape]:
     """Declared models, and what each lacks before it can be asked."""
     require(scope, "read")
     found = await app.db.read(lambda conn: app.registry.all(conn, scope, "Model", limit=10_000))
-    return shapes.Page(items=[_model(app, one) for one in found])
+    return shapes.Page(items=await asyncio.to_thread(lambda: [_model(app, one) for one in found]))
 
 
 def _model(app: App, found: Resource) -> shapes.ModelShape:
