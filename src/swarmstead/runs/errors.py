@@ -46,12 +46,6 @@ class TurnsUsedUp(TooMuch):
     code = "turns_used_up"
 
 
-class TooManyAgents(TooMuch):
-    """The run has started as many agents as it may."""
-
-    code = "too_many_agents"
-
-
 class RunCancelled(Exception):
     """Raised inside an agent's loop at the point where it notices that a person has cancelled the run."""
 

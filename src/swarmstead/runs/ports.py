@@ -6,7 +6,7 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
-from swarmstead.budgets.contract import Account, Balance
+from swarmstead.budgets.contract import Account
 from swarmstead.gateway.contract import Caller, CallOutcome, CallRequest, PlanNeeded, Tool
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.scope import Scope
@@ -84,12 +84,6 @@ class InboxReads(Protocol):
     """Approvals, read. Given by `permits.queries`."""
 
     def get(self, conn: sa.Connection, scope: Scope, approval_id: str) -> Approval: ...
-
-
-class BalanceReads(Protocol):
-    """Budgets, read. Given by `budgets.queries`."""
-
-    def balance(self, conn: sa.Connection, scope: Scope, key: str) -> Balance | None: ...
 
 
 class Repositories(Protocol):

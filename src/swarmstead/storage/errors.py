@@ -74,5 +74,5 @@ def explain(error: BaseException) -> SteadError:
         )
     return DatabaseUnavailable(
         "The database does not answer or refused the change. Nothing of this change was kept.",
-        way_out="Run `stead doctor`; it tries the connection and says what is wrong.",
+        way_out="See that the database is up and reachable at the host and port of STEAD_DATABASE_URL, then try again.",
     )

@@ -12,7 +12,12 @@ log = logging.getLogger(__name__)
 _RECONNECT_S = 1.0
 _QUIET_S = 10.0  # a connection on which nothing comes for so long has to answer a question
 _ANSWER_S = 10.0
-_ALIVE: dict[str, Any] = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+_ALIVE: dict[str, Any] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
 
 
 async def listen(url: str, signals: Signals) -> None:
