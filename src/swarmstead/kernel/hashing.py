@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import BinaryIO
+from io import BufferedReader
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
@@ -21,7 +21,7 @@ def sha256_hex(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def sha256_of_file(file: BinaryIO) -> str:
+def sha256_of_file(file: BufferedReader) -> str:
     """The same of what is left to read in a file, a piece at a time."""
     return hashlib.file_digest(file, "sha256").hexdigest()
 
