@@ -7,6 +7,7 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from swarmstead.kernel.money import micros_from_usd
 
 PREFIX = "STEAD_"
 _RATE = re.compile(r"((?:tenant|role):[A-Za-z0-9_.@-]{1,63})=([0-9]{1,6}(?:\.[0-9]{1,6})?)/([1-9][0-9]{0,5})")
+_NEAR = 0.75
 # Settings that are options of `stead up` as well.
 _OPTIONS = {
     "host": " or --host",
@@ -231,6 +233,20 @@ def _is_address(text: str) -> bool:
         return False
 
 
+def _refuse_misspelt(source: Mapping[str, str]) -> None:
+    """A setting that nobody reads is seldom meant. Other names that begin like ours are left alone."""
+    known = {name.upper() for name in Settings.model_fields}
+    for name in source:
+        word = name.removeprefix(PREFIX)
+        if word == name or word in known or not (near := get_close_matches(word, known, 1, _NEAR)):
+            continue
+        raise BadInput(
+            f"There is no setting {name}; {PREFIX}{near[0]} reads like it.",
+            field=name,
+            way_out=f"Write {PREFIX}{near[0]}, or take {name} out of the environment.",
+        )
+
+
 def load(environment: Mapping[str, str] | None = None, **options: Any) -> Settings:
     """Settings from the environment; `options` that are not None win. Fails: BadInput, naming the variable."""
     values: dict[str, Any] = {}
@@ -239,6 +255,7 @@ def load(environment: Mapping[str, str] | None = None, **options: Any) -> Settin
         text = source.get(PREFIX + name.upper())
         if text is not None and text != "":
             values[name] = text
+    _refuse_misspelt(source)
     values |= {name: value for name, value in options.items() if value is not None}
     try:
         return Settings.model_validate(values)

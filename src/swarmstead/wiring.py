@@ -24,7 +24,7 @@ from swarmstead.gateway.egress import Egress, parse_entries, rules
 from swarmstead.gateway.gateway import Gateway, GatewayLimits, check_server
 from swarmstead.gateway.grants import Grants
 from swarmstead.gateway.reach import check_url
-from swarmstead.gateway.specs import check_binding, check_toolset
+from swarmstead.gateway.specs import binding_refers, check_binding, check_toolset, toolset_refers
 from swarmstead.kernel.clock import Clock, SystemClock
 from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.money import micros_from_usd
@@ -47,7 +47,7 @@ from swarmstead.permits.contract import PolicySpec
 from swarmstead.permits.policies.checks import check_policy
 from swarmstead.permits.policies.service import Policies
 from swarmstead.resources import handlers as resource_handlers
-from swarmstead.resources.contract import Kind
+from swarmstead.resources.contract import Kind, Reference
 from swarmstead.resources.manifests import parse
 from swarmstead.resources.queries import Registry
 from swarmstead.runs import events
@@ -56,7 +56,7 @@ from swarmstead.runs.adapters.repositories import LocalRepositories
 from swarmstead.runs.contract import SwarmSpec
 from swarmstead.runs.control import Controls
 from swarmstead.runs.errors import InputRefused
-from swarmstead.runs.preview import Preview, check_swarm
+from swarmstead.runs.preview import Preview, check_swarm, swarm_refers
 from swarmstead.runs.runner import Runner
 from swarmstead.runs.service import Runs
 from swarmstead.runs.steps.context import Hands
@@ -83,13 +83,13 @@ def kinds(egress: Egress | None = None) -> dict[str, Kind]:
             check_url(spec.base_url, egress, field="spec.base_url")
 
     found = (
-        Kind("Agent", AgentSpec, lambda _spec: None),
-        Kind("Binding", BindingSpec, check_binding),
+        Kind("Agent", AgentSpec, lambda _spec: None, lambda spec: [Reference("model", "Model", spec.model)]),
+        Kind("Binding", BindingSpec, check_binding, binding_refers),
         Kind("Model", ModelSpec, check_model),
         Kind("Policy", PolicySpec, check_policy),
-        Kind("Swarm", SwarmSpec, check_swarm),
+        Kind("Swarm", SwarmSpec, check_swarm, swarm_refers),
         Kind("ToolServer", ToolServerSpec, lambda spec: check_server(spec, egress)),
-        Kind("ToolSet", ToolSetSpec, check_toolset),
+        Kind("ToolSet", ToolSetSpec, check_toolset, toolset_refers),
     )
     return {kind.name: kind for kind in found}
 

@@ -46,6 +46,7 @@ class Called:
     arguments: Mapping[str, Any]
     key: str
     timeout_s: float
+    expect: Mapping[str, Any] | None = None
 
 
 @dataclass
@@ -127,13 +128,14 @@ class FakeUpstream:
         timeout_s: float,
         more: Mapping[str, Any] | None = None,
         relay: Relay | None = None,
+        expect: Mapping[str, Any] | None = None,
     ) -> CallResult:
         """Act, and answer. `refusing` tools do neither, and `flaky` ones do so at first.
 
         `losing` ones act so often without an answer. `rejecting` ones are those that the server says it does not take.
         """
         self.relay = relay
-        call = Called(server, tool, arguments, key, timeout_s)
+        call = Called(server, tool, arguments, key, timeout_s, expect)
         self.calls.append(call)
         if self.during is not None:
             await self.during(call)

@@ -48,17 +48,22 @@ def chain(conn: sa.Connection, scope: Scope) -> Iterator[Row]:
     """The tenant's whole chain, oldest first, read in batches."""
     last = 0
     while True:
-        query = (
-            sa.select(audit_rows)
-            .where(audit_rows.c.tenant == scope.tenant, audit_rows.c.seq > last)
-            .order_by(audit_rows.c.seq)
-            .limit(_BATCH)
-        )
-        rows = [_row(found) for found in conn.execute(query)]
+        rows = rows_after(conn, scope, last, _BATCH)
         yield from rows
         if len(rows) < _BATCH:
             return
         last = rows[-1].seq
+
+
+def rows_after(conn: sa.Connection, scope: Scope, last: int, limit: int) -> list[Row]:
+    """The next rows of the tenant's chain after row `last`, oldest first."""
+    query = sa.select(audit_rows).where(audit_rows.c.tenant == scope.tenant, audit_rows.c.seq > last)
+    return [_row(found) for found in conn.execute(query.order_by(audit_rows.c.seq).limit(limit))]
+
+
+def head_of(conn: sa.Connection, scope: Scope) -> int:
+    """The number of the tenant's newest row; 0 when there is none."""
+    return conn.execute(sa.select(audit_heads.c.seq).where(audit_heads.c.tenant == scope.tenant)).scalar() or 0
 
 
 def verify_stored(

@@ -4,7 +4,8 @@
     grant      is this tool bound to this caller? what is not bound does not exist for them
     contract   do the arguments satisfy the tool's JSON Schema? is the definition the one that was previewed?
     expensive  has the run called this expensive tool as often as it may?
-    permit     by policy: straight through, wait for a person (plan), or never
+    permit     by policy: straight through, wait for a person (plan), or never; what would change since a plan was
+               approved is asked about again
     rate       is there a token for the tenant, the identity and the tool? inside a run the call waits for it
     load       is there room? a queue, or a refusal, at so many calls of one tool and of one tenant
     breaker    is the server, or the tool, to be left alone because it keeps failing?
@@ -17,9 +18,9 @@ Each link is a small object with frozen inputs: it gets a `Call` and the rest of
 on.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from swarmstead.gateway.catalogue import Listed
 from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, ServerRef, Tool
@@ -38,6 +39,8 @@ class Progress:
     idempotent: bool = False
     policy: PolicyVerdict | None = None
     """What the policies have said; until then it was refused for another reason."""
+    precondition: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What the approved plan is bound to of the world that its tool's preview saw; empty for nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 from swarmstead.gateway.contract import Caller, CallRequest, Risk, Tool, ToolServerSpec
@@ -113,9 +113,12 @@ def upstream_key(request: CallRequest) -> str:
     return f"{request.key}:{sha256_hex(told.encode())[:_KEY_CHARS]}"
 
 
-def plan_payload(request: CallRequest, tool: Tool) -> dict[str, Any]:
-    """What an approval binds to: the exact call, the definition it was planned against, and the step it is for."""
-    return {
+def plan_payload(request: CallRequest, tool: Tool, precondition: Mapping[str, Any]) -> dict[str, Any]:
+    """What an approval binds to: the exact call, the definition it was planned against, and the step it is for.
+
+    `precondition` adds what the tool's preview found, so that nobody's approval is spent on another effect.
+    """
+    payload = {
         "server": request.server,
         "tool": request.tool,
         "schema_hash": tool.schema_hash,
@@ -124,6 +127,14 @@ def plan_payload(request: CallRequest, tool: Tool) -> dict[str, Any]:
         "run": request.caller.run,
         "step": request.key,
     }
+    return payload | ({"precondition": dict(precondition)} if precondition else {})
+
+
+def precondition_of(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What a plan is bound to of what its tool's preview found: all of it as a digest, and what the server checks."""
+    expect = found.get("expect")
+    bound = {"effect": digest(dict(found))}
+    return bound | ({"expect": dict(cast("Mapping[str, Any]", expect))} if isinstance(expect, Mapping) else {})
 
 
 def plan_sentence(request: CallRequest, effect: Mapping[str, Any]) -> str:

@@ -31,6 +31,14 @@ class Approvals(Protocol):
         """Put a plan into the inbox; the same step asks once."""
         ...
 
+    def plan_of(self, conn: sa.Connection, scope: Scope, approval_id: str) -> Approval | None:
+        """A plan as it stands; None when there is none."""
+        ...
+
+    def replace(self, tx: Tx, scope: Scope, clock: Clock, approval_id: str, why: str, question: Ask) -> Approval | None:
+        """A new question in place of an approved plan; None when it is not approved, or was spent."""
+        ...
+
     def use(
         self, tx: Tx, scope: Scope, clock: Clock, approval_id: str, payload_hash: str, *, again: bool = False
     ) -> Approval:
@@ -86,11 +94,13 @@ class Upstream(Protocol):
         timeout_s: float,
         more: Mapping[str, Any] | None = None,
         relay: Relay | None = None,
+        expect: Mapping[str, Any] | None = None,
     ) -> CallResult:
         """Call; sent again at most once, and only when it is certain that it did not start.
 
-        `key` goes upstream in `_meta` as `swarmstead.dev/idempotency-key`. `more` holds further params; what the
-        server tells and asks meanwhile goes to `relay`, and is refused without one.
+        `key` goes upstream in `_meta` as `swarmstead.dev/idempotency-key`, and what the tool's preview told to
+        `expect` as `swarmstead.dev/expect`. `more` holds further params; what the server tells and asks meanwhile goes
+        to `relay`, and is refused without one.
 
         Fails: UpstreamFailed when it is certain that the call did not start; UpstreamUnknown when it may have happened
         (sent, then time-out, broken pipe or malformed answer).

@@ -2,6 +2,7 @@
 
 from swarmstead.gateway.contract import SEPARATOR, BindingSpec, ToolSetSpec
 from swarmstead.kernel.errors import BadInput
+from swarmstead.resources.contract import Reference
 
 _VERSION = "@sha256:"
 _HEX_DIGITS = 64
@@ -20,6 +21,18 @@ def check_binding(spec: BindingSpec) -> None:
         raise BadInput(
             "agents have no roles; only outside callers do", field="roles", way_out='Leave roles out, or bind "*".'
         )
+
+
+def binding_refers(spec: BindingSpec) -> list[Reference]:
+    """The tool server, and the agent unless it is for outside callers."""
+    agent = spec.agent.partition("@")[0]
+    whom = [] if agent == "*" else [Reference("agent", "Agent", agent)]
+    return [*whom, Reference("server", "ToolServer", spec.server)]
+
+
+def toolset_refers(spec: ToolSetSpec) -> list[Reference]:
+    """The servers that it shows."""
+    return [Reference(f"select.{n}.server", "ToolServer", part.server) for n, part in enumerate(spec.select)]
 
 
 def check_toolset(spec: ToolSetSpec) -> None:

@@ -116,7 +116,7 @@ class TooMuch(SteadError):
 
 
 class Unavailable(SteadError):
-    """Something that we depend on does not answer; nothing was changed."""
+    """Something that we depend on does not answer; the message says what became of the request."""
 
     status = 503
     code = "unavailable"

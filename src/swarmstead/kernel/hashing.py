@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from io import BufferedReader
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
@@ -18,6 +19,11 @@ def canonical_json(value: object) -> bytes:
 def sha256_hex(data: bytes) -> str:
     """64 lower-case hex digits."""
     return hashlib.sha256(data).hexdigest()
+
+
+def sha256_of_file(file: BufferedReader) -> str:
+    """The same of what is left to read in a file, a piece at a time."""
+    return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digest(value: object) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 from pathlib import Path
 
 from swarmstead.kernel.errors import BadInput, SteadError
@@ -51,9 +52,12 @@ def _from_environment(name: str) -> str:
 def _from_file(path: Path) -> str:
     problem = ""
     value = ""
+    regular = True
     try:
-        with path.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
+        # Nothing is waited for: to open a pipe would last until somebody writes into it.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            data = file.read(_MOST_BYTES + 1) if regular else b""
         value = data.decode().strip()
     except FileNotFoundError:
         problem = "does not exist"
@@ -62,7 +66,9 @@ def _from_file(path: Path) -> str:
     except OSError:
         problem = "cannot be read by the server's user"
     else:
-        if len(data) > _MOST_BYTES:
+        if not regular:
+            problem = "is no regular file"
+        elif len(data) > _MOST_BYTES:
             problem = f"is larger than {_MOST_BYTES:,} bytes"
         elif not value:
             problem = "is empty"

@@ -11,8 +11,10 @@ Cost: importing this module imports Jinja2, about 0.1 s; a compiled template is 
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import count
 from types import GeneratorType
 from typing import Any, cast
 
@@ -23,14 +25,18 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 MAX_OUTPUT_CHARS = 262_144
 MAX_SOURCE_CHARS = 65_536
+MAX_ROUNDS = 100_000
+_ROUNDS: ContextVar[Iterator[int]] = ContextVar("rounds")
 _LARGEST_NUMBER = 10**12
+_WIDEST_INDENT = 8
+_COUNTED = "counted loop"  # no name that a template could write
 _METHODS: Mapping[Any, frozenset[str]] = {
     str: frozenset({"count", "endswith", "find", "index", "isdigit", "lower", "lstrip", "rstrip", "split"})
     | frozenset({"splitlines", "startswith", "strip", "title", "upper"}),
     dict: frozenset({"get", "items", "keys", "values"}),
 }
 _STATEMENTS = (nodes.Output, nodes.If, nodes.For, nodes.Assign)
-_DROPPED_FILTERS = frozenset({"attr", "center", "format", "pprint", "random", "urlize", "xmlattr"})
+_DROPPED_FILTERS = frozenset({"attr", "center", "format", "indent", "pprint", "random", "urlize", "xmlattr"})
 _KINDS: Mapping[Any, str] = {
     dict: "an object",
     str: "a text",
@@ -64,6 +70,7 @@ class ToolResult:
 
 def render(source: str, context: Mapping[str, Any]) -> str:
     """The template's text, at most MAX_OUTPUT_CHARS characters. Fails: TemplateProblem."""
+    _ROUNDS.set(count(1))
     return "".join(_bounded(_compiled(source), context))
 
 
@@ -156,7 +163,18 @@ def _shown(value: Any) -> Any:
 
 
 def _tojson(value: Any, indent: int | None = None) -> str:
+    if indent is not None and not 0 <= indent <= _WIDEST_INDENT:
+        raise SecurityError(f"`indent` is a number from 0 to {_WIDEST_INDENT}")
     return json.dumps(plain(value), ensure_ascii=False, indent=indent)
+
+
+def _counted(value: Iterable[Any]) -> Iterator[Any]:
+    """What a `for` goes over. All rounds of all loops of a template count together, so that nested ones end as well."""
+    rounds = _ROUNDS.get()
+    for item in value:
+        if next(rounds) > MAX_ROUNDS:
+            raise SecurityError(f"its loops go round more than {MAX_ROUNDS:,} times")
+        yield item
 
 
 def _lines(value: str) -> list[str]:
@@ -179,6 +197,7 @@ def _sandbox() -> _Sandbox:
     for name in _DROPPED_FILTERS:
         del filters[name]
     filters.update(tojson=_tojson, lines=_lines)
+    filters[_COUNTED] = _counted
     env.policies["truncate.leeway"] = 0
     return env
 
@@ -188,11 +207,14 @@ _ENV = _sandbox()
 
 @lru_cache(maxsize=1024)
 def _compiled(source: str) -> Template:
-    for node in _parsed(source).find_all(nodes.Stmt):
+    parsed = _parsed(source)
+    for node in parsed.find_all(nodes.Stmt):
         if not isinstance(node, _STATEMENTS) or (isinstance(node, nodes.For) and node.recursive):
             raise TemplateProblem(f"line {node.lineno}: only expressions, `if`, `for` and `set` may be used")
+    for loop in parsed.find_all(nodes.For):
+        loop.iter = nodes.Filter(loop.iter, _COUNTED, [], [], None, None, lineno=loop.lineno)
     try:
-        return _ENV.from_string(source)
+        return _ENV.from_string(parsed)
     except TemplateSyntaxError as error:  # an unknown filter or test
         raise TemplateProblem(_said(error)) from None
 

@@ -133,8 +133,11 @@ def create_link(tx: Tx, clock: Clock, key_id: str) -> str:
 
     For the server's own console and its owner.
     """
-    token = new_secret()
-    values = {"hash": secret_hash(token), "key": key_id, "expires_at": clock.now_ms() + LINK_LIFE_MS, "used_at": None}
+    token, now = new_secret(), clock.now_ms()
+    tx.conn.execute(sign_in_links.delete().where(sign_in_links.c.expires_at <= now))
+    key = tx.conn.execute(sa.select(api_keys.c.tenant, api_keys.c.name).where(api_keys.c.id == key_id)).one()
+    record(tx, Entry(system_scope(key.tenant), "session.link", f"key/{key_id}", data={"key_name": key.name}))
+    values = {"hash": secret_hash(token), "key": key_id, "expires_at": now + LINK_LIFE_MS, "used_at": None}
     tx.conn.execute(sign_in_links.insert().values(values))
     return token
 

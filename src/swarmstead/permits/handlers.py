@@ -18,9 +18,12 @@ from swarmstead.permits.tables import approvals, visible
 from swarmstead.storage.database import Tx
 from swarmstead.storage.signals import wake
 from swarmstead.storage.sql import fields, insert_or_ignore
+from swarmstead.telemetry.contract import redact_text
 
 _MAX_REASON = 2_000
 _MAX_NAME = 200
+_UNDECIDED = "nobody decided in time"
+_UNUSED = "it was approved and not used in time"
 
 
 def ask(tx: Tx, scope: Scope, clock: Clock, question: Ask) -> Approval:
@@ -88,7 +91,28 @@ def decide(
         state = row.status if row.status != "pending" else "expired"
         raise AlreadyDecided(f"This approval is {state} already.", way_out="Look at the run; it may ask again.")
     status = "approved" if decision == "approve" else "denied"
-    return _close(tx, scope, row, status, now, scope.actor.id, reason.strip())
+    return _close(tx, scope, row, status, now, scope.actor.id, redact_text(reason.strip()))
+
+
+def plan_of(conn: sa.Connection, scope: Scope, approval_id: str) -> Approval | None:
+    """A plan as it stands; None when there is none."""
+    row = conn.execute(_mine(scope, approval_id)).first()
+    return None if row is None else _approval(row)
+
+
+def replace(tx: Tx, scope: Scope, clock: Clock, approval_id: str, why: str, question: Ask) -> Approval | None:
+    """A new question in place of an approved plan, which is void from now on, for the reason `why`.
+
+    Replacing twice asks once. None when the plan is not approved or was spent: `use` says what is wrong with it.
+    """
+    row = tx.conn.execute(_mine(scope, approval_id).with_for_update()).first()
+    if row is None or row.used_at is not None:
+        return None
+    if row.status == "approved":
+        _expire(tx, row, clock, why)
+    elif row.status != "expired" or row.reason != why:
+        return None
+    return ask(tx, scope, clock, question)
 
 
 def use(tx: Tx, scope: Scope, clock: Clock, approval_id: str, payload_hash: str, *, again: bool = False) -> Approval:
@@ -99,6 +123,7 @@ def use(tx: Tx, scope: Scope, clock: Clock, approval_id: str, payload_hash: str,
 
     Fails: ApprovalUnknown, PlanNotApproved.
     """
+    now = clock.now_ms()
     used = tx.conn.execute(
         approvals.update()
         .where(
@@ -106,9 +131,9 @@ def use(tx: Tx, scope: Scope, clock: Clock, approval_id: str, payload_hash: str,
             approvals.c.id == approval_id,
             approvals.c.status == "approved",
             approvals.c.hash == payload_hash,
-            sa.true() if again else approvals.c.used_at.is_(None),
+            sa.true() if again else approvals.c.used_at.is_(None) & (approvals.c.expires_at > now),
         )
-        .values(used_at=clock.now_ms())
+        .values(used_at=now)
         .returning(*approvals.c)
     ).first()
     if used is not None:
@@ -117,19 +142,24 @@ def use(tx: Tx, scope: Scope, clock: Clock, approval_id: str, payload_hash: str,
     if row is None:
         raise ApprovalUnknown(f"There is no approval {approval_id}.")
     why = {"pending": "nobody has decided yet", "denied": f"it was denied: {row.reason}", "expired": "it has expired"}
-    fault = why.get(row.status) or (
-        "it was used before" if row.used_at else "it is for other arguments or another tool"
-    )
+    fault = why.get(row.status) or _fault_of_approved(row, payload_hash)
     raise PlanNotApproved(
         f"This plan cannot be applied: {fault}.", way_out="Plan the call again; a person decides about the new plan."
     )
 
 
+def _fault_of_approved(row: sa.Row[Any], payload_hash: str) -> str:
+    if row.hash != payload_hash:
+        return "it is for other arguments or another tool"
+    return "it was used before" if row.used_at else "it has expired"
+
+
 def expire(tx: Tx, clock: Clock, limit: int = 200) -> list[Approval]:
-    """Close what has waited too long, in all tenants. Called by the sweeper."""
-    due = (approvals.c.status == "pending") & (approvals.c.expires_at <= clock.now_ms())
+    """Close what has waited too long for a decision, or approved for its use; in all tenants, by the sweeper."""
+    unused = (approvals.c.status == "approved") & (approvals.c.kind == "plan") & approvals.c.used_at.is_(None)
+    due = ((approvals.c.status == "pending") | unused) & (approvals.c.expires_at <= clock.now_ms())
     rows = tx.conn.execute(sa.select(approvals).where(due).limit(limit).with_for_update(skip_locked=True)).all()
-    return [_expire(tx, row, clock, "nobody decided in time") for row in rows]
+    return [_expire(tx, row, clock, _UNDECIDED if row.status == "pending" else _UNUSED) for row in rows]
 
 
 def expire_of_run(tx: Tx, tenant: str, clock: Clock, run: str, why: str) -> list[Approval]:
@@ -140,7 +170,7 @@ def expire_of_run(tx: Tx, tenant: str, clock: Clock, run: str, why: str) -> list
 
 
 def _expire(tx: Tx, row: sa.Row[Any], clock: Clock, why: str) -> Approval:
-    return _close(tx, system_scope(row.tenant), row, "expired", clock.now_ms(), "", why)
+    return _close(tx, system_scope(row.tenant), row, "expired", clock.now_ms(), row.decided_by, why)
 
 
 def _close(tx: Tx, scope: Scope, row: sa.Row[Any], status: str, now: int, by: str, reason: str) -> Approval:

@@ -1,6 +1,6 @@
 """A declared resource and its kinds, as every other room sees them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,17 @@ class Kind:
     name: str
     spec: type[Any]
     check: Callable[[Any], None]
+    refers: "Callable[[Any], Iterable[Reference]]" = lambda _spec: ()
+    """What a spec names by kind and name; that it is there is looked at when somebody applies it, as a warning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A name in a spec's field that stands for another resource."""
+
+    field: str
+    kind: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)

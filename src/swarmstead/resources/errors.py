@@ -29,7 +29,7 @@ class ManifestRefused(BadInput):
     code = "manifest_refused"
 
     def __init__(self, errors: Sequence[ManifestError]) -> None:
-        self.errors: tuple[ManifestError, ...] = tuple(errors)
+        self.errors: tuple[ManifestError, ...] = tuple(sorted(errors, key=lambda error: (error.line, error.column)))
         more = "; …" if len(self.errors) > _SHOWN else ""
         super().__init__(
             "; ".join(str(error) for error in self.errors[:_SHOWN]) + more,

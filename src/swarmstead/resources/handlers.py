@@ -10,7 +10,8 @@ from swarmstead.kernel.errors import ChangedMeanwhile
 from swarmstead.kernel.scope import Scope
 from swarmstead.people.contract import require
 from swarmstead.resources.contract import Applied, Document, resources_topic
-from swarmstead.resources.tables import resource_versions, resources
+from swarmstead.resources.errors import ResourceUnknown
+from swarmstead.resources.tables import DELETED, resource_versions, resources
 from swarmstead.storage.database import Tx
 from swarmstead.storage.signals import wake
 from swarmstead.storage.sql import fields, insert_or_ignore
@@ -43,6 +44,23 @@ def apply_missing(tx: Tx, scope: Scope, clock: Clock, documents: Sequence[Docume
     return apply(tx, scope, clock, [one for one in documents if (one.kind, one.metadata.name) not in known])
 
 
+def delete(tx: Tx, scope: Scope, clock: Clock, kind: str, name: str) -> None:
+    """Take a resource back: it is current no more. Its versions stay, and applying it again revives it.
+
+    Fails: NotPermitted, ResourceUnknown.
+    """
+    require(scope, "resource.apply")
+    is_mine = (resources.c.tenant == scope.tenant) & (resources.c.kind == kind) & (resources.c.name == name)
+    current = tx.conn.execute(sa.select(resources.c.digest).where(is_mine).with_for_update()).scalar()
+    if not current or current == DELETED:
+        raise ResourceUnknown(
+            f"There is no {kind} called {name!r}.", way_out=f"List them with `stead get {kind.lower()}`."
+        )
+    tx.conn.execute(resources.update().where(is_mine).values(digest=DELETED, updated_at=clock.now_ms()))
+    wake(tx, resources_topic(scope.tenant))
+    record(tx, Entry(scope, "resource.delete", f"{kind}/{name}", data={"before": current}))
+
+
 def _apply(tx: Tx, scope: Scope, now: int, document: Document, seen: frozenset[str]) -> Applied:
     meta = document.metadata
     key = {"tenant": scope.tenant, "kind": document.kind, "name": meta.name}
@@ -69,7 +87,7 @@ def _apply(tx: Tx, scope: Scope, now: int, document: Document, seen: frozenset[s
         values = {"digest": document.digest, "version": versions, "content": dict(document.content), "created_at": now}
         tx.conn.execute(resource_versions.insert().values(**key, **values, created_by=scope.actor.id))
     tx.conn.execute(resources.update().where(is_mine).values(**facts, versions=versions, updated_at=now))
-    action, before = ("created", "") if is_new else ("updated", current.digest)
+    action, before = ("created", "") if is_new or current.digest == DELETED else ("updated", current.digest)
     target = f"{document.kind}/{meta.name}"
     wake(tx, resources_topic(scope.tenant))
     record(

@@ -1,7 +1,7 @@
 """Reads of the resources room: the current version, any version, all of them, and the difference of two."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,8 +10,9 @@ from swarmstead.kernel.scope import Scope
 from swarmstead.resources.contract import Document, Kind, Metadata, Resource
 from swarmstead.resources.errors import ResourceUnknown
 from swarmstead.resources.manifests import adapter_of, dump
-from swarmstead.resources.tables import resource_versions, resources
+from swarmstead.resources.tables import DELETED, resource_versions, resources
 
+_MOST_PAIRS = 4_000_000
 _JOINED = sa.select(
     resource_versions, resources.c.labels, resources.c.owner, resources.c.digest.label("current"), resources.c.versions
 ).join(
@@ -67,6 +68,21 @@ class Registry:
         rows = conn.execute(query.where(resources.c.tenant == scope.tenant, resources.c.kind == kind))
         return {row.name: row.versions for row in rows}
 
+    def dangling(self, conn: sa.Connection, scope: Scope, documents: Sequence[Document]) -> list[list[str]]:
+        """For each document: its references to what is neither declared nor among the documents, in words."""
+        known = {(document.kind, document.metadata.name) for document in documents}
+        query = sa.select(resources.c.kind, resources.c.name)
+        mine = (resources.c.tenant == scope.tenant) & (resources.c.digest != DELETED)
+        known |= {(row.kind, row.name) for row in conn.execute(query.where(mine))}
+        return [
+            [
+                f"{one.field}: there is no {one.kind} called {one.name!r}."
+                for one in self.kinds[document.kind].refers(document.spec)
+                if (one.kind, one.name) not in known
+            ]
+            for document in documents
+        ]
+
     def _of(self, scope: Scope, kind: str) -> sa.Select[Any]:
         if kind not in self.kinds:
             raise ResourceUnknown(
@@ -97,9 +113,11 @@ def manifest(resource: Resource) -> str:
 
 
 def diff(one: Resource, other: Resource) -> list[tuple[str, str]]:
-    """The two manifests line by line: (' ' | '-' | '+', text)."""
+    """The two manifests line by line: (' ' | '-' | '+', text). Very long ones are not compared: all of both."""
     left, right = manifest(one).splitlines(), manifest(other).splitlines()
     lines: list[tuple[str, str]] = []
+    if len(left) * len(right) > _MOST_PAIRS:  # the time grows with the product
+        return [("-", text) for text in left] + [("+", text) for text in right]
     for op, a, b, c, d in difflib.SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
         if op == "equal":
             lines += [(" ", text) for text in left[a:b]]

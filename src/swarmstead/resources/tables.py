@@ -4,6 +4,9 @@ import sqlalchemy as sa
 
 from swarmstead.storage.tables import Document, Millis, metadata
 
+DELETED = ""
+"""In place of a digest: no version is current."""
+
 resources = sa.Table(
     "resources",
     metadata,

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from swarmstead.kernel.clock import Clock, rfc3339
-from swarmstead.kernel.errors import Unavailable
 from swarmstead.runs.contract import Desired, run_topic
 from swarmstead.runs.errors import DeadlinePassed, RunCancelled
 from swarmstead.runs.tables import runs
@@ -151,8 +150,8 @@ class Controls:
             while True:
                 try:
                     return await self.refresh(run)
-                except Unavailable as error:
-                    log.warning("what people want of run %s cannot be read; trying again: %s", run, error.message)
+                except Exception as error:  # noqa: BLE001 - a wish must not be lost, whatever went wrong
+                    log.warning("what people want of run %s cannot be read; trying again: %r", run, error)
                     await asyncio.sleep(_AGAIN_S)
 
         await self._signals.until(run_topic(run), look)

@@ -15,7 +15,7 @@ from swarmstead.kernel.scope import Scope
 from swarmstead.models.contract import Message, ModelRequest, ModelSpec
 from swarmstead.people.contract import permissions_of
 from swarmstead.permits.contract import PolicyVerdict
-from swarmstead.resources.contract import Resource
+from swarmstead.resources.contract import Reference, Resource
 from swarmstead.runs import ports
 from swarmstead.runs.contract import InputField, Launch, Missing, Overrides, Plan, PlannedAgent, PlannedTool, SwarmSpec
 from swarmstead.runs.errors import InputRefused
@@ -139,7 +139,10 @@ class Preview:
             tools += [_planned_tool(tool, await self._hands.tools.verdict(caller, tool)) for tool in bound.tools]
             if bound.problem:
                 missing.append(
-                    Missing(f"the tool server {bound.server!r} for {name}: {bound.problem}", "Mend or unbind it.")
+                    Missing(
+                        f"the tool server {bound.server!r} for {name}: {bound.problem.rstrip('.')}",
+                        "Mend or unbind it.",
+                    )
                 )
         role = "coordinator" if name == found.swarm.spec.coordinator else "member"
         planned = PlannedAgent(
@@ -268,6 +271,12 @@ def task_text(template: str, values: Mapping[str, Any]) -> str:
         name, brace, rest = part.partition("}")
         out.append(f"{values[name]}{rest}" if brace and name in values else "{" + part)
     return "".join(out)
+
+
+def swarm_refers(spec: SwarmSpec) -> list[Reference]:
+    """Its agents."""
+    members = [Reference("members", "Agent", name) for name in spec.members]
+    return [Reference("coordinator", "Agent", spec.coordinator), *members]
 
 
 def check_swarm(spec: SwarmSpec) -> None:

@@ -107,7 +107,10 @@ class _Job:
 
 
 class Database:
-    """Reads and writes for the whole process. Made once, at wiring; closed once, at shutdown."""
+    """Reads and writes for the whole process. Made once, at wiring; closed once, at shutdown.
+
+    The reader's pool holds a connection for each reading thread and one for the thread of scans.
+    """
 
     def __init__(
         self,
@@ -122,6 +125,7 @@ class Database:
         self.reader = reader
         self._flushers = tuple(flushers)
         self._readers = ThreadPoolExecutor(reader_threads, thread_name_prefix="db-read")
+        self._scanner = ThreadPoolExecutor(1, thread_name_prefix="db-scan")
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closed = False
         self._closing = threading.Lock()
@@ -152,6 +156,11 @@ class Database:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, self.read_sync, fn)
 
+    async def scan(self, fn: Callable[[sa.Connection], T]) -> T:
+        """As `read`, for what takes long: scans wait for each other, and no read waits for them."""
+        self._refuse_when_closed()
+        return await asyncio.get_running_loop().run_in_executor(self._scanner, self.read_sync, fn)
+
     def read_sync(self, fn: Callable[[sa.Connection], T]) -> T:
         """As `read`, outside an event loop."""
         try:
@@ -171,6 +180,7 @@ class Database:
         for thread in self._threads:
             thread.join()
         self._readers.shutdown(wait=True)
+        self._scanner.shutdown(wait=True)
         if self._kept is not None:
             self._kept.close()
         self.reader.dispose()

@@ -3,8 +3,10 @@
 Values never show in an engine's errors and logs: they may be payloads, and what is logged is not for everybody.
 """
 
+import os
 import sqlite3
 import time
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -45,6 +47,7 @@ def make_engine(url: str, *, readonly: bool = False, pool_size: int = 4) -> sa.E
 
     engine.dialect.do_begin = do_begin
     if not readonly:
+        _make_private(parsed.database)
         _take_turns(engine)
 
     @event.listens_for(engine, "connect")
@@ -55,6 +58,13 @@ def make_engine(url: str, *, readonly: bool = False, pool_size: int = 4) -> sa.E
             connection.execute("PRAGMA query_only=ON")
 
     return engine
+
+
+def _make_private(path: str | None) -> None:
+    """SQLite makes its file as the process' umask has it, and the files beside it (-wal, -shm) as that one is."""
+    if path and path != ":memory:":
+        with suppress(OSError):  # SQLite itself says what is wrong with the place
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
 def _read_snapshots(connection: Any, _record: Any) -> None:

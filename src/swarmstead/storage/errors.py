@@ -3,11 +3,12 @@
 import sqlite3
 
 from sqlalchemy.exc import DataError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolEmpty
 
 from swarmstead.kernel.errors import BadInput, Conflict, SteadError, Unavailable
 
 _CANNOT_GROW = {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}  # a quota is no "disk is full" to SQLite
-OF_DRIVERS = (DBAPIError, UnicodeEncodeError)  # half a surrogate pair stops drivers before they ask the database
+OF_DRIVERS = (DBAPIError, PoolEmpty, UnicodeEncodeError)  # half a surrogate pair stops drivers before they ask
 
 
 class DatabaseUnavailable(Unavailable):
@@ -53,13 +54,21 @@ def explain(error: BaseException) -> SteadError:
             "A value is too long, too large, or holds a character that cannot be stored (NUL, half a surrogate pair).",
             way_out="Shorten it or remove that character, then try again.",
         )
-    text = str(getattr(error, "orig", error)).lower()
+    if isinstance(error, PoolEmpty):
+        return DatabaseUnavailable(
+            "All connections to the database are busy. Nothing of this change was kept.",
+            way_out="Try again; if it stays, look for what keeps the database busy.",
+        )
     if getattr(getattr(error, "orig", None), "sqlite_errorcode", 0) in _CANNOT_GROW:
         return DiskFull(
             "The database file cannot grow: the disk is full, or a quota or a limit on file sizes is reached. "
             "Nothing of this change was kept.",
             way_out="Free space on that disk, or raise the quota or limit, then try again.",
         )
+    return _said(str(getattr(error, "orig", error)).lower())
+
+
+def _said(text: str) -> SteadError:
     if "disk is full" in text or "no space left" in text or "disk full" in text:
         return DiskFull(
             "The disk that holds the database is full. Nothing of this change was kept.",
@@ -77,5 +86,5 @@ def explain(error: BaseException) -> SteadError:
         )
     return DatabaseUnavailable(
         "The database does not answer or refused the change. Nothing of this change was kept.",
-        way_out="Run `stead doctor`; it tries the connection and says what is wrong.",
+        way_out="See that the database is up and reachable at the host and port of STEAD_DATABASE_URL, then try again.",
     )

@@ -42,6 +42,23 @@ def test_apply_says_what_it_does_and_a_dry_run_does_nothing(call: Call, tmp_path
     assert _actions(call, "-f", tmp_path) == {"dry-one": "unchanged", "dry-two": "updated"}
 
 
+def test_what_is_deleted_is_gone_until_it_is_applied_again(call: Call, tmp_path: Path) -> None:
+    path = _agent(tmp_path, "leaver")
+    assert _actions(call, "-f", path) == {"leaver": "created"}
+    assert "Deleted Agent leaver" in call("delete", "agents", "leaver").err
+    call("get", "agent", "leaver").refused("no Agent called 'leaver'")
+    call("delete", "agent", "leaver").refused("no Agent called 'leaver'")
+    assert _actions(call, "-f", path) == {"leaver": "created"}
+
+
+def test_apply_warns_of_what_is_not_there(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "lost.yaml"
+    path.write_text(_AGENT.format(name="lost", description="Looks.").replace("scripted", "nowhere"))
+    done = call("apply", "-f", path)
+    assert done.code == 0
+    assert "Warning: Agent lost: model: there is no Model called 'nowhere'." in done.err
+
+
 def test_apply_from_standard_input(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = _agent(tmp_path, "piped")
     with path.open() as file:

@@ -53,6 +53,9 @@ def test_the_trail_is_listed_and_verified(call: Call, checkpoint: Path) -> None:
 def test_an_export_is_verified_without_a_server(checkpoint: Path, export: Path, tmp_path: Path) -> None:
     key = json.loads(checkpoint.read_text())["public_key"]
     away = {"STEAD_SERVER": "http://127.0.0.1:1"}
+    empty = tmp_path / "empty.jsonl"
+    empty.touch()
+    stead(tmp_path, "audit", "verify", "--file", empty, env=away).refused("is empty: there is nothing to verify")
     done = stead(tmp_path, "audit", "verify", "--file", export, "-o", "json", env=away)
     assert (done.code, done.json["ok"]) == (0, True)
     done = stead(

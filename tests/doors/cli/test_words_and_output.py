@@ -228,3 +228,7 @@ def test_inputs_become_what_the_swarm_declares(tmp_path: Path, monkeypatch: pyte
         _wish("speed=1")
     with pytest.raises(BadInput, match="--budget"):
         _wish(budget="much")
+
+
+def test_a_status_cannot_speak_to_the_terminal() -> None:
+    assert output.painted("do\x1b]0;ne") == "do\\u001b]0;ne"

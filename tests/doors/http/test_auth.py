@@ -141,3 +141,12 @@ async def test_a_launch_needs_the_role_too(served: Served) -> None:
     async with served.client(await served.new_key("operator")) as client:
         run = await launch(client, served)
         await client.post(f"/api/v1/runs/{run['id']}/commands", json={"kind": "cancel"})
+
+
+async def test_an_empty_authorization_header_is_no_way_around_the_browser_check(served: Served) -> None:
+    async with served.client() as client:
+        opened = await client.post("/api/v1/session:sign-in", json={"key": served.key})
+    session = opened.cookies["stead_session"]
+    async with served.client("", session) as browser:
+        answer = await browser.post("/api/v1/session:sign-out", headers={"authorization": ""})
+    assert answer.json()["code"] == "csrf_refused"

@@ -177,3 +177,14 @@ async def test_many_clients_at_once_are_all_answered(served: Served) -> None:
         headers = {"authorization": f"Bearer {served.key}"}
         answers = await asyncio.gather(*(client.get("/api/v1/runs", headers=headers) for _ in range(80)))
     assert {answer.status_code for answer in answers} == {200}
+
+
+async def test_every_answer_is_counted(served: Served) -> None:
+    async with served.client() as client:
+        await client.get("/healthz")
+        await client.request("PROPFIND", "/healthz")
+        told = (await client.get("/metrics")).text
+    counted = [line for line in told.splitlines() if line.startswith("stead_http_requests_total")]
+    assert any('"GET"' in line and "2xx" in line for line in counted)
+    assert any('"other"' in line for line in counted)
+    assert not any("PROPFIND" in line for line in counted)

@@ -57,6 +57,7 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("GET", "/api/v1/approvals/{approval}"): None,
     ("POST", "/api/v1/approvals/{approval}:decide"): {"decision": "approve", "hash": "{hash}"},
     ("GET", "/api/v1/resources/{kind}/{name}"): None,
+    ("DELETE", "/api/v1/resources/{kind}/{name}"): None,
     ("GET", "/api/v1/resources/{kind}/{name}/versions"): None,
     ("GET", "/api/v1/resources/{kind}/{name}/diff"): None,
     ("GET", "/api/v1/agents/{name}"): None,

@@ -253,3 +253,48 @@ def test_settings_of_the_person_who_starts_the_server_do_not_count(
         tools(name, **arguments)
     assert traps.sprung == set()
     assert not (tmp_path / "traced").exists()
+
+
+def _secret_and_lure(tmp_path: Path) -> tuple[Path, Path]:
+    """Somebody's repository, and another one's with a commit of its own."""
+    made: list[Path] = []
+    for name in ("theirs", "lure"):
+        repo = tmp_path / name
+        repo.mkdir()
+        git(repo, "init", "-q", "-b", "main")
+        commit(repo, f"of {name}", {"a.txt": name})
+        made.append(repo)
+    return made[0], made[1]
+
+
+@pytest.mark.parametrize("trick", ["commondir", "alternates", "objects", "refs", "pack", "one object", "packed-refs"])
+def test_no_part_of_a_repository_is_taken_from_elsewhere(tmp_path: Path, trick: str) -> None:
+    theirs, lure = _secret_and_lure(tmp_path)
+    own, other = lure / ".git", theirs / ".git"
+    if trick == "commondir":
+        (own / "commondir").write_text(f"{other}\n")
+    elif trick == "alternates":
+        (own / "objects/info/alternates").write_text(f"{other}/objects\n")
+    elif trick == "pack":
+        (own / "objects/pack").rmdir()
+        (own / "objects/pack").symlink_to(other / "objects/pack")
+    elif trick == "one object":
+        found = next(path for path in (other / "objects").glob("??/*"))
+        folder = own / "objects" / found.parent.name
+        folder.mkdir(exist_ok=True)
+        (folder / f"{found.name[:-1]}x").symlink_to(found)
+    elif trick == "packed-refs":
+        (own / "packed-refs").symlink_to(other / "packed-refs")
+    else:
+        (own / trick).rename(own / f"{trick}.mine")
+        (own / trick).symlink_to(other / trick)
+    with pytest.raises(SetupError, match=r"elsewhere|borrows"):
+        make_tools(str(lure))
+
+
+def test_a_linked_work_tree_and_a_plain_clone_are_as_good_as_before(tmp_path: Path) -> None:
+    _, lure = _secret_and_lure(tmp_path)
+    git(lure, "worktree", "add", "-q", str(tmp_path / "linked"))
+    git(tmp_path, "clone", "-q", str(lure), str(tmp_path / "clone"))
+    for folder in (lure, tmp_path / "linked", tmp_path / "clone"):
+        assert Called(make_tools(str(folder)))("log")["commits"][0]["subject"] == "of lure"

@@ -1,8 +1,12 @@
 """The report server: one file below one folder, whole or not at all."""
 
+import json
 import os
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +14,9 @@ from swarmstead.doors.toolservers import report
 from swarmstead.doors.toolservers.report import make_tools
 from swarmstead.doors.toolservers.tools import ToolError
 from tests.doors.toolservers.conftest import Connect
-from tests.doors.toolservers.helpers import Called
+from tests.doors.toolservers.helpers import Called, Raw, request
+
+Start = Callable[..., Raw]
 
 BAD_PATHS = [
     ("../a.md", "outside the server's folder"),
@@ -52,6 +58,7 @@ async def test_the_official_client_previews_then_writes(connect: Connect, root: 
             "before": None,
             "before_truncated": False,
             "after": "# Wöche\n",
+            "expect": {"absent": True},
         }
         assert not (root / "reports").exists()
         result = await client.call_tool("write", asked)
@@ -81,6 +88,81 @@ def test_write_replaces_and_twice_is_once(tools: Called, root: Path) -> None:
     assert (root / "a.md").read_text() == "new"
     assert (root / "a.md").stat().st_mode & 0o777 == 0o600
     assert [one.name for one in root.iterdir()] == ["a.md"]
+
+
+@pytest.mark.parametrize(("expect", "words"), [({"absent": True}, "not as it was"), ("absent", "must be an object")])
+def test_what_to_expect_comes_beside_the_arguments(raw: Start, root: Path, expect: object, words: str) -> None:
+    """As the gateway sends it: in `_meta`, where no agent can put it."""
+    (root / "a.md").write_text("theirs")
+    server = raw("report", "--root", str(root))
+    server.start()
+    meta = {"swarmstead.dev/expect": expect}
+    call = {"name": "write", "arguments": {"path": "a.md", "content": "ours"}, "_meta": meta}
+    assert words in json.dumps(server.ask(request("tools/call", call)))
+    assert (root / "a.md").read_text() == "theirs"
+
+
+def guarded(tools: Called, content: str, expect: dict[str, Any]) -> dict[str, Any]:
+    return tools.tools["write"].call({"path": "a.md", "content": content}, expect)
+
+
+def test_a_file_that_has_come_to_be_since_the_preview_is_not_replaced(tools: Called, root: Path) -> None:
+    expect = tools("preview", path="a.md", content="ours")["expect"]
+    (root / "a.md").write_text("theirs")
+    with pytest.raises(ToolError, match=r"a\.md is not as it was when this was previewed\. Nothing was written"):
+        guarded(tools, "ours", expect)
+    assert (root / "a.md").read_text() == "theirs"
+    assert [one.name for one in root.iterdir()] == ["a.md"]
+
+
+@pytest.mark.parametrize("now", ["theirs", None])
+def test_a_file_that_has_changed_since_the_preview_is_not_replaced(tools: Called, root: Path, now: str | None) -> None:
+    file = root / "a.md"
+    file.write_text("x" * 300_000)  # the change is past what a preview shows
+    expect = tools("preview", path="a.md", content="ours")["expect"]
+    file.write_text("x" * 299_999 + "y")
+    if now is None:
+        file.unlink()
+    with pytest.raises(ToolError, match="not as it was"):
+        guarded(tools, "ours", expect)
+    assert file.exists() == (now is not None)
+
+
+def test_what_is_as_it_was_is_written_and_a_repeat_finds_it_done(tools: Called, root: Path) -> None:
+    first = guarded(tools, "one", tools("preview", path="a.md", content="one")["expect"])
+    assert first["created"]
+    expect = tools("preview", path="a.md", content="two")["expect"]
+    for _ in range(2):
+        assert guarded(tools, "two", expect)["bytes"] == 3
+    assert (root / "a.md").read_text() == "two"
+
+
+@pytest.mark.parametrize("expect", [{}, {"sha256": 5}, {"absent": False}, {"other": 1}])
+def test_an_expectation_that_says_nothing_is_refused(tools: Called, root: Path, expect: dict[str, Any]) -> None:
+    with pytest.raises(ToolError, match="expect"):
+        guarded(tools, "ours", expect)
+    assert list(root.iterdir()) == []
+
+
+def test_a_tool_that_cannot_check_refuses_an_expectation(tools: Called) -> None:
+    with pytest.raises(ToolError, match="expect"):
+        tools.tools["preview"].call({"path": "a.md", "content": ""}, {"absent": True})
+
+
+def test_of_many_writers_who_saw_the_same_one_wins(tools: Called, root: Path) -> None:
+    won: list[str] = []
+
+    def write(words: str) -> None:
+        with suppress(ToolError):
+            guarded(tools, words, {"absent": True})
+            won.append(words)
+
+    writers = [threading.Thread(target=write, args=(f"writer {n}",)) for n in range(8)]
+    for one in writers:
+        one.start()
+    for one in writers:
+        one.join()
+    assert won == [(root / "a.md").read_text()]
 
 
 @pytest.mark.parametrize(("path", "words"), BAD_PATHS)

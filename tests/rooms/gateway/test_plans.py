@@ -1,12 +1,15 @@
 """Plan and apply: an approval is good for one execution of exactly the call that was seen."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from swarmstead.kernel.hashing import sha256_hex
 from swarmstead.permits import handlers as permits
+from swarmstead.resources import handlers as resources
 from tests.fakes.upstream import text
-from tests.rooms.gateway.desk import EVE, MANIFESTS, PLAN_LIFE_S, Desk, outside
+from tests.rooms.gateway.desk import ADA, EVE, MANIFESTS, PLAN_LIFE_S, Desk, outside
 
 LINE = {"line": "one"}
 
@@ -31,6 +34,76 @@ async def test_a_plan_shows_exactly_what_would_be_done(desk: Desk) -> None:
     assert asked.effect == {"kind": "file", "path": "notes", "before": None, "after": "one\n"}
     assert asked.sentence == f"Create notes (2 lines) in {desk.root}"
     assert desk.upstream.lines == []
+
+
+def looks(desk: Desk, before: str | None) -> None:
+    """What the preview of `append` finds."""
+    expect = {"absent": True} if before is None else {"sha256": sha256_hex(before.encode())}
+    seen = {"path": "notes", "before": before, "after": "one\n", "expect": expect}
+    desk.upstream.answers["look"] = text("", structured=seen)
+
+
+async def test_a_plan_is_bound_to_what_its_preview_found(desk: Desk) -> None:
+    looks(desk, None)
+    request = desk.request("append", LINE)
+    asked = await desk.approved(request)
+    assert asked.payload["precondition"]["expect"] == {"absent": True}
+    assert "expect" not in asked.effect
+    assert (await apply(desk, asked.id, request.key))[0] == "ok"
+    assert desk.upstream.calls[-1].expect == {"absent": True}  # for the server to check when it acts
+
+
+async def test_a_plan_whose_effect_has_changed_since_is_asked_about_again(any_desk: Desk) -> None:
+    desk = any_desk
+    looks(desk, None)
+    request = desk.request("append", LINE)
+    asked = await desk.approved(request)
+    looks(desk, "somebody's own\n")
+    again = await desk.plan(replace(request, plan_id=asked.id))
+    assert (again.id != asked.id, again.status, again.effect["before"]) == (True, "pending", "somebody's own\n")
+    assert (again.payload["step"], again.payload["arguments"]) == (request.key, LINE)
+    assert (
+        again.rule
+        == "write tools wait for a person (builtin/write); asked again, since what it would change has changed"
+    )
+    assert desk.upstream.lines == []
+    assert (await desk.plan(replace(request, plan_id=asked.id))).id == again.id
+    await desk.decide(again)
+    assert (await apply(desk, again.id, request.key))[0] == "ok"
+    assert desk.upstream.calls[-1].expect == {"sha256": sha256_hex(b"somebody's own\n")}
+    (old,) = [one for one in await desk.asked() if one.id == asked.id]
+    assert (old.status, old.reason) == ("expired", "what it would change has changed since it was approved")
+
+
+async def test_it_may_change_there_and_back_and_is_asked_about_each_time(desk: Desk) -> None:
+    looks(desk, None)
+    request = desk.request("append", LINE)
+    plan = await desk.approved(request)
+    for before in ("theirs", None, "theirs"):
+        looks(desk, before)
+        plan = await desk.plan(replace(request, plan_id=plan.id))
+        assert (plan.status, plan.effect["before"]) == ("pending", before)
+        await desk.decide(plan)
+    assert (await apply(desk, plan.id, request.key))[0] == "ok"
+
+
+async def test_other_arguments_get_no_new_plan_from_an_old_one(desk: Desk) -> None:
+    looks(desk, None)
+    request = desk.request("append", LINE)
+    asked = await desk.approved(request)
+    looks(desk, "theirs")
+    verdict, code, _ = await apply(desk, asked.id, request.key, arguments={"line": "two"})
+    assert (verdict, code, desk.upstream.lines) == ("denied", "plan_refused", [])
+
+
+async def test_a_repeat_after_a_crash_is_not_held_up_by_its_own_effect(desk: Desk) -> None:
+    looks(desk, None)
+    request = desk.request("append", LINE)
+    asked = await desk.approved(request)
+    await apply(desk, asked.id, request.key)
+    looks(desk, "one\n")
+    assert (await apply(desk, asked.id, request.key, repeat=True))[0] == "ok"
+    assert desk.upstream.calls[-1].expect == {"absent": True}
 
 
 async def test_asking_again_is_asking_once(any_desk: Desk) -> None:
@@ -103,6 +176,29 @@ async def test_a_denied_plan_is_refused_with_its_reason(desk: Desk) -> None:
     assert (await apply(desk, asked.id, request.key))[2] == "This plan cannot be applied: it was denied: Not now."
 
 
+async def test_an_approval_is_good_until_it_expires_and_no_longer(any_desk: Desk) -> None:
+    request = any_desk.request("append", LINE)
+    asked = await any_desk.approved(request)
+    any_desk.clock.advance(seconds=PLAN_LIFE_S + 1)
+    for swept in (False, True):
+        assert (await apply(any_desk, asked.id, request.key))[2] == "This plan cannot be applied: it has expired.", (
+            swept
+        )
+        await any_desk.db.write(lambda tx: permits.expire(tx, any_desk.clock))
+    (plan,) = await any_desk.asked()
+    assert (plan.status, plan.reason) == ("expired", "it was approved and not used in time")
+    assert any_desk.upstream.lines == []
+
+
+async def test_a_repeat_may_come_after_the_plan_has_expired(desk: Desk) -> None:
+    request = desk.request("append", LINE)
+    asked = await desk.approved(request)
+    await apply(desk, asked.id, request.key)
+    desk.clock.advance(seconds=PLAN_LIFE_S + 1)
+    await desk.db.write(lambda tx: permits.expire(tx, desk.clock))
+    assert (await apply(desk, asked.id, request.key, repeat=True))[0] == "ok"
+
+
 async def test_an_expired_plan_is_refused(desk: Desk) -> None:
     request = desk.request("append", LINE)
     asked = await desk.plan(request)
@@ -136,6 +232,15 @@ async def test_a_preview_that_fails_does_not_stand_in_the_way(desk: Desk, troubl
     asked = await desk.plan(desk.request("append", LINE))
     assert (asked.effect["kind"], asked.effect["why"] != "") == ("none", True)
     assert asked.sentence == "Call append on kit with 1 argument"
+
+
+async def test_a_plan_does_not_outlive_the_binding_that_it_was_made_under(any_desk: Desk) -> None:
+    desk = any_desk
+    request = desk.request("append", LINE)
+    asked = await desk.approved(request)
+    await desk.db.write(lambda tx: resources.delete(tx, ADA, desk.clock, "Binding", "ann"))
+    assert (await apply(desk, asked.id, request.key))[1] == "tool_unknown"
+    assert desk.upstream.lines == []
 
 
 async def test_a_plan_id_is_nothing_to_a_read(desk: Desk) -> None:

@@ -1,5 +1,6 @@
 """References to secrets: resolved when used; errors name the reference, never a value."""
 
+import os
 import traceback
 from pathlib import Path
 
@@ -50,3 +51,9 @@ def test_an_unusable_file_is_never_quoted(tmp_path: Path, content: bytes) -> Non
         resolve_reference(f"file:{file}")
     assert CANARY not in "".join(traceback.format_exception(caught.value))
     assert caught.value.__context__ is None
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SecretMissing, match="no regular file"):
+        resolve_reference(f"file:{tmp_path}/pipe")

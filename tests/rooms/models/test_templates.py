@@ -123,3 +123,16 @@ def test_a_value_that_is_no_plain_data_is_refused(source: str, problem: str) -> 
 def test_text_that_is_not_json_has_no_json() -> None:
     assert ToolResult("t", "not json", is_error=False).json is None
     assert ToolResult("t", "[" * 100_000, is_error=False).json is None
+
+
+def test_loops_in_loops_come_to_an_end() -> None:
+    nested = "{% for a in range(3000) %}{% for b in range(3000) %}{% endfor %}{% endfor %}"
+    with pytest.raises(TemplateProblem, match="its loops go round more than 100,000 times"):
+        templates.render(nested, {})
+    assert templates.render("{% for a in range(300) %}{{ loop.last and a }}{% endfor %}", {}).endswith("299")
+
+
+@pytest.mark.parametrize("wide", ["{{ ('a'|indent(200000000))|length }}", "{{ [1]|tojson(indent=100000000) }}"])
+def test_no_filter_pads_without_bound(wide: str) -> None:
+    with pytest.raises(TemplateProblem):
+        templates.render(wide, {})

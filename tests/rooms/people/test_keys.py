@@ -10,11 +10,11 @@ import sqlalchemy as sa
 
 from swarmstead.audit import queries as audit
 from swarmstead.kernel.errors import BadInput, NotFound, NotPermitted
-from swarmstead.kernel.scope import Actor, Scope
+from swarmstead.kernel.scope import Actor, Scope, system_scope
 from swarmstead.people import handlers, queries
 from swarmstead.people.contract import NewKey
 from swarmstead.people.errors import CredentialRefused
-from swarmstead.people.tables import tenants
+from swarmstead.people.tables import sign_in_links, tenants
 from swarmstead.storage.database import Database, Tx
 from tests.clocks import MovableClock
 
@@ -234,7 +234,7 @@ def test_a_link_works_once(database: Database, clock: MovableClock, first: NewKe
     link = database.write_sync(lambda tx: handlers.create_link(tx, clock, first.view.id))
     assert redeem(database, clock, link).actor.id == f"key:{first.view.id}"
     assert refused(redeem, database, clock, link)
-    assert actions(database) == ["key.create", "session.open"]
+    assert actions(database) == ["key.create", "session.link", "session.open"]
 
 
 def test_a_link_lives_for_fifteen_minutes(database: Database, clock: MovableClock, first: NewKey) -> None:
@@ -337,3 +337,16 @@ def test_only_admins_manage_keys(database: Database, clock: MovableClock, first:
         database.write_sync(lambda tx: handlers.revoke_key(tx, scope, clock, first.view.id))
     with pytest.raises(NotPermitted):
         database.read_sync(lambda conn: queries.list_keys(conn, scope))
+
+
+def test_a_link_is_written_down_and_old_ones_are_thrown_away(database: Database, clock: MovableClock) -> None:
+    key = database.write_sync(lambda tx: handlers.bootstrap(tx, clock))
+    assert key is not None
+    scope = system_scope(handlers.DEFAULT_TENANT)
+    for _ in range(2):
+        database.write_sync(lambda tx: handlers.create_link(tx, clock, key.view.id))
+        clock.advance(ms=handlers.LINK_LIFE_MS + 1)
+    kept = sa.select(sa.func.count()).select_from(sign_in_links)
+    assert database.read_sync(lambda conn: conn.execute(kept).scalar()) == 1
+    actions = [row.action for row in database.read_sync(lambda conn: audit.page(conn, scope))]
+    assert actions.count("session.link") == 2

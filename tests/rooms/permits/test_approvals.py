@@ -191,16 +191,20 @@ def test_a_question_can_be_answered_until_it_expires(inbox: Inbox, clock: Movabl
     early, late = inbox.ask(question("a")), inbox.ask(question("b"))
     clock.advance(ms=HOUR_MS - 1)
     assert inbox.expire() == []
-    inbox.decide(early)
+    early = inbox.decide(early)
     clock.advance(ms=1)
     with pytest.raises(AlreadyDecided, match="expired"):
         inbox.decide(late)
-    expired = inbox.expire()
-    assert [(one.id, one.status, one.reason) for one in expired] == [(late.id, "expired", "nobody decided in time")]
+    expired = sorted(inbox.expire(), key=lambda one: one.reason)
+    assert [(one.id, one.status, one.reason) for one in expired] == [
+        (early.id, "expired", "it was approved and not used in time"),
+        (late.id, "expired", "nobody decided in time"),
+    ]
+    assert expired[0].decided_by == early.decided_by != ""
     assert inbox.expire() == []
     with pytest.raises(AlreadyDecided, match="expired"):
         inbox.decide(late)
-    assert inbox.get(early).status == "approved"
+    assert inbox.get(early).status == "expired"
     assert inbox.trail()[-1] == ("approval.expire", "system:swarmstead")
 
 

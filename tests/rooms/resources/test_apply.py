@@ -52,6 +52,70 @@ def test_the_first_time_creates_the_second_changes_nothing(database: Database, c
     assert len(database.read_sync(lambda conn: audit.page(conn, ADA))) == 1
 
 
+def delete(database: Database, clock: MovableClock, name: str, scope: Scope = ADA) -> None:
+    database.write_sync(lambda tx: handlers.delete(tx, scope, clock, "Agent", name))
+
+
+def test_what_is_deleted_is_gone_and_its_history_stays(
+    database: Database, clock: MovableClock, signals: Signals
+) -> None:
+    apply(database, clock, agent())
+    digest = get(database, "helper").digest
+    with pytest.raises(ResourceUnknown):
+        delete(database, clock, "helper", EVE)
+    heard: list[str] = []
+    signals.watch(heard.append)
+    delete(database, clock, "helper")
+    assert heard == ["resources:acme"]
+    with pytest.raises(ResourceUnknown):
+        get(database, "helper")
+    assert database.read_sync(lambda conn: REGISTRY.all(conn, ADA, "Agent")) == []
+    assert versions(database, "helper") == [(1, "Help.")]
+    assert get(database, "helper", digest).spec.instructions == "Help."
+    (row, *_) = database.read_sync(lambda conn: audit.page(conn, ADA))
+    assert (row.action, row.target, row.data) == ("resource.delete", "Agent/helper", {"before": digest})
+    with pytest.raises(ResourceUnknown):  # there is nothing to delete any more
+        delete(database, clock, "helper")
+
+
+def test_what_was_deleted_can_be_applied_again(database: Database, clock: MovableClock) -> None:
+    apply(database, clock, agent())
+    delete(database, clock, "helper")
+    assert apply(database, clock, agent()) == ["created"]
+    assert get(database, "helper").version == 1
+    delete(database, clock, "helper")
+    assert apply(database, clock, agent(instructions="Help more.")) == ["created"]
+    assert versions(database, "helper") == [(2, "Help more."), (1, "Help.")]
+
+
+def test_a_sample_that_was_deleted_does_not_come_back(database: Database, clock: MovableClock) -> None:
+    apply(database, clock, agent())
+    delete(database, clock, "helper")
+    documents = parse(agent(), KINDS)
+    assert database.write_sync(lambda tx: handlers.apply_missing(tx, ADA, clock, documents)) == []
+
+
+def test_only_who_may_apply_may_delete(database: Database, clock: MovableClock) -> None:
+    apply(database, clock, agent())
+    viewer = Scope("acme", Actor("key:k_vi", "user", "Vi", frozenset({"viewer"})))
+    with pytest.raises(NotPermitted):
+        delete(database, clock, "helper", viewer)
+
+
+def test_references_that_lead_nowhere_are_named(database: Database) -> None:
+    binding = manifest("Binding", "wrong", {"agent": "helper", "server": "gone", "tools": ["x"]})
+    outside = manifest("Binding", "all", {"agent": "*", "server": "gone", "tools": ["x"]})
+    swarm = manifest("Swarm", "s", {"pattern": "delegate", "coordinator": "helper", "members": ["nobody"], "task": "x"})
+    documents = parse(f"{agent()}---\n{binding}---\n{outside}---\n{swarm}", KINDS)
+    found = database.read_sync(lambda conn: REGISTRY.dangling(conn, ADA, documents))
+    assert found == [
+        ["model: there is no Model called 'scripted'."],
+        ["server: there is no ToolServer called 'gone'."],
+        ["server: there is no ToolServer called 'gone'."],
+        ["members: there is no Agent called 'nobody'."],
+    ]
+
+
 def test_a_change_is_a_new_version_and_the_old_one_stays(database: Database, clock: MovableClock) -> None:
     apply(database, clock, agent())
     first = get(database, "helper")

@@ -153,7 +153,7 @@ def test_every_field_of_every_kind_says_what_it_is_for() -> None:
 
 SOUND: dict[str, dict[str, Any]] = {
     "Agent": {"instructions": "x", "model": "m"},
-    "Binding": {"agent": "a", "server": "s", "tools": ["t"]},
+    "Binding": {"agent": "a", "server": "s"},
     "Model": {"provider": "ollama", "model": "m"},
     "Policy": {"cedar": "permit (principal, action, resource);"},
     "Swarm": {"pattern": "delegate", "coordinator": "a", "task": "x"},

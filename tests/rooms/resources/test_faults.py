@@ -97,11 +97,11 @@ def test_what_is_no_document() -> None:
 
 def test_every_missing_field_of_a_document_is_named() -> None:
     assert places("labels: {}\n") == [
-        (1, 9, "labels"),
         (1, 1, "apiVersion"),
         (1, 1, "kind"),
         (1, 1, "metadata"),
         (1, 1, "spec"),
+        (1, 9, "labels"),
     ]
 
 
@@ -115,8 +115,8 @@ def test_an_unknown_version_kind_and_field() -> None:
           phase: done
         """
     found = faults(text)
-    assert [fault[:3] for fault in found] == [(5, 1, "status"), (1, 13, "apiVersion"), (2, 7, "kind")]
-    assert found[2][3] == "unknown kind 'Robot'; known are Agent, Binding, Model, Policy, Swarm, ToolServer, ToolSet"
+    assert [fault[:3] for fault in found] == [(1, 13, "apiVersion"), (2, 7, "kind"), (5, 1, "status")]
+    assert found[1][3] == "unknown kind 'Robot'; known are Agent, Binding, Model, Policy, Swarm, ToolServer, ToolSet"
 
 
 @pytest.mark.parametrize("kind", ["{}", "[Agent]", "7", "''", "agent", "'\\u0000'"])
@@ -190,8 +190,8 @@ def test_every_fault_of_a_spec_is_told_at_its_value_or_where_a_longer_one_begins
         """
     assert faults(text) == [
         (4, 9, "metadata.name", "must be 1 to 63 of a-z, 0-9 and '-', starting and ending with a letter or digit"),
-        (6, 17, "spec.instructions", "must be text; quote it"),
         (5, 1, "spec.model", "this field is missing"),
+        (6, 17, "spec.instructions", "must be text; quote it"),
         (7, 3, "spec.description", "must be text; quote it"),
         (9, 14, "spec.max_turns", "Input should be greater than or equal to 1"),
         (10, 11, "spec.modell", "unknown field"),

@@ -118,3 +118,10 @@ async def test_defaults_are_filled_in(house: House) -> None:
     plan = await house.preview(input={"repo": str(house.repository), "depth": 2.5})
     assert plan.input == {"repo": str(house.repository), "depth": 2.5, "loud": False, "title": "Untitled"}
     assert (plan.task, plan.root) == (f"Untitled in {house.repository} False", str(house.repository))
+
+
+@pytest.mark.parametrize("path", ["/" + "x" * 300, "/tmp/\udc80", "~nobody-here/x", "a" * 5000])
+def test_what_is_no_path_to_the_system_is_refused(path: str) -> None:
+    with pytest.raises(InputRefused) as caught:
+        LocalRepositories([Path("/")]).check(path)
+    assert caught.value.message.encode()

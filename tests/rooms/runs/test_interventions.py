@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from swarmstead.audit import queries as audit
 from swarmstead.kernel.errors import NotPermitted
 from swarmstead.kernel.scope import Actor, Scope
 from swarmstead.runs.contract import Command, CommandKind
@@ -14,9 +15,10 @@ from swarmstead.runs.errors import CommandRefused, RunUnknown
 from swarmstead.storage.errors import DatabaseLocked
 from tests.fakes.model_server import KEY, Answer, Held
 from tests.fakes.openai import OpenAIServer
-from tests.rooms.runs.house import House
+from tests.rooms.runs.house import ADA, House
 from tests.rooms.runs.swarms import call, delegate, manifests, model
 
+SECRET = "ghp_" + "a1B2" * 10
 READS = {"boss": [call("read", name="x"), "It said: {{ last[0].text }}"]}
 APPENDS = {"boss": [call("append", line="one"), "It said: {{ last[0].text }}"]}
 ANN_APPENDS = {"boss": [delegate("ann"), "{{ last[0].text }}"], "ann": [call("append", line="a"), "{{ last[0].text }}"]}
@@ -159,6 +161,33 @@ async def test_a_cancel_that_the_database_could_not_tell_of_is_not_lost(
     await house.say(run, "cancel")
     await failed.wait()
     await house.status(run, "cancelled")
+
+
+async def test_nor_is_one_whose_reading_failed_in_a_way_that_nobody_foresaw(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await house.launch(APPENDS)
+    await house.question(run)
+    read = house.db.read
+
+    async def broken(_read: object) -> None:
+        monkeypatch.setattr(house.db, "read", read)
+        raise LookupError("Whatever it was.")
+
+    monkeypatch.setattr(house.db, "read", broken)
+    await house.say(run, "cancel")
+    await house.status(run, "cancelled")
+
+
+async def test_a_secret_in_a_reason_is_kept_nowhere(house: House) -> None:
+    run = await house.launch(APPENDS)
+    await house.question(run)
+    await house.say(run, "cancel", reason=f"It had {SECRET} in it.")
+    await house.status(run, "cancelled")
+    rows = await house.db.read(lambda conn: audit.page(conn, ADA, run=run))
+    told = f"{[row.data for row in rows]} {[event.data for event in await house.events(run)]}"
+    assert "It had [redacted] in it." in told
+    assert SECRET not in told
 
 
 # Pause and resume -----------------------------------------------------------------------------------------------------

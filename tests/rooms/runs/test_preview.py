@@ -125,7 +125,7 @@ async def test_a_tool_server_that_does_not_answer_is_missing(house: House) -> No
     await house.declare(manifests(SCRIPT))
     plan = await house.preview()
     assert [missing.what for missing in plan.missing] == [
-        f"the tool server 'kit' for {name}: {house.upstream.down}" for name in AGENTS
+        f"the tool server 'kit' for {name}: {house.upstream.down.rstrip('.')}" for name in AGENTS
     ]
 
 

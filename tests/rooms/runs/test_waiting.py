@@ -2,8 +2,9 @@
 
 import asyncio
 
+from tests.fakes.upstream import text
 from tests.rooms.runs.house import PLAN_LIFE_S, House
-from tests.rooms.runs.swarms import call, delegate, manifests, swarm
+from tests.rooms.runs.swarms import call, delegate, manifests, server, swarm
 
 APPENDS = {"boss": [call("append", line="one"), "It said: {{ last[0].text }}"]}
 BOTH_ASK = {
@@ -22,6 +23,23 @@ async def test_an_approved_call_is_made_once(any_house: House) -> None:
     await any_house.decide(await any_house.question(run))
     row = await any_house.status(run, "succeeded", "failed")
     assert (row["result"], any_house.upstream.lines, row["pending"]) == ("It said: append one", ["one"], 0)
+
+
+async def test_a_call_whose_effect_has_changed_since_it_was_approved_is_asked_about_again(any_house: House) -> None:
+    house = any_house
+    house.upstream.answers["look"] = text("", structured={"path": "notes", "before": None, "after": "one"})
+    await house.declare(manifests(APPENDS, server(preview={"append": "look"})))
+    run = await house.launch()
+    first = await house.question(run)
+    house.upstream.answers["look"] = text("", structured={"path": "notes", "before": "theirs", "after": "one"})
+    await house.decide(first)
+    await house.event(run, "approval.asked", 2)
+    second = await house.question(run)
+    assert (second.id != first.id, second.effect["before"], house.upstream.lines) == (True, "theirs", [])
+    await house.restart()  # it waits for the new question, not for the old one
+    await house.decide(second)
+    row = await house.status(run, "succeeded", "failed")
+    assert (row["result"], house.upstream.lines, row["pending"]) == ("It said: append one", ["one"], 0)
 
 
 async def test_a_denial_and_its_reason_reach_the_model(house: House) -> None:

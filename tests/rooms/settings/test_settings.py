@@ -106,3 +106,10 @@ def test_a_secret_in_a_bad_value_does_not_show_in_the_error_or_its_cause(url: st
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValidationError):
         load({}).port = 1  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_a_setting_that_is_misspelt_is_named_and_others_are_left_alone() -> None:
+    with pytest.raises(BadInput, match=r"no setting STEAD_PROT; STEAD_PORT reads like it") as caught:
+        load({"STEAD_PROT": "1"})
+    assert caught.value.field == "STEAD_PROT"
+    load({"STEAD_KEY": "k", "STEAD_SERVER": "http://127.0.0.1:1", "STEADY": "1"})

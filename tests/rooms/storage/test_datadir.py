@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from swarmstead.storage.datadir import DataDir
+from swarmstead.storage.engines import make_engine
 from swarmstead.storage.errors import DatabaseUnavailable, DataInUse
 
 _SERVER = """
@@ -62,3 +63,12 @@ def test_a_path_that_cannot_be_a_directory_is_refused(tmp_path: Path, path: str)
         DataDir(tmp_path / path)
     assert str(tmp_path / path) in caught.value.message
     assert "--data" in caught.value.way_out
+
+
+def test_the_database_is_its_owners_alone_in_whatever_folder(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)  # it may have been there before us
+    engine = make_engine(f"sqlite:///{tmp_path}/stead.db")
+    with engine.begin() as conn:
+        conn.exec_driver_sql("CREATE TABLE a (b)")
+        assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+    engine.dispose()

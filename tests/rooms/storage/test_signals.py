@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 
 from swarmstead.kernel.errors import Conflict
 from swarmstead.storage import listener
@@ -233,6 +234,61 @@ async def test_a_commit_in_another_process_wakes_this_one(
     tell(other_worker, "a yes")
     assert await asyncio.wait_for(waiting, _LONG_S) == "a"
     assert await asyncio.wait_for(heard.get(), _LONG_S) == "a"
+
+
+async def test_a_connection_that_has_gone_silent_is_given_up(
+    postgres_url: str, postgres_database: Database, signals: Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Packets vanish and the connection stays open: only an answer that does not come tells."""
+    for name in ("_RECONNECT_S", "_QUIET_S"):
+        monkeypatch.setattr(listener, name, 0.01)
+    topics: asyncio.Queue[str] = asyncio.Queue()
+    signals.watch(topics.put_nowait)
+    async with silenced(postgres_url) as (url, fall_silent):
+        monkeypatch.setattr(listener, "_ANSWER_S", 5.0)
+        listening = asyncio.ensure_future(listener.listen(url, signals))
+        assert await asyncio.wait_for(topics.get(), _LONG_S) == EVERYTHING
+        monkeypatch.setattr(listener, "_ANSWER_S", 0.1)
+        fall_silent()
+        assert await asyncio.wait_for(topics.get(), _LONG_S) == EVERYTHING  # connected anew
+        await postgres_database.write(writing("a", "a"))
+        assert await asyncio.wait_for(topics.get(), _LONG_S) == "a"
+        listening.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await listening
+
+
+@contextlib.asynccontextmanager
+async def silenced(postgres_url: str) -> AsyncGenerator[tuple[str, Callable[[], None]]]:
+    """A way to the database whose present connections lose all bytes once the function is called; new ones do not."""
+    url = sa.make_url(postgres_url)
+    host, port = url.host or str(url.query.get("host", "localhost")), url.port or 5432
+    open_: list[asyncio.StreamWriter] = []
+    lost: set[asyncio.StreamWriter] = set()
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65_536):
+                if writer not in lost:
+                    writer.write(data)
+                    await writer.drain()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if host.startswith("/"):
+            back, forth = await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
+        else:
+            back, forth = await asyncio.open_connection(host, port)
+        open_.extend((writer, forth))
+        await asyncio.gather(pump(reader, forth), pump(back, writer))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    here = url.set(host="127.0.0.1", port=server.sockets[0].getsockname()[1], query={"sslmode": "disable"})
+    try:
+        yield here.render_as_string(hide_password=False), lambda: lost.update(open_)
+    finally:
+        server.close()
+        for writer in open_:
+            writer.close()
 
 
 async def test_after_a_lost_connection_everybody_looks_again_and_hears_on(

@@ -614,7 +614,11 @@ export interface paths {
         get: operations["resources_show"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Delete
+         * @description Take a resource back, from now on. Its versions stay; applying it again revives it.
+         */
+        delete: operations["resources_delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1092,6 +1096,8 @@ export interface components {
         /**
          * AppliedShape
          * @description What apply did with one document.
+         *
+         *     `warnings` name references to what is not declared: it was applied all the same, and does not work until that is.
          */
         AppliedShape: {
             /** Kind */
@@ -1105,6 +1111,8 @@ export interface components {
              * @enum {string}
              */
             action: "created" | "updated" | "unchanged";
+            /** Warnings */
+            warnings?: string[];
         };
         /**
          * ApprovalShape
@@ -3544,6 +3552,36 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ResourceShape"];
                 };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resources_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What went wrong, and the way out. */
             default: {

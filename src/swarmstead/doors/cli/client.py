@@ -122,6 +122,10 @@ class Client:
         data = b"" if body is None else json.dumps(body).encode()
         return self._json("POST", path, data, {"Content-Type": "application/json", **(headers or {})})
 
+    def delete(self, path: str) -> Any:
+        """DELETE; None for an empty answer."""
+        return self._json("DELETE", path)
+
     def post_yaml(self, path: str, text: str, **query: str | int | None) -> Any:
         """POST YAML text, get JSON."""
         return self._json("POST", _with(path, query), text.encode(), {"Content-Type": "application/yaml"})

@@ -30,6 +30,7 @@ _SECTIONS = {
     "Declare": {
         "apply": Lazy("resources", "apply", "Declare what YAML files say."),
         "get": Lazy("resources", "get", "List or show what is declared."),
+        "delete": Lazy("resources", "delete", "Take back what is declared."),
         "diff": Lazy("resources", "diff", "Compare two versions."),
         "schema": Lazy("resources", "schema", "What a kind may hold, as JSON Schema."),
         "agent": Lazy("agent", "agent", "Agents and their versions."),

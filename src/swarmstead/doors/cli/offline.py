@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -60,13 +61,25 @@ def verify(export: Path, checkpoint: Path | None, public_key: str) -> dict[str, 
     where it was kept. Fails: BadInput for files that are no export or no checkpoint.
     """
     if checkpoint is None:
-        found, signature = walk(_rows(export)), ""
+        found, signature = walk(_some(_rows(export), export)), ""
     else:
         signed = read_checkpoint(checkpoint)
         key = PublicKey.from_text(public_key or str(signed.get("public_key", "")))
         found = check(_rows(export), key, _checkpoint(signed, checkpoint))
         signature = "signed by the key that was given" if public_key else "signed by the key that it holds itself"
     return _answer(found) | ({"signature": signature} if signature and found.ok else {})
+
+
+def _some(rows: Iterator[Row], export: Path) -> Iterator[Row]:
+    """The rows, of which there is at least one: a tenant that has made an export has a row about its first key."""
+    first = next(rows, None)
+    if first is None:
+        raise BadInput(
+            f"{export} is empty: there is nothing to verify.",
+            field="--file",
+            way_out="Give the file that `stead audit export --to FILE` wrote.",
+        )
+    return chain([first], rows)
 
 
 def _answer(found: Verification) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def visible(text: str) -> str:
 def painted(word: str) -> str:
     """A status word in its colour; click takes the colour off where there is no terminal."""
     colour = _COLOURS.get(word)
-    return click.style(word, fg=colour) if colour else word
+    return click.style(word, fg=colour) if colour else visible(word)
 
 
 def dump(value: object, form: str) -> None:

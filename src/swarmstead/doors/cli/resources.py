@@ -18,6 +18,7 @@ from swarmstead.doors.cli.output import (
     heading,
     listed,
     output_option,
+    visible,
 )
 from swarmstead.kernel.errors import BadInput
 
@@ -61,6 +62,23 @@ def report(done: Mapping[str, Any], form: str, *, dry_run: bool = False) -> None
         "DIGEST": lambda one: digest_cell(one["digest"]),
     }
     listed(done, form, columns)
+    for one in done["items"]:
+        for warning in one.get("warnings", ()):
+            click.echo(visible(f"Warning: {one['kind']} {one['name']}: {warning}"), err=True)
+
+
+@click.command()
+@click.argument("kind")
+@click.argument("name")
+@with_client
+def delete(client: Client, kind: str, name: str) -> None:
+    """Take back what is declared: a Binding, say, and with it the access that it gave.
+
+    Its versions stay; `stead apply` revives it.
+    """
+    kind = kind_of(kind)
+    client.delete(f"/api/v1/resources/{kind}/{part(name)}")
+    click.echo(f"Deleted {kind} {visible(name)}. Its versions stay: `stead apply` brings it back.", err=True)
 
 
 @click.command()

@@ -9,7 +9,7 @@ import click
 from swarmstead.doors.cli import launches, plans, words
 from swarmstead.doors.cli.client import Client, Refused, part
 from swarmstead.doors.cli.options import limit_option, with_client
-from swarmstead.doors.cli.output import dump, heading, listed, output_option, table
+from swarmstead.doors.cli.output import dump, heading, listed, output_option, table, visible
 from swarmstead.doors.cli.watch import outcome
 from swarmstead.doors.cli.watch import watch as watch_run
 from swarmstead.kernel.money import usd_text
@@ -209,7 +209,7 @@ def _command(kind: str, help_: str) -> None:
     def tell(client: Client, run_id: str, reason: str, form: str) -> None:
         answer = client.post(f"/api/v1/runs/{part(run_id)}/commands", {"kind": kind, "reason": reason})
         if form == "table":
-            click.echo(answer["effect"])
+            click.echo(visible(answer["effect"]))
         else:
             dump(answer, form)
 

@@ -87,7 +87,7 @@ class Watcher:
             found = self._client.get(f"/api/v1/approvals/{part(id_)}")
         except Refused:
             return f"{painted('waiting')} for a person: {visible(id_)}"
-        how = f"  →  stead inbox show {id_}" if found["status"] == "pending" else ""
+        how = f"  →  stead inbox show {visible(id_)}" if found["status"] == "pending" else ""
         return f"{painted('waiting')} for a person: {visible(found['sentence'])}{how}"
 
 

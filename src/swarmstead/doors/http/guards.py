@@ -1,6 +1,7 @@
 """What every request passes before a route sees it: Host, Origin, the body's size and pace; and browsers' headers."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -9,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from swarmstead.doors.http.problems import problem, refusal
+from swarmstead.telemetry.contract import request_served
 
 _HEADERS = [
     (
@@ -32,6 +34,7 @@ _HEADERS = [
 ]
 _PACE = 65_536
 _PROBED = {"/healthz", "/readyz"}  # asked by address, by whoever watches the process
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -57,7 +60,9 @@ class Guards:
         if refused is not None:
             await refused(scope, receive, send)
             return
-        await self._app(scope, _Watched(receive, self._max_body, self._read_timeout_s), _decorated(send))
+        await self._app(
+            scope, _Watched(receive, self._max_body, self._read_timeout_s), _decorated(send, scope["method"])
+        )
 
     def _refusal(self, path: str, headers: dict[bytes, str]) -> ASGIApp | None:
         host = headers.get(b"host", "")
@@ -117,9 +122,14 @@ class _Watched:
         return message
 
 
-def _decorated(send: Send) -> Send:
+def _decorated(send: Send, method: str) -> Send:
+    """Adds the headers, and counts the answer: how long it took to begin."""
+    started = time.perf_counter()
+
     async def with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
+            counted = method if method in _METHODS else "other"  # whoever invents methods must not fill the memory
+            request_served(counted, message["status"], time.perf_counter() - started)
             message["headers"] = [*message["headers"], *_HEADERS]
         await send(message)
 

@@ -429,15 +429,6 @@ class ToolServerShape(Shape):
     problem: str
 
 
-class AppliedShape(Shape):
-    """What apply did with one document."""
-
-    kind: str
-    name: str
-    digest: str
-    action: Literal["created", "updated", "unchanged"]
-
-
 class AuditRowShape(Shape):
     """One row of the audit trail."""
 

@@ -138,7 +138,43 @@ def open_work_tree(root: str) -> Git:
     git_dir = os.path.realpath(git_dir)
     if not git_dir.startswith(root.rstrip("/") + "/") and not _belongs(git_dir, root):
         raise SetupError(f"{root} points at the repository {git_dir}, which does not know it")
+    _keep_inside(root, git_dir)
     return Git(root, git_dir)
+
+
+def _keep_inside(root: str, git_dir: str) -> None:
+    """Refuse a repository that takes its objects or references from elsewhere. Fails: SetupError.
+
+    Only a linked work tree has a common directory that is not its own: the one that it lies in.
+    """
+    found = _run(["--git-dir", git_dir, "rev-parse", "--git-common-dir"], root, _SETTINGS, OUTPUT_CAP)
+    named = found.stdout.decode("utf-8", "surrogateescape").removesuffix("\n")
+    common = os.path.realpath(named if named.startswith("/") else f"{git_dir}/{named}")
+    if found.code != 0 or common not in (git_dir, os.path.dirname(os.path.dirname(git_dir))):  # noqa: PTH120 - as above
+        raise SetupError(f"{root} is a repository whose common directory is elsewhere: {named}")
+    if common != git_dir and os.path.basename(os.path.dirname(git_dir)) != "worktrees":  # noqa: PTH119, PTH120
+        raise SetupError(f"{root} is a repository whose common directory is elsewhere: {named}")
+    if os.path.lexists(f"{common}/objects/info/alternates"):
+        raise SetupError(f"{root} is a repository that borrows the objects of another one (objects/info/alternates)")
+    for place in ("objects", "refs", "packed-refs"):
+        if (link := _leading_out(common, f"{common}/{place}")) is not None:
+            raise SetupError(f"{root} is a repository whose {os.path.relpath(link, common)} leads elsewhere")
+
+
+def _leading_out(common: str, path: str) -> str | None:
+    """The first symbolic link at or below `path` that leaves `common`; links are not followed."""
+    pending = [path]
+    while pending:
+        one = pending.pop()
+        if os.path.islink(one):  # noqa: PTH114 - as above
+            if not os.path.realpath(one).startswith(f"{common}/"):
+                return one
+        elif os.path.isdir(one):  # noqa: PTH112 - as above
+            with os.scandir(one) as entries:
+                pending += [
+                    entry.path for entry in entries if entry.is_symlink() or entry.is_dir(follow_symlinks=False)
+                ]
+    return None
 
 
 def _belongs(git_dir: str, root: str) -> bool:

@@ -27,6 +27,7 @@ SUPPORTED = (LATEST, "2025-06-18", "2025-03-26")
 _BATCHES = "2025-03-26"  # the only revision whose clients may send several messages in one array
 
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL_ERROR = -32700, -32600, -32601, -32602, -32603
+EXPECT = "swarmstead.dev/expect"
 MAX_LINE = 4 * 1024 * 1024
 MAX_BATCH = 50
 MAX_RUNNING = 8
@@ -199,13 +200,23 @@ class Server:
         if tool is None:
             raise _Refused(INVALID_PARAMS, f"Unknown tool: {name[:100]!r}. This server has {', '.join(self._tools)}.")
         try:
-            structured = tool.call(cast("Message", arguments))
+            structured = tool.call(cast("Message", arguments), _expectation(params))
         except ToolError as error:
             return {"content": [_text(str(error))], "isError": True}
         except OSError as error:
             return {"content": [_text(f"Failed: {error.strerror or type(error).__name__}.")], "isError": True}
         body = json.dumps(structured, ensure_ascii=False, separators=(",", ":"))
         return {"content": [_text(body)], "structuredContent": structured, "isError": False}
+
+
+def _expectation(params: Message) -> Message | None:
+    meta = params.get("_meta")
+    if not isinstance(meta, dict) or EXPECT not in meta:
+        return None
+    found: Any = cast("Message", meta)[EXPECT]
+    if not isinstance(found, dict):
+        raise _Refused(INVALID_PARAMS, f"`_meta.{EXPECT}` must be an object.")
+    return cast("Message", found)
 
 
 def _text(body: str) -> Message:

@@ -4,19 +4,22 @@
 `write` would refuse, and touches nothing: the gateway shows its answer to the person who approves.
 """
 
+import errno
 import os
 import secrets
 import stat
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 
 from swarmstead.doors.toolservers.tools import SetupError, Tool, ToolError, Values, obj, text
-from swarmstead.kernel.hashing import sha256_hex
+from swarmstead.kernel.hashing import sha256_hex, sha256_of_file
 
 CONTENT_CAP = 256 * 1024
 SUFFIXES = (".md", ".txt")
 _MAX_DEPTH = 16
 _MAX_NAME = 200
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}  # file systems without hard links
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -35,6 +38,7 @@ def make_tools(root: str | None) -> list[Tool]:
             arguments=arguments,
             output=obj(path="string", bytes="integer", sha256="string", created="boolean"),
             run=writer.write,
+            run_if=writer.write_if,
             writes=True,
         ),
         Tool(
@@ -48,6 +52,7 @@ def make_tools(root: str | None) -> list[Tool]:
                 before={"type": ["string", "null"]},
                 before_truncated="boolean",
                 after="string",
+                expect="object",
             ),
             run=writer.preview,
         ),
@@ -63,6 +68,7 @@ class ReportWriter:
 
     def __init__(self, root: str | None) -> None:
         self._root: int | None = None
+        self._one_at_a_time = threading.Lock()
         if root:
             try:
                 self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -73,23 +79,38 @@ class ReportWriter:
         """What is there now (`before` is null for nothing), and what `write` would leave."""
         folders, name, data = _plan(args)
         before: bytes | None = None
+        expect: Values = {"absent": True}
         with suppress(FileNotFoundError), self._folder(folders, make=False) as folder:
             if _existing_mode(folder, name) is not None:
-                before = _read(folder, name)
+                before, whole = _read(folder, name)
+                expect = {"sha256": whole}
         return {
             "path": "/".join([*folders, name]),
             "exists": before is not None,
             "before": None if before is None else before[:CONTENT_CAP].decode("utf-8", "replace"),
             "before_truncated": before is not None and len(before) > CONTENT_CAP,
             "after": data.decode(),
+            "expect": expect,
         }
 
     def write(self, args: Values) -> Values:
         """Put the text in place. Fails: ToolError; the message says whether the file was changed."""
+        return self._write(args, None)
+
+    def write_if(self, args: Values, expect: Values) -> Values:
+        """Put the text in place of what a preview found, and of nothing else.
+
+        What holds the very text already is done: a call that is repeated finds its own work. Fails: ToolError.
+        """
+        if expect != {"absent": True} and not isinstance(expect.get("sha256"), str):
+            raise ToolError('Refused: what to expect is {"absent": true}, or the "sha256" of what is there.')
+        return self._write(args, expect)
+
+    def _write(self, args: Values, expect: Values | None) -> Values:
         folders, name, data = _plan(args)
-        with self._folder(folders, make=True) as folder:
+        with self._folder(folders, make=True) as folder, self._one_at_a_time:
             mode = _existing_mode(folder, name)
-            _replace(folder, name, data, 0o644 if mode is None else mode)
+            _replace(folder, name, data, 0o644 if mode is None else mode, expect)
         path = "/".join([*folders, name])
         return {"path": path, "bytes": len(data), "sha256": sha256_hex(data), "created": mode is None}
 
@@ -155,13 +176,16 @@ def _existing_mode(folder: int, name: str) -> int | None:
     return found.st_mode & 0o777
 
 
-def _read(folder: int, name: str) -> bytes:
+def _read(folder: int, name: str) -> tuple[bytes, str]:
+    """As much of the file as is shown, and the SHA-256 of all of it."""
     fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     with os.fdopen(fd, "rb") as file:
-        return file.read(CONTENT_CAP + 1)
+        shown = file.read(CONTENT_CAP + 1)
+        file.seek(0)
+        return shown, sha256_of_file(file)
 
 
-def _replace(folder: int, name: str, data: bytes, mode: int) -> None:
+def _replace(folder: int, name: str, data: bytes, mode: int, expect: Values | None) -> None:
     temporary = f".{secrets.token_hex(8)}.tmp"
     try:
         fd = os.open(
@@ -172,14 +196,40 @@ def _replace(folder: int, name: str, data: bytes, mode: int) -> None:
             os.fchmod(fd, mode)
             file.flush()
             os.fsync(fd)
-        os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        _put(folder, temporary, name, expect, sha256_hex(data))
     except OSError as error:
-        with suppress(OSError):
-            os.unlink(temporary, dir_fd=folder)
         raise ToolError(
             f"The file could not be written: {error.strerror}. What was there before is unchanged."
         ) from error
+    finally:
+        with suppress(OSError):  # after a rename there is none
+            os.unlink(temporary, dir_fd=folder)
     try:
         os.fsync(folder)
     except OSError as error:
         raise ToolError(f"The file was written, but may be lost at a power cut: {error.strerror}.") from error
+
+
+def _put(folder: int, temporary: str, name: str, expect: Values | None, ours: str) -> None:
+    """Give the finished file its name, if what has it now is what was expected."""
+    if expect is None:
+        os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        return
+    if "absent" in expect:
+        try:
+            os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+        except FileExistsError:
+            pass
+        except OSError as error:
+            if error.errno not in _NO_LINKS or _existing_mode(folder, name) is not None:
+                raise
+            os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+            return
+        else:
+            return
+    found = None if _existing_mode(folder, name) is None else _read(folder, name)[1]
+    if found == ours:
+        return
+    if found is None or found != expect.get("sha256"):
+        raise ToolError(f"Refused: {name} is not as it was when this was previewed. Nothing was written.")
+    os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)

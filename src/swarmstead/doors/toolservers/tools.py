@@ -38,6 +38,8 @@ class Tool:
     output: Schema
     run: Callable[[Values], Values]
     writes: bool = False
+    run_if: Callable[[Values, Values], Values] | None = None
+    """As `run`, provided that what it would change still is as its preview found it."""
     _check: list[Any] = field(default_factory=list[Any], init=False, repr=False, compare=False)
 
     @property
@@ -64,9 +66,17 @@ class Tool:
             },
         }
 
-    def call(self, arguments: Values) -> Values:
-        """Check the arguments and run. Fails: ToolError; nothing has happened when an argument is refused."""
-        return self.run(self._checked(arguments))
+    def call(self, arguments: Values, expect: Values | None = None) -> Values:
+        """Check the arguments and run; given what its preview said to `expect`, only if that still holds.
+
+        Fails: ToolError; nothing has happened when an argument is refused or an expectation not met.
+        """
+        checked = self._checked(arguments)
+        if expect is None:
+            return self.run(checked)
+        if self.run_if is None:
+            raise ToolError(f"Refused: {self.name!r} cannot check what it is to expect.")
+        return self.run_if(checked, expect)
 
     def _checked(self, arguments: Values) -> Values:
         try:

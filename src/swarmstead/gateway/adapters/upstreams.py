@@ -124,9 +124,12 @@ class Upstreams:
         timeout_s: float,
         more: Mapping[str, Any] | None = None,
         relay: Relay | None = None,
+        expect: Mapping[str, Any] | None = None,
     ) -> CallResult:
         """Call once, within `timeout_s` seconds, a start included. Fails: UpstreamFailed, UpstreamUnknown."""
-        meta = {mcp.IDEMPOTENCY_KEY: key} | ({"progressToken": key} if relay else {})
+        meta: dict[str, Any] = {mcp.IDEMPOTENCY_KEY: key} | ({"progressToken": key} if relay else {})
+        if expect is not None:
+            meta[mcp.EXPECT] = dict(expect)
         params = {**(more or {}), "name": tool, "arguments": dict(arguments), "_meta": meta}
 
         async def ask(session: Session, ticket: Ticket) -> CallResult:

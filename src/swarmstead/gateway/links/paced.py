@@ -21,7 +21,7 @@ class PacedDryRun(DryRun):
         self._rate = rate
         self._load = load
 
-    async def of(self, call: Call) -> dict[str, Any]:
+    async def of(self, call: Call) -> tuple[dict[str, Any], dict[str, Any]]:
         """As `DryRun.of`. Fails: RateExceeded, Overloaded, Shed."""
         await self._rate.admit(call)
         slots = await self._load.enter(call)

@@ -1,5 +1,6 @@
 """Straight through, wait for a person, or never: what the policies say."""
 
+from dataclasses import replace
 from typing import Any
 
 from swarmstead.gateway.catalogue import Catalogue
@@ -7,15 +8,18 @@ from swarmstead.gateway.chain import Answer, Call, Next
 from swarmstead.gateway.contract import PlanNeeded, Tool
 from swarmstead.gateway.errors import PolicyDenied, RiskUnknown, UpstreamFailed, UpstreamUnknown
 from swarmstead.gateway.links.record import policy_facts
-from swarmstead.gateway.model import plan_payload, plan_sentence, question_of, upstream_key
+from swarmstead.gateway.model import plan_payload, plan_sentence, precondition_of, question_of, upstream_key
 from swarmstead.gateway.ports import Approvals, Policies, Upstream
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.errors import NotPermitted
-from swarmstead.permits.contract import UNKNOWN_RISK, Ask, PolicyVerdict
+from swarmstead.kernel.hashing import digest
+from swarmstead.permits.contract import UNKNOWN_RISK, Approval, Ask, PolicyVerdict
 from swarmstead.storage.database import Database, Tx
 from swarmstead.telemetry.contract import policy_checked, redact, redact_text
 
 _PREVIEW_S = 10.0
+_CHANGED = "what it would change has changed since it was approved"
+_AGAIN = "asked again, since what it would change has changed"
 
 
 class Permit:
@@ -49,15 +53,49 @@ class Permit:
         policy_checked(verdict.effect, verdict.monitored.effect if verdict.monitored else "")
         if verdict.effect == "deny":
             raise _denied(tool, verdict)
-        if verdict.effect == "ask" and not request.plan_id:
-            return await self._plan(call, verdict)
+        if verdict.effect == "ask":
+            needed = await (self._look_again if request.plan_id else self._plan)(call, verdict.text)
+            if needed is not None:
+                return needed
         return await proceed(call)
 
-    async def _plan(self, call: Call, verdict: PolicyVerdict) -> PlanNeeded:
+    async def _plan(self, call: Call, rule: str) -> PlanNeeded:
+        effect, precondition = await self._dry_run.of(call)
+        question = self._question(call, rule, effect, precondition)
+        scope = call.request.caller.scope
+        return await self._db.write(
+            lambda tx: _asked(call, tx, self._approvals.ask(tx, scope, self._clock, question)),
+        )
+
+    async def _look_again(self, call: Call, rule: str) -> PlanNeeded | None:
+        """Whether what the plan would change is still what was seen; a new plan where it is not.
+
+        A call that was in flight at a crash is not looked at again: what it finds may be its own work.
+        """
+        request, tool = call.request, call.target[1].tool
+        scope, plan_id = request.caller.scope, request.plan_id
+        plan = await self._db.read(lambda conn: self._approvals.plan_of(conn, scope, plan_id))
+        bound = {} if plan is None else dict(plan.payload.get("precondition") or {})
+        if plan is None or plan.hash != digest(plan_payload(request, tool, bound)):
+            return None  # it is no plan for this call, which the next link says
+        call.progress.precondition = bound
+        if not bound or request.repeat:
+            return None
+        effect, found = await self._dry_run.of(call)
+        if found == bound:
+            return None
+        question = replace(self._question(call, f"{rule}; {_AGAIN}", effect, found), step=f"{request.key}~{plan_id}")
+
+        def write(tx: Tx) -> PlanNeeded | None:
+            approval = self._approvals.replace(tx, scope, self._clock, plan_id, _CHANGED, question)
+            return approval and _asked(call, tx, approval)
+
+        return await self._db.write(write)
+
+    def _question(self, call: Call, rule: str, effect: dict[str, Any], precondition: dict[str, Any]) -> Ask:
         request, tool = call.request, call.target[1].tool
         caller = request.caller
-        effect = await self._dry_run.of(call)
-        question = Ask(
+        return Ask(
             kind="plan",
             run=caller.run,
             agent_run=caller.agent_run,
@@ -69,21 +107,19 @@ class Permit:
             tool=request.tool,
             risk=tool.risk,
             sentence=plan_sentence(request, effect),
-            rule=verdict.text,
-            payload=plan_payload(request, tool),
+            rule=rule,
+            payload=plan_payload(request, tool, precondition),
             effect=effect,
             expires_in_ms=self._plan_life_ms,
             check=policy_facts(call.request, call.progress),
         )
 
-        def write(tx: Tx) -> PlanNeeded:
-            approval = self._approvals.ask(tx, caller.scope, self._clock, question)
-            needed = PlanNeeded(approval.id, approval.hash, approval.expires_at)
-            if request.hooks.asked is not None:
-                request.hooks.asked(tx, needed)
-            return needed
 
-        return await self._db.write(write)
+def _asked(call: Call, tx: Tx, approval: Approval) -> PlanNeeded:
+    needed = PlanNeeded(approval.id, approval.hash, approval.expires_at)
+    if call.request.hooks.asked is not None:
+        call.request.hooks.asked(tx, needed)
+    return needed
 
 
 def _denied(tool: Tool, verdict: PolicyVerdict) -> NotPermitted:
@@ -106,8 +142,10 @@ class DryRun:
         self._upstream = upstream
         self._catalogue = catalogue
 
-    async def of(self, call: Call) -> dict[str, Any]:
-        """The effect, redacted; `{"kind": "none"}`, with the reason, where there is no preview or it fails.
+    async def of(self, call: Call) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The effect, redacted, and what a plan is bound to of it.
+
+        `{"kind": "none"}`, with the reason, and nothing to be bound to where there is no preview or it fails.
 
         Only a read tool may be a preview: anything else would be a side effect before anybody has agreed to one.
         """
@@ -115,16 +153,17 @@ class DryRun:
         request = call.request
         name = server.spec.preview.get(request.tool)
         if not name:
-            return {"kind": "none"}
+            return {"kind": "none"}, {}
         try:
             listed = (await self._catalogue.tools(server)).get(name)
             if listed is None or listed.tool.risk != "read":
-                return {"kind": "none", "why": f"{name!r} cannot be used as a preview: it is not a read tool."}
+                return {"kind": "none", "why": f"{name!r} cannot be used as a preview: it is not a read tool."}, {}
             result = await self._upstream.call_tool(
                 server, name, request.arguments, key=f"{upstream_key(request)}/preview", timeout_s=_PREVIEW_S
             )
         except (UpstreamFailed, UpstreamUnknown) as error:
-            return {"kind": "none", "why": redact_text(error.message)}
+            return {"kind": "none", "why": redact_text(error.message)}, {}
         if result.is_error or result.structured is None:
-            return {"kind": "none", "why": redact_text(result.text[:500])}
-        return {"kind": "file"} | redact(result.structured)
+            return {"kind": "none", "why": redact_text(result.text[:500])}, {}
+        shown = {name: value for name, value in result.structured.items() if name != "expect"}
+        return {"kind": "file"} | redact(shown), precondition_of(result.structured)

@@ -26,6 +26,7 @@ class CallUpstream:
             timeout_s=self._time_of(call),
             more=request.more,
             relay=request.relay,
+            expect=call.progress.precondition.get("expect"),
         )
         return CallOutcome("tool_error" if result.is_error else "ok", result)
 

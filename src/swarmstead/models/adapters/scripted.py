@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from swarmstead.models.contract import Message, ModelReply, ModelRequest, ModelSpec, ScriptStep, ToolCall, Usage
@@ -43,7 +44,8 @@ class ScriptedModel:
         turn = sum(message.role == "assistant" for message in request.messages)
         step = _step_of(spec, request.agent, turn)
         try:
-            text, calls = script.play(step, script.context_of(request), turn)
+            # In a thread: the author of a template decides how long it takes, and nobody else must wait for it.
+            text, calls = await asyncio.to_thread(script.play, step, script.context_of(request), turn)
         except script.ScriptProblem as problem:
             raise ScriptExhausted(
                 f"The script of agent {request.agent!r} fails at turn {turn + 1}, {problem.where}: {problem.problem}.",

@@ -19,16 +19,20 @@ class LocalRepositories:
 
     def check(self, path: str) -> Path:
         """The real path of a git work tree's top folder inside what is allowed. Fails: InputRefused."""
-        if not path or len(path) > _MAX_PATH or "\0" in path:
+        if not path or len(path) > _MAX_PATH or "\0" in path or not _is_text(path):
             raise InputRefused(
                 "This is not a path.", way_out="Give the absolute path of a git repository on the server's machine."
             )
         try:
-            real = Path(path).expanduser().resolve()
-        except (OSError, RuntimeError) as error:
+            return self._checked(path)
+        except (OSError, RuntimeError, ValueError) as error:
             raise InputRefused(
-                f"The path {path!r} cannot be followed.", way_out="Give the real path of the repository."
+                f"The path {ascii(path)[:200]} cannot be followed.", way_out="Give the real path of the repository."
             ) from error
+
+    def _checked(self, path: str) -> Path:
+        """Fails: InputRefused; OSError, RuntimeError or ValueError for what is no path to this system."""
+        real = Path(path).expanduser().resolve()
         if not any(real == allowed or real.is_relative_to(allowed) for allowed in self._allowed):
             folders = ", ".join(str(allowed) for allowed in self._allowed)
             raise InputRefused(
@@ -45,3 +49,11 @@ class LocalRepositories:
                 way_out="Give the folder that holds .git.",
             )
         return real
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:  # half a surrogate pair, which no answer could hold
+        return False
+    return True

@@ -1,5 +1,6 @@
 """What people declare: apply, look, compare; and the views of it by room: agents, models, tool servers."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from swarmstead.doors.http import paging, shapes, views
 from swarmstead.doors.http.auth import Caller, Server
 from swarmstead.doors.http.careful import CarefulRoute, expected, mark
+from swarmstead.doors.http.resource_shapes import AppliedShape
 from swarmstead.gateway.contract import Caller as ToolCaller
 from swarmstead.gateway.errors import UpstreamFailed
 from swarmstead.gateway.grants import TenantGrants, load
@@ -52,15 +54,14 @@ def _known(app: App, kind: str) -> Kind:
     "/apply",
     openapi_extra={"requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}},
 )
-async def apply(
-    request: Request, scope: Caller, app: Server, *, dry_run: bool = False
-) -> shapes.Page[shapes.AppliedShape]:
+async def apply(request: Request, scope: Caller, app: Server, *, dry_run: bool = False) -> shapes.Page[AppliedShape]:
     """Apply YAML documents, all or none. With `dry_run`, everything is checked and nothing is kept.
 
     `If-Match` with the ETag of a resource applies one document only if that is still its current version.
     """
     require(scope, "resource.apply")
-    documents = parse(await body_text(request), app.registry.kinds)
+    text = await body_text(request)
+    documents = await asyncio.to_thread(parse, text, app.registry.kinds)
     seen = expected(request)
     if seen and len(documents) != 1:
         raise BadInput(
@@ -72,8 +73,10 @@ async def apply(
         applied = await app.db.read(lambda conn: [_would(app, conn, scope, document) for document in documents])
     else:
         done = await app.db.write(lambda tx: handlers.apply(tx, scope, app.clock, documents, seen))
-        applied = [shapes.AppliedShape.model_validate(one, from_attributes=True) for one in done]
-    return shapes.Page(items=applied)
+        applied = [AppliedShape.model_validate(one, from_attributes=True) for one in done]
+    dangling = await app.db.read(lambda conn: app.registry.dangling(conn, scope, documents))
+    warned = [one.model_copy(update={"warnings": found}) for one, found in zip(applied, dangling, strict=True)]
+    return shapes.Page(items=warned)
 
 
 async def body_text(request: Request) -> str:
@@ -84,10 +87,10 @@ async def body_text(request: Request) -> str:
         raise BadInput("The body is not UTF-8 text.", way_out="Send the YAML as UTF-8.") from error
 
 
-def _would(app: App, conn: Any, scope: Scope, document: Document) -> shapes.AppliedShape:
+def _would(app: App, conn: Any, scope: Scope, document: Document) -> AppliedShape:
     now = app.registry.find(conn, scope, document.kind, document.metadata.name)
     action = "created" if now is None else "unchanged" if now.digest == document.digest else "updated"
-    return shapes.AppliedShape(kind=document.kind, name=document.metadata.name, digest=document.digest, action=action)
+    return AppliedShape(kind=document.kind, name=document.metadata.name, digest=document.digest, action=action)
 
 
 @router.get("/resources")
@@ -119,6 +122,12 @@ async def show(
     return views.resource(found)
 
 
+@router.delete("/resources/{kind}/{name}", status_code=204)
+async def delete(kind: str, name: str, scope: Caller, app: Server) -> None:
+    """Take a resource back, from now on. Its versions stay; applying it again revives it."""
+    await app.db.write(lambda tx: handlers.delete(tx, scope, app.clock, kind, name))
+
+
 @router.get("/resources/{kind}/{name}/versions")
 async def versions(kind: str, name: str, scope: Caller, app: Server) -> shapes.Page[shapes.ResourceShape]:
     """Every version, newest first."""
@@ -143,7 +152,10 @@ async def compare(
         return app.registry.get(conn, scope, kind, name, from_), app.registry.get(conn, scope, kind, name, to)
 
     one, other = await app.db.read(read)
-    lines = [shapes.DiffLine.model_validate({"op": op, "text": text}) for op, text in diff(one, other)]
+    lines = [
+        shapes.DiffLine.model_validate({"op": op, "text": text})
+        for op, text in await asyncio.to_thread(diff, one, other)
+    ]
     return shapes.DiffShape.model_validate({"from": one.digest, "to": other.digest, "lines": lines})
 
 
@@ -236,7 +248,7 @@ async def models(scope: Caller, app: Server) -> shapes.Page[shapes.ModelShape]:
     """Declared models, and what each lacks before it can be asked."""
     require(scope, "read")
     found = await app.db.read(lambda conn: app.registry.all(conn, scope, "Model", limit=10_000))
-    return shapes.Page(items=[_model(app, one) for one in found])
+    return shapes.Page(items=await asyncio.to_thread(lambda: [_model(app, one) for one in found]))
 
 
 def _model(app: App, found: Resource) -> shapes.ModelShape:

@@ -1,0 +1,20 @@
+"""What applying answers with."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from swarmstead.doors.http.shapes import Shape
+
+
+class AppliedShape(Shape):
+    """What apply did with one document.
+
+    `warnings` name references to what is not declared: it was applied all the same, and does not work until that is.
+    """
+
+    kind: str
+    name: str
+    digest: str
+    action: Literal["created", "updated", "unchanged"]
+    warnings: list[str] = Field(default_factory=list)
