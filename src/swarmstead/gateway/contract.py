@@ -285,8 +285,20 @@ Verdict = Literal["ok", "tool_error", "denied", "failed", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
+class RpcFault:
+    """A JSON-RPC error in a tool server's own words, without secrets: MCP clients act upon its code and data."""
+
+    code: int
+    message: str
+    data: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
 class CallOutcome:
-    """How a call ended. `unknown`: it was sent and no answer came; nobody can say whether it happened."""
+    """How a call ended. `unknown`: it was sent and no answer came; nobody can say whether it happened.
+
+    `fault` is there where the server turned the call away with a JSON-RPC error.
+    """
 
     verdict: Verdict
     result: CallResult | None = None
@@ -294,6 +306,7 @@ class CallOutcome:
     reason: str = ""
     way_out: str = ""
     duration_ms: int = 0
+    fault: RpcFault | None = None
 
 
 @dataclass(frozen=True, slots=True)

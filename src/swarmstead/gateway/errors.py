@@ -1,5 +1,6 @@
 """Why a tool call was refused or failed. `code` is what audit rows, events and clients carry."""
 
+from swarmstead.gateway.contract import RpcFault
 from swarmstead.kernel.errors import BadInput, Conflict, NotFound, NotPermitted, Unavailable
 
 
@@ -31,13 +32,23 @@ EGRESS_DENIED = "egress_denied"
 """The code of an UpstreamFailed that the egress rules caused."""
 
 
-class UpstreamFailed(Unavailable):
+class _OfUpstream(Unavailable):
+    """`fault`: the JSON-RPC error that the server gave, if it gave one."""
+
+    def __init__(
+        self, message: str, *, way_out: str = "", code: str = "", fault: RpcFault | None = None
+    ) -> None:
+        super().__init__(message, way_out=way_out, code=code)
+        self.fault = fault
+
+
+class UpstreamFailed(_OfUpstream):
     """The tool server could not be reached or refused; it is certain that nothing happened."""
 
     code = "upstream_failed"
 
 
-class UpstreamUnknown(Unavailable):
+class UpstreamUnknown(_OfUpstream):
     """The call was sent and no usable answer came; it may have happened."""
 
     code = "outcome_unknown"

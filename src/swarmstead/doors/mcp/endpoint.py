@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from swarmstead.doors.http.auth import scope_of
 from swarmstead.doors.http.problems import problem, refusal, response_of
 from swarmstead.doors.mcp import protocol
+from swarmstead.doors.mcp.answers import whole
 from swarmstead.doors.mcp.methods import Exchange, Methods
 from swarmstead.doors.mcp.offers import offer_at
 from swarmstead.doors.mcp.protocol import Asked, Headers, Params, RpcError
@@ -162,8 +163,8 @@ class McpEndpoint:
                 raise
             gone = RpcError(_CANCELLED, "The request was called off.")
             return await relay.answer(200, encode(gone.body(asked.id)))
-        if caller.modern and "resultType" not in result:
-            result = {"resultType": "complete", **result}
+        if caller.modern:
+            result = whole(result)
         return await relay.answer(200, encode({"jsonrpc": "2.0", "id": asked.id, "result": result}), *headers)
 
     def _named(self, http: Http) -> Session:

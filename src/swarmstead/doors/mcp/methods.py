@@ -5,13 +5,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from swarmstead import __version__
 from swarmstead.doors.mcp import answers, protocol
 from swarmstead.doors.mcp.offers import Offer
 from swarmstead.doors.mcp.protocol import INVALID_PARAMS, METHOD_NOT_FOUND, PLAN_META, Params, RpcError
 from swarmstead.doors.mcp.relays import ClientRelay
 from swarmstead.doors.mcp.sessions import LOG_LEVELS, Session
-from swarmstead.gateway.contract import TOOLS_CALL, Caller, CallOutcome, CallRequest, Kind
+from swarmstead.gateway.contract import TOOLS_CALL, Caller, CallOutcome, CallRequest, Kind, RpcFault
 from swarmstead.gateway.gateway import Gateway
 from swarmstead.kernel.scope import Scope
 from swarmstead.permits import queries as permits
@@ -19,7 +18,7 @@ from swarmstead.storage.database import Database
 
 Result = Mapping[str, Any]
 RESOURCE_NOT_FOUND = -32002
-_INFO = {"name": "swarmstead", "title": "Swarmstead", "version": __version__}
+_NOT_FOUND = {RESOURCE_NOT_FOUND, INVALID_PARAMS}
 _NOT_SENT_ON = ("name", "arguments", "_meta")
 _REF_KINDS: Mapping[str, tuple[Kind, str]] = {"ref/prompt": ("prompt", "name"), "ref/resource": ("resource", "uri")}
 
@@ -94,7 +93,7 @@ class Methods:
             capabilities["completions"] = {}
         own = exchange.offer.toolset.instructions if exchange.offer.toolset else "Tools of this Swarmstead tenant."
         instructions = f"{own} {answers.PLANS}".strip()
-        return {"capabilities": capabilities, "serverInfo": _INFO, "instructions": instructions}
+        return {"capabilities": capabilities, "serverInfo": answers.INFO, "instructions": instructions}
 
     async def _set_level(self, exchange: Exchange, params: Params) -> Result:
         level = params.get("level")
@@ -157,7 +156,10 @@ class Methods:
             more={name: value for name, value in params.items() if name not in _NOT_SENT_ON},
             relay=exchange.relay,
         )
-        return answers.result_of(await self._gateway.call(request))
+        answer = await self._gateway.call(request)
+        if isinstance(answer, CallOutcome) and answer.fault is not None:
+            raise _as_said(answer.fault)
+        return answers.result_of(answer)
 
     async def _key(self, scope: Scope, plan_id: str) -> str:
         """A new key; or that of the plan, because a plan is for one call and its key is part of what was approved."""
@@ -183,6 +185,8 @@ class Methods:
                 if outcome.result is not None:
                     return outcome.result.more
                 refused = refused or outcome
+        if refused is not None and refused.fault is not None and refused.fault.code not in _NOT_FOUND:
+            raise _as_said(refused.fault)
         if refused is not None and refused.verdict != "failed":
             raise RpcError(INVALID_PARAMS, refused.reason, {"code": refused.code, "uri": uri})
         code = INVALID_PARAMS if exchange.modern else RESOURCE_NOT_FOUND
@@ -238,9 +242,16 @@ def _uri(params: Params) -> str:
 
 
 def _or_refused(outcome: CallOutcome) -> Result:
+    if outcome.fault is not None:
+        raise _as_said(outcome.fault)
     if outcome.result is None:
         raise RpcError(INVALID_PARAMS, f"{outcome.reason} {outcome.way_out}".strip(), {"code": outcome.code})
     return outcome.result.more
+
+
+def _as_said(fault: RpcFault) -> RpcError:
+    """What a tool server answered with, for clients that act upon its code."""
+    return RpcError(fault.code, fault.message, fault.data)
 
 
 def _listed(exchange: Exchange, field: str, items: list[Any]) -> Result:

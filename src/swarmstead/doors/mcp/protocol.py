@@ -16,7 +16,7 @@ SESSION_VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26")
 MODERN_VERSIONS = ("2026-07-28",)
 VERSIONS = (*MODERN_VERSIONS, *SESSION_VERSIONS)
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL = -32700, -32600, -32601, -32602, -32603
-HEADER_MISMATCH, UNSUPPORTED_VERSION = -32020, -32022
+HEADER_MISMATCH, MISSING_CAPABILITY, UNSUPPORTED_VERSION = -32020, -32021, -32022
 PLAN_META = "swarmstead.dev/plan-id"
 
 CAPABILITIES_META = "io.modelcontextprotocol/clientCapabilities"
@@ -29,6 +29,7 @@ _STATUS = {
     INVALID_REQUEST: 400,
     INVALID_PARAMS: 400,
     HEADER_MISMATCH: 400,
+    MISSING_CAPABILITY: 400,
     UNSUPPORTED_VERSION: 400,
     METHOD_NOT_FOUND: 404,
 }
@@ -140,13 +141,13 @@ def check_envelope(headers: Headers, method: str, params: Params) -> Mapping[str
 
 def _agree(headers: Headers, header: bytes, value: Any, what: str) -> None:
     found = headers.get(header)
-    if found is None or _decoded(found) != value:
+    if found is None or decoded(found) != value:
         raise RpcError(HEADER_MISMATCH, f"The header {header.decode()} does not say the same as {what}.")
 
 
-def _decoded(value: bytes) -> str | None:
+def decoded(value: bytes) -> str | None:
     """A header's text; in MCP it may come as `=?base64?…?=`. None for one that is broken, which equals nothing."""
-    text = value.decode("latin-1")
+    text = value.decode("latin-1").strip(" \t")  # not every HTTP parser takes blanks off the end of a value
     if not (text.startswith(_BASE64) and text.endswith(_END)):
         return text
     try:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, cast
 
 from swarmstead import __version__
-from swarmstead.gateway.contract import CallResult, Relay
+from swarmstead.gateway.contract import CallResult, Relay, RpcFault
 from swarmstead.gateway.errors import RelayRefused
 
 LATEST = "2025-11-25"
@@ -23,6 +23,7 @@ NOT_STARTED = frozenset({PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID
 """Errors that JSON-RPC reserves for requests that are turned away before a method runs. Any other proves nothing."""
 
 _TEXT_CAP = 300
+_DATA_CAP = 8192
 _UNPRINTABLE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 
 COMPLETE = "complete"
@@ -56,9 +57,10 @@ class SessionLost(Exception):
 class RpcRefused(Exception):
     """The server answered with a JSON-RPC error."""
 
-    def __init__(self, code: int, message: str) -> None:
+    def __init__(self, code: int, message: str, data: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.data = data or {}
 
 
 class Session(Protocol):
@@ -177,8 +179,9 @@ def result_of(message: Message) -> Message:
     error: Any = message.get("error")
     if isinstance(error, dict):
         fields = cast("Message", error)
-        code = fields.get("code")
-        raise RpcRefused(code if isinstance(code, int) else 0, str(fields.get("message", ""))[:2000])
+        code, data = fields.get("code"), fields.get("data")
+        kept = cast("Message", data) if isinstance(data, dict) and len(json.dumps(data)) <= _DATA_CAP else None
+        raise RpcRefused(code if isinstance(code, int) else 0, str(fields.get("message", ""))[:2000], kept)
     result = message.get("result")
     if not isinstance(result, dict):
         raise SessionLost("it answered with something that is not an MCP result")
@@ -218,6 +221,25 @@ def call_result(result: Message) -> CallResult:
         raise SessionLost("its answer is empty")
     more = {name: value for name, value in result.items() if name not in _OF_TOOLS}
     return CallResult(tuple(blocks), cast("Message | None", structured), is_error, more)
+
+
+def fault_of(error: RpcRefused, secrets: Sequence[str]) -> RpcFault:
+    """A server's error as its caller may see it: with its code, and without our secrets."""
+    return RpcFault(error.code, clean(str(error), secrets), _without(error.data, secrets))
+
+
+def _without(value: Any, secrets: Sequence[str]) -> Any:
+    """A JSON value whose texts have lost our secrets."""
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, "[redacted]")
+        return value
+    if isinstance(value, dict):
+        fields = cast("dict[str, Any]", value)
+        return {_without(name, secrets): _without(field, secrets) for name, field in fields.items()}
+    if isinstance(value, list):
+        return [_without(item, secrets) for item in cast("list[Any]", value)]
+    return value
 
 
 def clean(text: str, secrets: Sequence[str] = (), *, last: bool = False) -> str:

@@ -20,7 +20,7 @@ from swarmstead.gateway.adapters import mcp_messages as mcp
 from swarmstead.gateway.adapters.mcp_messages import Message, RpcRefused, Session, SessionLost, Ticket
 from swarmstead.gateway.adapters.mcp_stdio import Program, StdioSession
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
-from swarmstead.gateway.contract import BUILTIN, CallResult, Relay, ServerRef
+from swarmstead.gateway.contract import BUILTIN, CallResult, Relay, RpcFault, ServerRef
 from swarmstead.gateway.egress import WAY_OUT, Egress
 from swarmstead.gateway.errors import EGRESS_DENIED, UpstreamFailed, UpstreamUnknown
 from swarmstead.gateway.ports import Resolver
@@ -160,7 +160,7 @@ class Upstreams:
         try:
             return await self._use(server, timeout_s, ask)
         except UpstreamUnknown as error:
-            raise UpstreamFailed(error.message, way_out="Try again.") from error
+            raise UpstreamFailed(error.message, way_out="Try again.", fault=error.fault) from error
 
     async def _use(self, server: ServerRef, timeout_s: float, ask: Ask[T]) -> T:
         """Put one question to a server, and say what a failure means."""
@@ -179,7 +179,7 @@ class Upstreams:
                 ticket.sent = False
             line.failures = 0
             words = f"it refused: {mcp.clean(str(error), line.secrets)} (code {error.code})"
-            raise _failure(server, ticket, words) from error
+            raise _failure(server, ticket, words, fault=mcp.fault_of(error, line.secrets)) from error
         else:
             line.failures = 0
             return answer
@@ -331,17 +331,21 @@ def _seen(task: asyncio.Task[None]) -> None:
         task.exception()
 
 
-def _failure(server: ServerRef, ticket: Ticket, why: str, code: str = "") -> SteadError:
+def _failure(
+    server: ServerRef, ticket: Ticket, why: str, code: str = "", fault: RpcFault | None = None
+) -> SteadError:
     why = why.strip().rstrip(".")
     if ticket.sent:
         return UpstreamUnknown(
             f"The call was sent to the tool server {server.name!r}, and no usable answer came: {why}.",
             way_out="Check whether it happened before you try again.",
+            fault=fault,
         )
     return UpstreamFailed(
         f"The tool server {server.name!r} did not take the call: {why}.",
         way_out=f"Nothing was done. {WAY_OUT if code == EGRESS_DENIED else _CHECK_SPEC}",
         code=code,
+        fault=fault,
     )
 
 

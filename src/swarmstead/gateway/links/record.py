@@ -4,18 +4,19 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from swarmstead.audit.contract import Entry, Phase, record
 from swarmstead.gateway.chain import Answer, Call, Next
-from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, Verdict
+from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, RpcFault, Verdict
 from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown
 from swarmstead.gateway.trail import Trail
 from swarmstead.kernel.errors import SteadError, Unavailable
 from swarmstead.kernel.hashing import digest
 from swarmstead.storage.database import Database, Tx
-from swarmstead.telemetry.contract import redact_text, tool_called
+from swarmstead.telemetry.contract import redact, redact_text, tool_called
 
 _STORAGE_CODES = {"database_unavailable", "database_locked", "disk_full"}
 log = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ class Record:
             return answer
         seconds = (time.perf_counter_ns() - started) / 1e9
         duration = int(seconds * 1000)
-        outcome = CallOutcome(answer.verdict, answer.result, answer.code, answer.reason, answer.way_out, duration)
+        outcome = replace(answer, duration_ms=duration)
         if call.progress.attempted or call.request.hooks.settle is not None:
             await self._write(call, outcome)
         else:
@@ -100,8 +101,11 @@ def _settle(tx: Tx, request: CallRequest, outcome: CallOutcome) -> None:
 
 def _refused(error: SteadError) -> CallOutcome:
     verdict: Verdict = "denied"
+    fault: RpcFault | None = None
     if isinstance(error, UpstreamUnknown):
         verdict = "unknown"
     elif isinstance(error, UpstreamFailed):
-        verdict = "failed"
-    return CallOutcome(verdict, None, error.code, redact_text(error.message), error.way_out)
+        verdict, fault = "failed", error.fault
+    if fault is not None:
+        fault = RpcFault(fault.code, redact_text(fault.message), redact(fault.data))
+    return CallOutcome(verdict, None, error.code, redact_text(error.message), error.way_out, fault=fault)
