@@ -123,6 +123,7 @@ class FakeUpstream:
         key: str,
         timeout_s: float,
         more: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
         relay: Relay | None = None,
     ) -> CallResult:
         """Act, and answer. `refusing` tools do neither; `losing` ones act so often without an answer."""

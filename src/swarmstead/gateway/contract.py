@@ -131,6 +131,15 @@ class ToolSetSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Mirror:
+    """An argument that is repeated in the header `mcp-param-HEADER`; `kind` is its JSON type."""
+
+    path: tuple[str, ...]
+    header: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tool:
     """One tool of one server, as discovered and classed. `schema_hash` covers description, schemas and annotations.
 
@@ -146,6 +155,7 @@ class Tool:
     idempotent: bool
     schema_hash: str
     definition: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    mirrors: tuple[Mirror, ...] = ()
 
     @property
     def qualified(self) -> str:
@@ -244,6 +254,8 @@ class CallRequest:
 
     `kind` says what is asked for: a tool by default; else `tool` holds the address of a resource or the name of a
     prompt, and `method` the MCP request. `more` holds further params of the request, sent on as they came.
+    `mirrored` are the `mcp-param-…` headers that came with it, decoded (None: that could not be done), where headers
+    have to agree with arguments.
     """
 
     caller: Caller
@@ -260,6 +272,7 @@ class CallRequest:
     kind: Kind = "tool"
     method: str = TOOLS_CALL
     more: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    mirrored: Mapping[str, str | None] | None = None
     relay: Relay | None = field(default=None, compare=False)
 
 

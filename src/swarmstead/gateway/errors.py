@@ -16,6 +16,12 @@ class ArgumentsRefused(BadInput):
     code = "arguments_refused"
 
 
+class HeadersRefused(BadInput):
+    """A header says something else than the argument that it repeats."""
+
+    code = "headers_refused"
+
+
 class RiskUnknown(NotPermitted):
     """Neither the server nor an override says what the tool may do, so it may not be called."""
 

@@ -72,11 +72,13 @@ class Upstream(Protocol):
         key: str,
         timeout_s: float,
         more: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
         relay: Relay | None = None,
     ) -> CallResult:
         """Call; sent again at most once, and only when it is certain that it did not start.
 
-        `key` goes upstream in `_meta` as `swarmstead.dev/idempotency-key`. `more` holds further params; what the
+        `key` goes upstream in `_meta` as `swarmstead.dev/idempotency-key`. `more` holds further params, `headers`
+        what is to be repeated in headers where the way to the server has any; what the
         server tells and asks meanwhile goes to `relay`, and is refused without one.
 
         Fails: UpstreamFailed when it is certain that the call did not start; UpstreamUnknown when it may have happened

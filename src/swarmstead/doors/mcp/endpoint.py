@@ -56,7 +56,7 @@ class McpEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         try:
-            headers: Headers = dict(scope["headers"])
+            headers = protocol.headers_of(scope["headers"])
             toolset = scope["path"][len(PATH) :].strip("/")
             http = Http(await self._tenancy(scope, headers), toolset, headers, receive, send)
             match scope["method"]:
@@ -150,7 +150,8 @@ class McpEndpoint:
     ) -> None:
         try:
             offer = await offer_at(self._app.gateway, caller, http.toolset)
-            exchange = Exchange(caller, offer, relay, session, caller.modern)
+            mirrored = protocol.mirrored(http.headers) if caller.modern else None
+            exchange = Exchange(caller, offer, relay, session, caller.modern, mirrored)
             if session is None:
                 result = await self._methods.answer(exchange, asked.method, asked.params)
             else:

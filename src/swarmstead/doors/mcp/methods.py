@@ -11,6 +11,7 @@ from swarmstead.doors.mcp.protocol import INVALID_PARAMS, METHOD_NOT_FOUND, PLAN
 from swarmstead.doors.mcp.relays import ClientRelay
 from swarmstead.doors.mcp.sessions import LOG_LEVELS, Session
 from swarmstead.gateway.contract import TOOLS_CALL, Caller, CallOutcome, CallRequest, Kind, RpcFault
+from swarmstead.gateway.errors import HeadersRefused
 from swarmstead.gateway.gateway import Gateway
 from swarmstead.kernel.scope import Scope
 from swarmstead.permits import queries as permits
@@ -25,13 +26,17 @@ _REF_KINDS: Mapping[str, tuple[Kind, str]] = {"ref/prompt": ("prompt", "name"), 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request on its way: who asks what of which address. `session` is None in the era without sessions."""
+    """One request on its way: who asks what of which address.
+
+    In the era without sessions `session` is None, and `mirrored` are the headers that repeat arguments.
+    """
 
     caller: Caller
     offer: Offer
     relay: ClientRelay
     session: Session | None
     modern: bool
+    mirrored: Mapping[str, str | None] | None = None
 
 
 class Methods:
@@ -154,11 +159,14 @@ class Methods:
             root=self._root,
             plan_id=plan_id,
             more={name: value for name, value in params.items() if name not in _NOT_SENT_ON},
+            mirrored=exchange.mirrored,
             relay=exchange.relay,
         )
         answer = await self._gateway.call(request)
         if isinstance(answer, CallOutcome) and answer.fault is not None:
             raise _as_said(answer.fault)
+        if isinstance(answer, CallOutcome) and answer.code == HeadersRefused.code:
+            raise RpcError(protocol.HEADER_MISMATCH, answer.reason)
         return answers.result_of(answer)
 
     async def _key(self, scope: Scope, plan_id: str) -> str:

@@ -7,7 +7,7 @@ body because proxies route by them.
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -34,6 +34,7 @@ _STATUS = {
     METHOD_NOT_FOUND: 404,
 }
 _BASE64, _END = "=?base64?", "?="
+_PARAM = b"mcp-param-"
 
 Params = Mapping[str, Any]
 Headers = Mapping[bytes, bytes]
@@ -137,6 +138,20 @@ def check_envelope(headers: Headers, method: str, params: Params) -> Mapping[str
         data = {"supported": list(MODERN_VERSIONS), "requested": version}
         raise RpcError(UNSUPPORTED_VERSION, "Unsupported protocol version", data)
     return fields
+
+
+def mirrored(headers: Headers) -> dict[str, str | None]:
+    """The headers that repeat arguments, their values decoded; None for a value that is broken."""
+    found = ((name, value) for name, value in headers.items() if name.startswith(_PARAM))
+    return {name.decode("latin-1"): decoded(value) for name, value in found}
+
+
+def headers_of(pairs: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Headers by name. One that came twice has both values, as HTTP joins them: nobody can be shown only one."""
+    found: dict[bytes, bytes] = {}
+    for name, value in pairs:
+        found[name] = b", ".join((found[name], value)) if name in found else value
+    return found
 
 
 def _agree(headers: Headers, header: bytes, value: Any, what: str) -> None:

@@ -120,7 +120,7 @@ class HttpSession:
     async def _exchange(self, message: Message, ticket: Ticket, relay: Relay | None = None) -> Message:
         body = mcp.encode(message, self._limits.max_message_bytes)
         try:
-            response = await self._client.send(self._head_for(message), body, ticket)
+            response = await self._client.send(self._head_for(message, ticket.headers), body, ticket)
             try:
                 await self._turned_away(response, ticket)
                 if message["method"] == "initialize":
@@ -166,9 +166,9 @@ class HttpSession:
     async def _pass_on(self, message: Message, relay: Relay) -> None:
         await self._tell(await mcp.answered(message, relay))
 
-    def _head_for(self, message: Message) -> RequestHead:
+    def _head_for(self, message: Message, more: Mapping[str, str]) -> RequestHead:
         """The head of the request that carries a message: here the same for all."""
-        del message
+        del message, more
         if self._head is None:
             self._head = self._head_of("POST")
         return self._head
@@ -217,7 +217,7 @@ class HttpSession:
         """Send a message that has no answer."""
         body = mcp.encode(message, self._limits.max_message_bytes)
         try:
-            response = await self._client.send(self._head_for(message), body)
+            response = await self._client.send(self._head_for(message, {}), body)
         except HttpFailed as error:
             raise _lost(error) from error
         response.close()

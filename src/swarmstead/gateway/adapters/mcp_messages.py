@@ -33,12 +33,16 @@ Message = dict[str, Any]
 
 
 class Ticket:
-    """Whether a request may have reached the server: False until its first byte leaves us."""
+    """Whether a request may have reached the server: False until its first byte leaves us.
 
-    __slots__ = ("sent",)
+    `headers` go with it, beside those of the protocol, in the era that repeats arguments there.
+    """
+
+    __slots__ = ("headers", "sent")
 
     def __init__(self) -> None:
         self.sent = False
+        self.headers: Mapping[str, str] = {}
 
 
 class SessionLost(Exception):

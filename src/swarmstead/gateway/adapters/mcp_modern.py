@@ -49,16 +49,18 @@ class ModernSession(HttpSession):
             meta["io.modelcontextprotocol/logLevel"] = "debug"
         return await super().request(method, {**params, "_meta": meta}, ticket, relay)
 
-    def _head_for(self, message: Message) -> RequestHead:
+    def _head_for(self, message: Message, more: Mapping[str, str]) -> RequestHead:
         method = str(message["method"])
         field = _NAMED_BY.get(method)
         name = str(message.get("params", {}).get(field, "")) if field else ""
+        ours = {"mcp-method": method} | ({"mcp-name": _header(name)} if field else {})
+        if more:
+            return self._head_of("POST", {key: _header(value) for key, value in more.items()} | ours)
         found = self._heads.get((method, name))
         if found is None:
-            more = {"mcp-method": method} | ({"mcp-name": _header(name)} if field else {})
             if len(self._heads) >= _MOST_HEADS:
                 self._heads.clear()
-            found = self._heads[method, name] = self._head_of("POST", more)
+            found = self._heads[method, name] = self._head_of("POST", ours)
         return found
 
 

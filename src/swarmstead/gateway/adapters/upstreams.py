@@ -41,6 +41,7 @@ _LISTS = {
     "resources/templates/list": ("resourceTemplates", "uriTemplate"),
 }
 _ROOT = "{root}"
+_NO_HEADERS: Mapping[str, str] = {}
 _INHERITED = ("PATH", "HOME", "LANG")
 _REFERENCE = ("env:", "file:")
 _SHORTEST_SECRET = 4
@@ -122,6 +123,7 @@ class Upstreams:
         key: str,
         timeout_s: float,
         more: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
         relay: Relay | None = None,
     ) -> CallResult:
         """Call once, within `timeout_s` seconds, a start included. Fails: UpstreamFailed, UpstreamUnknown."""
@@ -129,6 +131,7 @@ class Upstreams:
         params = {**(more or {}), "name": tool, "arguments": dict(arguments), "_meta": meta}
 
         async def ask(session: Session, ticket: Ticket) -> CallResult:
+            ticket.headers = headers or _NO_HEADERS
             return mcp.call_result(await session.request("tools/call", params, ticket, relay))
 
         return await self._use(server, timeout_s, ask)
