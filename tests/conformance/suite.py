@@ -49,15 +49,15 @@ async def run(address: str, era: str, folder: Path) -> Found:
     finally:
         if process.returncode is None:
             process.kill()
-    reports = sorted(folder.glob("*/checks.json"))
-    assert reports, said.decode(errors="replace")[-4000:]
-    return _read(reports)
+    found = _read(folder)
+    assert found.passed, said.decode(errors="replace")[-4000:]
+    return found
 
 
-def _read(reports: list[Path]) -> Found:
+def _read(folder: Path) -> Found:
     passed: Counter[Check] = Counter()
     failed: dict[Check, str] = {}
-    for report in reports:
+    for report in sorted(folder.glob("*/checks.json")):
         scenario = report.parent.name.removeprefix("server-").partition("-20")[0]
         checks: list[dict[str, Any]] = json.loads(report.read_text())
         for one in checks:
@@ -79,6 +79,7 @@ def _node() -> str:
     if _BUNDLED_NODE.exists():
         return str(_BUNDLED_NODE)
     found = shutil.which("node")
-    version = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout if found else ""
-    assert int(version.lstrip("v").partition(".")[0] or 0) >= _OLDEST_NODE, f"Node {_OLDEST_NODE} is needed: {version!r}"
-    return found or ""
+    assert found, f"Node {_OLDEST_NODE} or newer is needed."
+    version = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout
+    assert int(version.lstrip("v").partition(".")[0]) >= _OLDEST_NODE, f"Node {_OLDEST_NODE} is needed, not {version}"
+    return found

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import mcp_types as types
 import uvicorn
-from mcp.server.caching import CACHEABLE_METHODS, CacheHint
+from mcp.server.caching import CACHEABLE_METHODS, CacheableMethod, CacheHint
 from mcp.server.lowlevel import NotificationOptions, Server
 from mcp.server.models import InitializationOptions
 from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
@@ -31,7 +31,19 @@ from pydantic import BaseModel
 
 from tests.fakes import everything_asks, everything_tools
 from tests.fakes.everything_asks import question
-from tests.fakes.everything_tools import IMAGE, MODERN, NOTHING, PIXEL, Context, Result, Tool, arguments, embedded, text, words
+from tests.fakes.everything_tools import (
+    IMAGE,
+    MODERN,
+    NOTHING,
+    PIXEL,
+    Context,
+    Result,
+    Tool,
+    arguments,
+    embedded,
+    text,
+    words,
+)
 
 P = TypeVar("P", bound=BaseModel)
 RESOURCES: Mapping[str, Result] = {
@@ -72,17 +84,13 @@ class Everything:
         self.bus = InMemorySubscriptionBus()
         self._watched: dict[str, list[Context]] = {}
         self.tools = self._tools()
-        hints = dict.fromkeys(CACHEABLE_METHODS, CacheHint(60_000, "public"))
-        self.server = _Dual(
-            "everything", version="1.0.0", get_tool_input_schema=self._schema, cache_hints=hints
-        )
+        hints: dict[CacheableMethod, CacheHint] = {one: CacheHint(60_000, "public") for one in CACHEABLE_METHODS}
+        self.server = _Dual("everything", version="1.0.0", get_tool_input_schema=self._schema, cache_hints=hints)
         self.server.middleware.append(
             RequestStateBoundary(RequestStateSecurity.ephemeral(), default_audience="everything")
         )
         self.listening = ListenHandler(self.bus)
-        self.server.add_request_handler(
-            "subscriptions/listen", types.SubscriptionsListenRequestParams, self.listening
-        )
+        self.server.add_request_handler("subscriptions/listen", types.SubscriptionsListenRequestParams, self.listening)
         page = types.PaginatedRequestParams
         self._answer("tools/list", page, self._list_tools)
         self._answer("tools/call", types.CallToolRequestParams, self._call)
@@ -163,8 +171,8 @@ class Everything:
         found = RESOURCES.get(uri)
         if found is None and uri.startswith(_BEFORE) and uri.endswith(_AFTER):
             id_ = uri.removeprefix(_BEFORE).removesuffix(_AFTER)
-            words = json.dumps({"id": id_, "templateTest": True, "data": f"Data for ID: {id_}"})
-            found = {"mimeType": "application/json", "text": words}
+            said = json.dumps({"id": id_, "templateTest": True, "data": f"Data for ID: {id_}"})
+            found = {"mimeType": "application/json", "text": said}
         if found is None:
             raise MCPError(types.INVALID_PARAMS, f"There is no resource {uri}", {"uri": uri})
         return {"contents": [{"uri": uri, **found}]}
@@ -213,7 +221,8 @@ class Everything:
         return {"messages": [{"role": "user", "content": one} for one in content]}
 
     async def _complete(self, ctx: Context, params: types.CompleteRequestParams) -> Result:
-        values = [word for word in ("paris", "park", "party", "test1", "test2") if word.startswith(params.argument.value)]
+        offered = ("paris", "park", "party", "test1", "test2")
+        values = [one for one in offered if one.startswith(params.argument.value)]
         return {"completion": {"values": values, "total": len(values), "hasMore": False}}
 
     async def _set_level(self, ctx: Context, params: types.SetLevelRequestParams) -> Result:

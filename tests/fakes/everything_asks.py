@@ -82,7 +82,7 @@ def _required(requests: Mapping[str, Result], state: str = "") -> Result:
 
 
 def _asks_once(requests: Mapping[str, Result], state: str) -> Handler:
-    async def ask(ctx: Context, params: types.CallToolRequestParams) -> Result:
+    async def ask(_ctx: Context, params: types.CallToolRequestParams) -> Result:
         given = params.input_responses or {}
         if not requests.keys() <= given.keys() or (params.request_state or "") != state:
             return _required(requests, state)
@@ -92,7 +92,7 @@ def _asks_once(requests: Mapping[str, Result], state: str) -> Handler:
     return ask
 
 
-async def _two_rounds(ctx: Context, params: types.CallToolRequestParams) -> Result:
+async def _two_rounds(_ctx: Context, params: types.CallToolRequestParams) -> Result:
     given = params.input_responses or {}
     if params.request_state == "round-2" and "step2" in given:
         return text("Both steps are done.")
@@ -124,9 +124,7 @@ async def _sample(ctx: Context, params: types.CallToolRequestParams) -> Result:
 
 async def _ask(ctx: Context, message: str, schema: Mapping[str, Any]) -> Result:
     form = types.ElicitRequestFormParams(message=message, requested_schema=dict(schema))
-    answer = await ctx.session.send_request(
-        types.ElicitRequest(params=form), types.ElicitResult, metadata=_about(ctx)
-    )
+    answer = await ctx.session.send_request(types.ElicitRequest(params=form), types.ElicitResult, metadata=_about(ctx))
     return text(f"Elicitation completed: action={answer.action}, content={json.dumps(answer.content)}")
 
 
@@ -141,7 +139,7 @@ async def _elicit(ctx: Context, params: types.CallToolRequestParams) -> Result:
 
 
 def _elicits(schema: Mapping[str, Any]) -> Handler:
-    async def ask(ctx: Context, params: types.CallToolRequestParams) -> Result:
+    async def ask(ctx: Context, _params: types.CallToolRequestParams) -> Result:
         return await _ask(ctx, "Please fill this in", schema)
 
     return ask

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import anyio
 import mcp_types as types
 from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
@@ -17,7 +16,6 @@ LOG_LEVEL = "io.modelcontextprotocol/logLevel"
 MODERN = "2026-07-28"
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 SILENCE = "UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAIA+AAACABAAZGF0YQAAAAA="
-_PAUSE_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,46 +91,43 @@ _CONTENT: Mapping[str, list[Result]] = {
 
 
 def _always(content: list[Result]) -> Handler:
-    async def answer(ctx: Context, params: types.CallToolRequestParams) -> Result:
+    async def answer(_ctx: Context, _params: types.CallToolRequestParams) -> Result:
         return {"content": content}
 
     return answer
 
 
-async def _fail(ctx: Context, params: types.CallToolRequestParams) -> Result:
+async def _fail(_ctx: Context, _params: types.CallToolRequestParams) -> Result:
     return text("This tool intentionally returns an error for testing", isError=True)
 
 
-async def _log(ctx: Context, params: types.CallToolRequestParams) -> Result:
+async def _log(ctx: Context, _params: types.CallToolRequestParams) -> Result:
     wanted = ctx.protocol_version != MODERN or LOG_LEVEL in (ctx.meta or {})
     for line in ("Tool execution started", "Tool processing data", "Tool execution completed"):
         if wanted:
             body = types.LoggingMessageNotificationParams(level="info", data=line)
             notice = types.LoggingMessageNotification(params=body)
             await ctx.session.send_notification(notice, related_request_id=ctx.request_id)
-        await anyio.sleep(_PAUSE_S)
     return text("Logged.")
 
 
-async def _progress(ctx: Context, params: types.CallToolRequestParams) -> Result:
+async def _progress(ctx: Context, _params: types.CallToolRequestParams) -> Result:
     for done in (0, 50, 100):
         await ctx.session.report_progress(done, 100)
-        await anyio.sleep(_PAUSE_S)
     return text("Done.")
 
 
-async def _needs_sampling(ctx: Context, params: types.CallToolRequestParams) -> Result:
+async def _needs_sampling(ctx: Context, _params: types.CallToolRequestParams) -> Result:
     can = ctx.session.client_capabilities
     if can is None or can.sampling is None:
-        data = {"requiredCapabilities": {"sampling": {}}}
+        data: Result = {"requiredCapabilities": {"sampling": {}}}
         raise MCPError(types.MISSING_REQUIRED_CLIENT_CAPABILITY, "This tool needs a client with a model", data)
     return text("This client has a model.")
 
 
-async def _hang_up(ctx: Context, params: types.CallToolRequestParams) -> Result:
+async def _hang_up(ctx: Context, _params: types.CallToolRequestParams) -> Result:
     if ctx.close_sse_stream is not None:
         await ctx.close_sse_stream()
-    await anyio.sleep(_PAUSE_S)
     return text("Here is the answer all the same.")
 
 

@@ -14,6 +14,13 @@ Kind = Literal["tool", "resource", "prompt"]
 Transport = Literal["stdio", "http"]
 BUILTIN = "builtin:"
 TOOLS_CALL = "tools/call"
+CHANGES: Mapping[str, tuple[Kind, str]] = {
+    "notifications/tools/list_changed": ("tool", "toolsListChanged"),
+    "notifications/prompts/list_changed": ("prompt", "promptsListChanged"),
+    "notifications/resources/list_changed": ("resource", "resourcesListChanged"),
+}
+"""What tells that a list has changed: which, and how MCP calls the wish to be told."""
+UPDATED, SUBSCRIPTIONS = "notifications/resources/updated", "resourceSubscriptions"
 SEPARATOR = "__"  # between server and tool; MCP allows dots and slashes in names, model providers do not
 _STRICT: dict[str, Any] = {"extra": "forbid", "use_attribute_docstrings": True}
 

@@ -41,9 +41,7 @@ EGRESS_DENIED = "egress_denied"
 class _OfUpstream(Unavailable):
     """`fault`: the JSON-RPC error that the server gave, if it gave one."""
 
-    def __init__(
-        self, message: str, *, way_out: str = "", code: str = "", fault: RpcFault | None = None
-    ) -> None:
+    def __init__(self, message: str, *, way_out: str = "", code: str = "", fault: RpcFault | None = None) -> None:
         super().__init__(message, way_out=way_out, code=code)
         self.fault = fault
 

@@ -32,9 +32,7 @@ def headers_for(mirrors: tuple[Mirror, ...], arguments: Mapping[str, Any]) -> di
     return {f"mcp-param-{one.header}": text for one, text in values if text is not None}
 
 
-def disagreement(
-    mirrors: tuple[Mirror, ...], arguments: Mapping[str, Any], given: Mapping[str, str | None]
-) -> str:
+def disagreement(mirrors: tuple[Mirror, ...], arguments: Mapping[str, Any], given: Mapping[str, str | None]) -> str:
     """The first header that does not say what the arguments say, '' for none. A value of None could not be read."""
     wanted = headers_for(mirrors, arguments)
     for one in mirrors:

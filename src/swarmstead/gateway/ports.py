@@ -1,6 +1,6 @@
 """What the gateway needs from outside: sessions with MCP servers, declared resources, and the inbox."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -83,6 +83,16 @@ class Upstream(Protocol):
 
         Fails: UpstreamFailed when it is certain that the call did not start; UpstreamUnknown when it may have happened
         (sent, then time-out, broken pipe or malformed answer).
+        """
+        ...
+
+    async def listen(
+        self, server: ServerRef, wanted: Mapping[str, Any], relay: Relay, ready: Callable[[], None]
+    ) -> None:
+        """Pass on to `relay` what the server tells on its own, until cancelled, or it turns out that it never does.
+
+        `wanted` says what of it, as in MCP's `subscriptions/listen`. From `ready` on nothing is missed.
+        Fails: UpstreamFailed.
         """
         ...
 

@@ -16,6 +16,7 @@ from swarmstead.doors.http.auth import scope_of
 from swarmstead.doors.http.problems import problem, refusal, response_of
 from swarmstead.doors.mcp import protocol
 from swarmstead.doors.mcp.answers import whole
+from swarmstead.doors.mcp.listening import Listening
 from swarmstead.doors.mcp.methods import Exchange, Methods
 from swarmstead.doors.mcp.offers import offer_at
 from swarmstead.doors.mcp.protocol import Asked, Headers, Params, RpcError
@@ -63,9 +64,7 @@ class McpEndpoint:
                 case "POST":
                     await self._post(http)
                 case "GET" if _SESSION in headers:
-                    session = self._named(http)
-                    session.stream = Stream(http.tenancy.tenant)
-                    await session.stream.serve(receive, send, self._app.signals, self._app.closing)
+                    await self._listen_in_session(http, self._named(http))
                 case "DELETE":
                     self._sessions.end(http.tenancy, self._named(http))
                     await _send(send, 204)
@@ -119,8 +118,34 @@ class McpEndpoint:
     async def _subscribe(self, http: Http, asked: Asked) -> None:
         wanted = _mapping(asked.params.get("notifications"))
         stream = Stream(http.tenancy.tenant, wanted=wanted, subscription=asked.id)
-        stream.notify(*acknowledged(wanted))
-        await stream.serve(http.receive, http.send, self._app.signals, self._app.closing)
+        caller = Caller(http.tenancy, modern=True)
+        listening = Listening(lambda ready: self._methods.listen(caller, wanted, stream, ready))
+        await self._stream(http, stream, listening, acknowledged(wanted))
+
+    async def _listen_in_session(self, http: Http, session: Session) -> None:
+        """What the servers behind a session tell on their own. One stream is open at a time: the last one."""
+        if session.stream is not None:
+            session.stream.close()
+        caller = Caller(http.tenancy, session=session.lane)
+        stream = session.stream = Stream(http.tenancy.tenant, wanted=session.wanted)
+        session.listening = Listening(lambda ready: self._methods.listen(caller, session.wanted, stream, ready))
+        await self._stream(http, stream, session.listening)
+        if session.stream is stream:
+            session.stream = session.listening = None
+
+    async def _stream(
+        self, http: Http, stream: Stream, listening: Listening, first: tuple[str, Params] | None = None
+    ) -> None:
+        stream.on_change = listening.anew
+        task = asyncio.create_task(listening.run())
+        try:
+            if first is not None:
+                await listening.settled()
+                stream.notify(*first)
+            await stream.serve(http.receive, http.send, self._app.signals, self._app.closing)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     async def _in_session(self, http: Http, asked: Asked) -> None:
         """A request of a session, or one that opens it, or of a client that keeps none."""

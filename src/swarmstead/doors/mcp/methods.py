@@ -10,7 +10,7 @@ from swarmstead.doors.mcp.offers import Offer
 from swarmstead.doors.mcp.protocol import INVALID_PARAMS, METHOD_NOT_FOUND, PLAN_META, Params, RpcError
 from swarmstead.doors.mcp.relays import ClientRelay
 from swarmstead.doors.mcp.sessions import LOG_LEVELS, Session
-from swarmstead.gateway.contract import TOOLS_CALL, Caller, CallOutcome, CallRequest, Kind, RpcFault
+from swarmstead.gateway.contract import TOOLS_CALL, Caller, CallOutcome, CallRequest, Kind, Relay, RpcFault
 from swarmstead.gateway.errors import HeadersRefused
 from swarmstead.gateway.gateway import Gateway
 from swarmstead.kernel.scope import Scope
@@ -75,12 +75,16 @@ class Methods:
             raise RpcError(METHOD_NOT_FOUND, f"There is no method {method[:100]!r}.")
         return await found(exchange, params)
 
+    async def listen(self, caller: Caller, wanted: Params, relay: Relay, ready: Callable[[], None]) -> None:
+        """What servers tell on their own, until cancelled."""
+        await self._gateway.listen(caller, wanted, relay, ready, self._root)
+
     # Agreements -----------------------------------------------------------------------------------------------------
 
     async def _initialize(self, exchange: Exchange, params: Params) -> Result:
         del params
         version = exchange.session.version if exchange.session else protocol.SESSION_VERSIONS[0]
-        return {"protocolVersion": version} | await self._about(exchange)
+        return {"protocolVersion": version, "serverInfo": answers.INFO} | await self._about(exchange)
 
     async def _discover(self, exchange: Exchange, params: Params) -> Result:
         del params
@@ -89,16 +93,16 @@ class Methods:
 
     async def _about(self, exchange: Exchange) -> dict[str, Any]:
         granted = (await self._gateway.granted(exchange.caller)).values()
-        capabilities: dict[str, Any] = {"tools": {}, "logging": {}}
+        capabilities: dict[str, Any] = {"tools": {"listChanged": True}, "logging": {}}
         if any(one.resources for one in granted):
-            capabilities["resources"] = {} if exchange.modern else {"subscribe": True}
+            capabilities["resources"] = {"subscribe": True, "listChanged": True}
         if any(one.prompts for one in granted):
-            capabilities["prompts"] = {}
+            capabilities["prompts"] = {"listChanged": True}
         if any(one.prompts or one.resources for one in granted):
             capabilities["completions"] = {}
         own = exchange.offer.toolset.instructions if exchange.offer.toolset else "Tools of this Swarmstead tenant."
         instructions = f"{own} {answers.PLANS}".strip()
-        return {"capabilities": capabilities, "serverInfo": answers.INFO, "instructions": instructions}
+        return {"capabilities": capabilities, "instructions": instructions}
 
     async def _set_level(self, exchange: Exchange, params: Params) -> Result:
         level = params.get("level")
@@ -179,10 +183,20 @@ class Methods:
         return await self._of_resource(exchange, _uri(params), "resources/read", params)
 
     async def _subscribe(self, exchange: Exchange, params: Params) -> Result:
-        return await self._of_resource(exchange, _uri(params), "resources/subscribe", params)
+        return await self._watch(exchange, params, "resources/subscribe", watched=True)
 
     async def _unsubscribe(self, exchange: Exchange, params: Params) -> Result:
-        return await self._of_resource(exchange, _uri(params), "resources/unsubscribe", params)
+        return await self._watch(exchange, params, "resources/unsubscribe", watched=False)
+
+    async def _watch(self, exchange: Exchange, params: Params, method: str, *, watched: bool) -> Result:
+        uri, session = _uri(params), exchange.session
+        result = await self._of_resource(exchange, uri, method, params)
+        if session is not None:
+            session.watch(uri, watched=watched)
+            if session.listening is not None:
+                session.listening.anew()
+                await session.listening.settled()
+        return result
 
     async def _of_resource(self, exchange: Exchange, uri: str, method: str, params: Params) -> Result:
         """Ask the servers that may have it, in the order of their names; the first that has it answers."""

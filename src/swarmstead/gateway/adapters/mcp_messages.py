@@ -6,11 +6,11 @@ And did the server say, in a way that leaves no doubt, that it did not act? Then
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 from swarmstead import __version__
-from swarmstead.gateway.contract import CallResult, Relay, RpcFault
+from swarmstead.gateway.contract import CHANGES, UPDATED, CallResult, Relay, RpcFault
 from swarmstead.gateway.errors import RelayRefused
 
 LATEST = "2025-11-25"
@@ -85,6 +85,13 @@ class Session(Protocol):
         """The result of one request. Fails: SessionLost, RpcRefused. Cancelling it tells the server so.
 
         What the server tells and asks meanwhile goes to `relay`; without one it is dropped and refused.
+        """
+        ...
+
+    async def listen(self, wanted: Mapping[str, Any], relay: Relay, ready: Callable[[], None]) -> None:
+        """Pass on what the server tells on its own, until it has no more to tell. Fails: SessionLost, RpcRefused.
+
+        `wanted` says what of it, as in MCP's `subscriptions/listen`. From `ready` on nothing is missed.
         """
         ...
 
@@ -170,6 +177,12 @@ def told(message: Message) -> tuple[str, Message] | None:
     if "id" in message or not isinstance(method, str) or not isinstance(params, dict):
         return None
     return method, cast("Message", params)
+
+
+def on_its_own(message: Message) -> tuple[str, Message] | None:
+    """(method, params) of what a server tells of itself, not of a call; None for anything else."""
+    notice = told(message)
+    return notice if notice is not None and (notice[0] in CHANGES or notice[0] == UPDATED) else None
 
 
 def asks(message: Message) -> bool:

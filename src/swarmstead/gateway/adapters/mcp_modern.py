@@ -6,13 +6,15 @@ method and name in its headers.
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from typing import Any
 
 from swarmstead import __version__
 from swarmstead.gateway.adapters import mcp_messages as mcp
+from swarmstead.gateway.adapters.http.errors import HttpFailed
 from swarmstead.gateway.adapters.http.request import RequestHead
-from swarmstead.gateway.adapters.mcp_http import HttpSession
+from swarmstead.gateway.adapters.mcp_http import HttpSession, lost
 from swarmstead.gateway.adapters.mcp_messages import Message, SessionLost, Ticket
 from swarmstead.gateway.contract import Relay
 
@@ -20,6 +22,8 @@ _NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri
 _PLAIN = re.compile(r"(?!=\?base64\?)[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
 _CLIENT = {"name": "swarmstead", "title": "Swarmstead", "version": __version__}
 _MOST_HEADS = 1000
+_SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
+_BY_LISTENING = {"resources/subscribe", "resources/unsubscribe"}
 
 
 class ModernSession(HttpSession):
@@ -38,6 +42,33 @@ class ModernSession(HttpSession):
         self, method: str, params: Mapping[str, Any], ticket: Ticket, relay: Relay | None = None
     ) -> Message:
         """The result of one request. Fails: SessionLost, RpcRefused."""
+        if method in _BY_LISTENING:  # whoever subscribes in this era says so when it listens
+            return {}
+        return await super().request(method, {**params, "_meta": self._meta(params, relay)}, ticket, relay)
+
+    async def listen(self, wanted: Mapping[str, Any], relay: Relay, ready: Callable[[], None]) -> None:
+        """A stream of its own for each who listens. Fails: SessionLost, RpcRefused."""
+        params = {"notifications": dict(wanted), "_meta": self._meta({}, None)}
+        message = mcp.call(self._new_id(), "subscriptions/listen", params)
+        body = mcp.encode(message, self._limits.max_message_bytes)
+        try:
+            response = await self._listening.send(self._head_for(message, {}), body)
+            try:
+                await self._turned_away(response, Ticket())
+                async with aclosing(self._events(response, endless=True)) as messages:
+                    async for told in messages:
+                        if mcp.is_answer(told):
+                            mcp.result_of(told)
+                            return
+                        ready()  # first of all it acknowledges
+                        if (notice := mcp.on_its_own(told)) is not None:
+                            relay.notify(notice[0], _untagged(notice[1]))
+            finally:
+                response.close()
+        except HttpFailed as error:
+            raise lost(error) from error
+
+    def _meta(self, params: Mapping[str, Any], relay: Relay | None) -> dict[str, Any]:
         given: Mapping[str, Any] = params.get("_meta") or {}
         meta: dict[str, Any] = {
             **given,
@@ -47,7 +78,7 @@ class ModernSession(HttpSession):
         }
         if relay is not None:
             meta["io.modelcontextprotocol/logLevel"] = "debug"
-        return await super().request(method, {**params, "_meta": meta}, ticket, relay)
+        return meta
 
     def _head_for(self, message: Message, more: Mapping[str, str]) -> RequestHead:
         method = str(message["method"])
@@ -62,6 +93,14 @@ class ModernSession(HttpSession):
                 self._heads.clear()
             found = self._heads[method, name] = self._head_of("POST", ours)
         return found
+
+
+def _untagged(params: Message) -> Message:
+    """Params without the mark of our own subscription."""
+    given: Message = params.get("_meta") or {}
+    meta = {name: value for name, value in given.items() if name != _SUBSCRIPTION}
+    rest = {name: value for name, value in params.items() if name != "_meta"}
+    return {**rest, "_meta": meta} if meta else rest
 
 
 def _header(text: str) -> str:
