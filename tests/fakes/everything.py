@@ -10,7 +10,7 @@ import json
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import mcp_types as types
 import uvicorn
@@ -84,7 +84,8 @@ class Everything:
         self.bus = InMemorySubscriptionBus()
         self._watched: dict[str, list[Context]] = {}
         self.tools = self._tools()
-        hints: dict[CacheableMethod, CacheHint] = {one: CacheHint(60_000, "public") for one in CACHEABLE_METHODS}
+        hint = CacheHint(60_000, "public")
+        hints = cast("Mapping[CacheableMethod, CacheHint]", dict.fromkeys(CACHEABLE_METHODS, hint))
         self.server = _Dual("everything", version="1.0.0", get_tool_input_schema=self._schema, cache_hints=hints)
         self.server.middleware.append(
             RequestStateBoundary(RequestStateSecurity.ephemeral(), default_audience="everything")

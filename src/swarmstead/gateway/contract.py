@@ -227,6 +227,10 @@ class Relay(Protocol):
         """Pass on what the server tells meanwhile: progress, log lines."""
         ...
 
+    def hang_up(self) -> None:
+        """The server has let go of the connection and will go on later: the client may be let go as well."""
+        ...
+
     async def ask(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         """Ask the client for what the server needs: input of its person, a sample of its model, its roots.
 

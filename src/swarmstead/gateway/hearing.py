@@ -44,6 +44,9 @@ class _Filter:
         """Nothing: who only listens cannot be asked."""
         return {}
 
+    def hang_up(self) -> None:
+        """Nothing: this is no answer that could come later."""
+
     async def ask(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         """Refused. Fails: RelayRefused."""
         del method, params

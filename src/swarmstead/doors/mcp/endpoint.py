@@ -6,6 +6,7 @@ client calls the same tool with the same arguments and `_meta: {"swarmstead.dev/
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from starlette.exceptions import HTTPException
@@ -21,6 +22,7 @@ from swarmstead.doors.mcp.methods import Exchange, Methods
 from swarmstead.doors.mcp.offers import offer_at
 from swarmstead.doors.mcp.protocol import Asked, Headers, Params, RpcError
 from swarmstead.doors.mcp.relays import ClientRelay
+from swarmstead.doors.mcp.resuming import Replays, resume
 from swarmstead.doors.mcp.sessions import CALLED_OFF, Session, Sessions
 from swarmstead.doors.mcp.sse import Header, encode
 from swarmstead.doors.mcp.streams import Stream, acknowledged
@@ -31,7 +33,7 @@ from swarmstead.people.contract import require
 from swarmstead.wiring import App
 
 PATH = "/mcp"
-_SESSION = b"mcp-session-id"
+_SESSION, _LAST_EVENT = b"mcp-session-id", b"last-event-id"
 _CANCELLED = -32800
 
 
@@ -52,6 +54,7 @@ class McpEndpoint:
     def __init__(self, app: App) -> None:
         self._app = app
         self._sessions = Sessions()
+        self._replays = Replays()
         self._methods = Methods(app.gateway, app.db, app.sample_repository())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -111,6 +114,7 @@ class McpEndpoint:
             capabilities=_mapping(meta.get(protocol.CAPABILITIES_META)),
             token=meta.get("progressToken"),
             log_level=str(meta.get(protocol.LOG_LEVEL_META, "")),
+            prefers=protocol.prefers_streams(http.headers),
             streams=protocol.takes_streams(http.headers),
         )
         return await self._answer(http, asked, Caller(http.tenancy, modern=True), relay, None)
@@ -124,6 +128,9 @@ class McpEndpoint:
 
     async def _listen_in_session(self, http: Http, session: Session) -> None:
         """What the servers behind a session tell on their own. One stream is open at a time: the last one."""
+        last_event = http.headers.get(_LAST_EVENT, b"").decode("latin-1")
+        if (found := self._replays.find(session.id, last_event)) is not None:
+            return await resume(*found, http.receive, http.send, self._app.closing)
         if session.stream is not None:
             session.stream.close()
         caller = Caller(http.tenancy, session=session.lane)
@@ -132,6 +139,7 @@ class McpEndpoint:
         await self._stream(http, stream, session.listening)
         if session.stream is stream:
             session.stream = session.listening = None
+        return None
 
     async def _stream(
         self, http: Http, stream: Stream, listening: Listening, first: tuple[str, Params] | None = None
@@ -159,8 +167,11 @@ class McpEndpoint:
             if session is not None and asked.method == "notifications/cancelled":
                 session.call_off(asked.params.get("requestId"))
             return await _send(http.send, 202)
+        replay = partial(self._replays.open, session.id) if session and session.version == protocol.RESUMABLE else None
         relay = ClientRelay(
             http.send,
+            prefers=protocol.prefers_streams(http.headers),
+            replay=replay,
             capabilities=session.capabilities if session else {},
             token=_mapping(asked.params.get("_meta")).get("progressToken"),
             log_level=(session.log_level or "debug") if session else "",

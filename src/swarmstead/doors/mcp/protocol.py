@@ -14,6 +14,8 @@ import msgspec
 
 SESSION_VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26")
 MODERN_VERSIONS = ("2026-07-28",)
+RESUMABLE = "2025-11-25"
+"""The session version in which a client can come back to a stream."""
 VERSIONS = (*MODERN_VERSIONS, *SESSION_VERSIONS)
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL = -32700, -32600, -32601, -32602, -32603
 HEADER_MISMATCH, MISSING_CAPABILITY, UNSUPPORTED_VERSION = -32020, -32021, -32022
@@ -107,6 +109,12 @@ def takes_streams(headers: Headers) -> bool:
     """Whether a client takes server-sent events for an answer."""
     accept = headers.get(b"accept", b"")
     return b"text/event-stream" in accept or b"text/*" in accept or b"*/*" in accept
+
+
+def prefers_streams(headers: Headers) -> bool:
+    """Whether a client names server-sent events before JSON: then a single answer comes as an event as well."""
+    accept = headers.get(b"accept", b"")
+    return -1 < accept.find(b"text/event-stream") < accept.find(b"application/json")
 
 
 def negotiate(wanted: Any) -> str:

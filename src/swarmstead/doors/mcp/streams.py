@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from starlette.types import Receive, Send
 
+from swarmstead.doors.mcp.resuming import gone
 from swarmstead.doors.mcp.sse import EVENTS, PING, PING_S, encode, event
 from swarmstead.gateway.contract import CHANGES, SUBSCRIPTIONS, UPDATED
 from swarmstead.gateway.errors import RelayRefused
@@ -43,6 +44,9 @@ class Stream:
         """Nothing: who only listens cannot be asked."""
         return {}
 
+    def hang_up(self) -> None:
+        """Nothing: this is no answer that could come later."""
+
     async def ask(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         """Refused. Fails: RelayRefused."""
         del method, params
@@ -71,7 +75,7 @@ class Stream:
         """Send events until the client goes or the server does."""
         await send({"type": "http.response.start", "status": 200, "headers": EVENTS})
         forget = signals.watch(self.hear)
-        ends = [asyncio.create_task(one) for one in (_gone(receive), closing.wait(), self._over.wait())]
+        ends = [asyncio.create_task(one) for one in (gone(receive), closing.wait(), self._over.wait())]
         try:
             while not any(task.done() for task in ends):
                 while self._outbox:
@@ -109,8 +113,3 @@ def acknowledged(wanted: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     if isinstance(uris, list):
         told[SUBSCRIPTIONS] = cast("list[Any]", uris)
     return "notifications/subscriptions/acknowledged", {"notifications": told}
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -12,6 +12,7 @@ Redirects are not followed, cookies not kept, proxies of the environment not use
 """
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ _OURS = frozenset({_SESSION, _VERSION, "accept", "content-type"})
 _ASIDE_S = 2.0
 _PERSON_S = 300.0
 _ERROR_BODY = 65_536
+_VISIBLE = re.compile(rb"[\x21-\x7e]{1,1000}")
+_SOONEST_MS, _LATEST_MS = 100, 10_000
 # Client errors, but for 408: that is a proxy's or server's word for "I gave up waiting", whatever it had received.
 _NOT_ACTED_ON = frozenset(range(400, 500)) - {408} | {307, 308}
 
@@ -149,7 +152,7 @@ class HttpSession:
                 if response.status != Status.OK or "text/event-stream" not in response.header("content-type"):
                     return  # it tells nothing on its own
                 self._heard.set()
-                async with aclosing(self._events(response, endless=True)) as messages:
+                async with aclosing(self._events(response, EventReader(), endless=True)) as messages:
                     async for message in messages:
                         self._take_unasked(message)
             finally:
@@ -215,13 +218,36 @@ class HttpSession:
             if self._is_answer(message, request_id, relay):
                 return message
         elif kind == "text/event-stream":
-            async with aclosing(self._events(response)) as messages:
-                async for message in messages:
-                    if self._is_answer(message, request_id, relay):
-                        return message
+            return await self._in_stream(response, request_id, relay)
         else:
             raise SessionLost(f"it answered with {self._words(kind)!r}, which is not MCP")
         raise SessionLost("it ended its answer without the result")
+
+    async def _in_stream(self, response: Response, request_id: int, relay: Relay | None) -> Message:
+        """The response in a stream, which is taken up again where it ends early and the server has given it ids."""
+        reader, current = EventReader(), response
+        try:
+            while True:
+                try:
+                    async with aclosing(self._events(current, reader)) as messages:
+                        async for message in messages:
+                            if self._is_answer(message, request_id, relay):
+                                return message
+                except HttpFailed:
+                    if not reader.last_id:
+                        raise
+                if not _VISIBLE.fullmatch(reader.last_id):
+                    raise SessionLost("it ended its answer without the result")
+                if relay is not None:
+                    relay.hang_up()
+                await asyncio.sleep(min(max(reader.retry_ms, _SOONEST_MS), _LATEST_MS) / 1000)
+                if current is not response:
+                    current.close()
+                current = await self._client.send(self._head_of("GET", {"last-event-id": reader.last_id.decode()}))
+                await self._turned_away(current, Ticket())
+        finally:
+            if current is not response:
+                current.close()
 
     def _is_answer(self, message: Message, request_id: int, relay: Relay | None) -> bool:
         """Whether this is the response to our request; what the server tells and asks meanwhile is passed on."""
@@ -276,12 +302,14 @@ class HttpSession:
             mcp.result_of(answer)
         raise SessionLost(f"it answered HTTP {status} {_phrase(status)}".rstrip(), spoke=True)
 
-    async def _events(self, response: Response, *, endless: bool = False) -> AsyncGenerator[Message]:
+    async def _events(
+        self, response: Response, reader: EventReader, *, endless: bool = False
+    ) -> AsyncGenerator[Message]:
         """JSON-RPC messages in a stream of server-sent events. Fails: SessionLost, HttpFailed.
 
         An answer is bounded as a whole; of what is endless, each event.
         """
-        reader, size, cap = EventReader(), 0, self._limits.max_message_bytes
+        size, cap = 0, self._limits.max_message_bytes
         async for chunk in response.chunks():
             size += len(chunk)
             if size > cap:

@@ -222,6 +222,17 @@ def agreed_version(result: Message) -> str:
     return cast("str", version)
 
 
+def items_of(page: Message, field: str, name: str) -> list[Mapping[str, Any]]:
+    """The entries of a list that have a name. Fails: SessionLost."""
+    listed: Any = page.get(field)
+    if not isinstance(listed, list):
+        raise SessionLost(f"its list of {field} is not a list")
+    items = cast("list[Any]", listed)
+    if not all(isinstance(item, dict) and isinstance(cast("Message", item).get(name), str) for item in items):
+        raise SessionLost(f"its list of {field} has an entry that is none")
+    return items
+
+
 def call_result(result: Message) -> CallResult:
     """A tool's answer, its content blocks as they came. Fails: SessionLost when it is not one."""
     if result.get("resultType", COMPLETE) != COMPLETE:  # it needs something first, and says so in fields of its own

@@ -16,6 +16,7 @@ from swarmstead.gateway.adapters.http.errors import HttpFailed
 from swarmstead.gateway.adapters.http.request import RequestHead
 from swarmstead.gateway.adapters.mcp_http import HttpSession, lost
 from swarmstead.gateway.adapters.mcp_messages import Message, SessionLost, Ticket
+from swarmstead.gateway.adapters.sse import EventReader
 from swarmstead.gateway.contract import Relay
 
 _NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
@@ -55,7 +56,7 @@ class ModernSession(HttpSession):
             response = await self._listening.send(self._head_for(message, {}), body)
             try:
                 await self._turned_away(response, Ticket())
-                async with aclosing(self._events(response, endless=True)) as messages:
+                async with aclosing(self._events(response, EventReader(), endless=True)) as messages:
                     async for told in messages:
                         if mcp.is_answer(told):
                             mcp.result_of(told)

@@ -14,7 +14,7 @@ import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from swarmstead.gateway.adapters import mcp_messages as mcp
 from swarmstead.gateway.adapters.mcp_messages import Message, RpcRefused, Session, SessionLost, Ticket
@@ -252,7 +252,7 @@ class Upstreams:
         cursor: Any = None
         for _ in range(self._limits.max_pages):
             page = await session.request(method, {"cursor": cursor} if cursor else {}, ticket)
-            items += _items(page, field, name)
+            items += mcp.items_of(page, field, name)
             if len(items) > self._limits.max_tools:
                 raise SessionLost(f"it lists more than {self._limits.max_tools} {field}")
             cursor = page.get("nextCursor")
@@ -395,13 +395,3 @@ def _failure(server: ServerRef, ticket: Ticket, why: str, code: str = "", fault:
         code=code,
         fault=fault,
     )
-
-
-def _items(page: Message, field: str, name: str) -> list[Mapping[str, Any]]:
-    listed: Any = page.get(field)
-    if not isinstance(listed, list):
-        raise SessionLost(f"its list of {field} is not a list")
-    items = cast("list[Any]", listed)
-    if not all(isinstance(item, dict) and isinstance(cast("Message", item).get(name), str) for item in items):
-        raise SessionLost(f"its list of {field} has an entry that is none")
-    return items
