@@ -35,11 +35,9 @@ async def forwarding(target: str, key: str) -> AsyncGenerator[str]:
         finally:
             for way in ways:
                 way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
             for end in (back, writer):
                 end.close()
-                with suppress(OSError):
-                    await end.wait_closed()
+            await asyncio.gather(*ways, *(end.wait_closed() for end in (back, writer)), return_exceptions=True)
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}{parts.path}"
