@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from swarmstead.doors.http.auth import scope_of
 from swarmstead.doors.http.problems import problem, refusal, response_of
 from swarmstead.doors.mcp import protocol
-from swarmstead.doors.mcp.answers import whole
+from swarmstead.doors.mcp.answers import plain, whole
 from swarmstead.doors.mcp.listening import Listening
 from swarmstead.doors.mcp.methods import Exchange, Methods
 from swarmstead.doors.mcp.offers import offer_at
@@ -200,8 +200,7 @@ class McpEndpoint:
                 raise
             gone = RpcError(_CANCELLED, "The request was called off.")
             return await relay.answer(200, encode(gone.body(asked.id)))
-        if caller.modern:
-            result = whole(result)
+        result = whole(result) if caller.modern else plain(result)
         return await relay.answer(200, encode({"jsonrpc": "2.0", "id": asked.id, "result": result}), *headers)
 
     def _named(self, http: Http) -> Session:

@@ -180,7 +180,7 @@ class Methods:
         return (await self._db.read(lambda conn: permits.get(conn, scope, plan_id))).step
 
     async def _read(self, exchange: Exchange, params: Params) -> Result:
-        return await self._of_resource(exchange, _uri(params), "resources/read", params)
+        return answers.read_result(await self._of_resource(exchange, _uri(params), "resources/read", params))
 
     async def _subscribe(self, exchange: Exchange, params: Params) -> Result:
         return await self._watch(exchange, params, "resources/subscribe", watched=True)

@@ -19,6 +19,7 @@ SUPPORTED = frozenset({LATEST, "2025-06-18", "2025-03-26", "2024-11-05"})
 IDEMPOTENCY_KEY = "swarmstead.dev/idempotency-key"
 
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS = -32700, -32600, -32601, -32602
+MISSING_CAPABILITY = -32021
 NOT_STARTED = frozenset({PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS})
 """Errors that JSON-RPC reserves for requests that are turned away before a method runs. Any other proves nothing."""
 

@@ -14,21 +14,33 @@ from swarmstead import __version__
 from swarmstead.gateway.adapters import mcp_messages as mcp
 from swarmstead.gateway.adapters.http.errors import HttpFailed
 from swarmstead.gateway.adapters.http.request import RequestHead
-from swarmstead.gateway.adapters.mcp_http import HttpSession, lost
-from swarmstead.gateway.adapters.mcp_messages import Message, SessionLost, Ticket
+from swarmstead.gateway.adapters.mcp_http import Clients, Endpoint, HttpSession, lost
+from swarmstead.gateway.adapters.mcp_messages import Message, RpcRefused, SessionLost, Ticket
 from swarmstead.gateway.adapters.sse import EventReader
+from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
 from swarmstead.gateway.contract import Relay
+from swarmstead.gateway.errors import RelayRefused
 
 _NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 _PLAIN = re.compile(r"(?!=\?base64\?)[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
 _CLIENT = {"name": "swarmstead", "title": "Swarmstead", "version": __version__}
 _MOST_HEADS = 1000
+_MOST_ROUNDS = 10
+_INPUT_REQUIRED = "input_required"
 _SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
 _BY_LISTENING = {"resources/subscribe", "resources/unsubscribe"}
 
 
 class ModernSession(HttpSession):
-    """Satisfies `mcp_messages.Session`; a session in name only."""
+    """Satisfies `mcp_messages.Session`; a session in name only.
+
+    `bridges`: the clients behind it are of the era before, and are asked for what the server needs while their call
+    waits. Clients of this era are told what it needs, and call again.
+    """
+
+    def __init__(self, endpoint: Endpoint, clients: Clients, limits: UpstreamLimits, *, bridges: bool = False) -> None:
+        super().__init__(endpoint, clients, limits)
+        self._bridges = bridges
 
     async def start(self) -> None:
         """Find out whether the server speaks this version. Fails: SessionLost, RpcRefused."""
@@ -45,7 +57,13 @@ class ModernSession(HttpSession):
         """The result of one request. Fails: SessionLost, RpcRefused."""
         if method in _BY_LISTENING:  # whoever subscribes in this era says so when it listens
             return {}
-        return await super().request(method, {**params, "_meta": self._meta(params, relay)}, ticket, relay)
+        asked = {**params, "_meta": self._meta(params, relay)}
+        result = await super().request(method, asked, ticket, relay)
+        for _ in range(_MOST_ROUNDS if self._bridges and relay is not None else 0):
+            if result.get("resultType") != _INPUT_REQUIRED or relay is None:
+                break
+            result = await super().request(method, asked | await _supplied(result, relay), ticket, relay)
+        return result
 
     async def listen(self, wanted: Mapping[str, Any], relay: Relay, ready: Callable[[], None]) -> None:
         """A stream of its own for each who listens. Fails: SessionLost, RpcRefused."""
@@ -94,6 +112,19 @@ class ModernSession(HttpSession):
                 self._heads.clear()
             found = self._heads[method, name] = self._head_of("POST", ours)
         return found
+
+
+async def _supplied(result: Message, relay: Relay) -> Message:
+    """What the server asked for, from the client. Fails: RpcRefused when the client does not give it."""
+    requests: Message = result.get("inputRequests") or {}
+    responses: Message = {}
+    try:
+        for name, request in requests.items():
+            responses[name] = dict(await relay.ask(str(request.get("method")), request.get("params") or {}))
+    except RelayRefused as error:
+        raise RpcRefused(mcp.MISSING_CAPABILITY, error.message) from error
+    state = {"requestState": result["requestState"]} if "requestState" in result else {}
+    return {"inputResponses": responses, **state}
 
 
 def _untagged(params: Message) -> Message:

@@ -347,8 +347,9 @@ class Upstreams:
         if self._clients is None:
             self._clients = mcp_http.make_clients(self._limits, self._egress, self._resolver)
         endpoint = mcp_http.Endpoint(spec.url, given, line.secrets)
-        eras = (ModernSession, mcp_http.HttpSession) if server.modern else (mcp_http.HttpSession, ModernSession)
-        return [era(endpoint, self._clients, self._limits) for era in eras]
+        legacy = mcp_http.HttpSession(endpoint, self._clients, self._limits)
+        modern = ModernSession(endpoint, self._clients, self._limits, bridges=not server.modern)
+        return [modern, legacy] if server.modern else [legacy, modern]
 
     async def _made_room(self, wanting: _Line) -> bool:
         """Whether a session had to be ended to stay under the limit. Fails: SessionLost when none may be."""
