@@ -28,6 +28,8 @@ from mcp.server.subscriptions import (
 )
 from mcp.shared.exceptions import MCPError
 from pydantic import BaseModel
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.fakes import everything_asks, everything_tools
 from tests.fakes.everything_asks import question
@@ -249,11 +251,22 @@ class _Events(EventStore):
         return stream
 
 
+def _without_sessions(app: ASGIApp) -> ASGIApp:
+    async def only_modern(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and (b"mcp-protocol-version", MODERN.encode()) not in scope["headers"]:
+            await PlainTextResponse("What is a session?", 400)(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return only_modern
+
+
 @asynccontextmanager
-async def serving(everything: Everything | None = None) -> AsyncGenerator[str]:
-    """The address of a running server."""
+async def serving(everything: Everything | None = None, *, sessions: bool = True) -> AsyncGenerator[str]:
+    """The address of a running server; without `sessions` it does not know of the era that has them."""
     made = everything or Everything()
-    app = made.server.streamable_http_app(event_store=_Events(), retry_interval=100)
+    whole = made.server.streamable_http_app(event_store=_Events(), retry_interval=100)
+    app = whole if sessions else _without_sessions(whole)
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:  # named, or asyncio leaves Nagle's algorithm on
         listener.bind(("127.0.0.1", 0))
         listener.listen()  # from here on a connection waits instead of being refused

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 Listen = Callable[[Callable[[], None]], Awaitable[None]]
 _SETTLE_S = 2.0
@@ -13,6 +14,7 @@ class Listening:
 
     def __init__(self, listen: Listen) -> None:
         self._listen = listen
+        self._round = 0
         self._again = asyncio.Event()
         self._settled = asyncio.Event()
 
@@ -20,7 +22,7 @@ class Listening:
         """Until cancelled."""
         while True:
             self._again.clear()
-            listening = asyncio.ensure_future(self._listen(self._settled.set))
+            listening = asyncio.ensure_future(self._listen(partial(self._ready, self._round)))
             try:
                 await self._again.wait()
             finally:
@@ -29,8 +31,13 @@ class Listening:
 
     def anew(self) -> None:
         """Something else may be heard from now on."""
+        self._round += 1
         self._settled.clear()
         self._again.set()
+
+    def _ready(self, number: int) -> None:
+        if number == self._round:  # one that is being ended says so too
+            self._settled.set()
 
     async def settled(self) -> None:
         """Return once nothing is missed any more, or after a while."""

@@ -59,9 +59,10 @@ class ModernSession(HttpSession):
             return {}
         asked = {**params, "_meta": self._meta(params, relay)}
         result = await super().request(method, asked, ticket, relay)
-        for _ in range(_MOST_ROUNDS if self._bridges and relay is not None else 0):
+        for number in range(_MOST_ROUNDS if self._bridges and relay is not None else 0):
             if result.get("resultType") != _INPUT_REQUIRED or relay is None:
                 break
+            ticket.sent = number > 0  # a server that asks at once has not begun
             result = await super().request(method, asked | await _supplied(result, relay), ticket, relay)
         return result
 

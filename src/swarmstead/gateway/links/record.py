@@ -53,7 +53,7 @@ class Record:
         except SteadError as error:
             if error.code in _STORAGE_CODES:
                 raise  # we could not write before; the call did not happen or is settled when it is repeated
-            answer = _refused(error)
+            answer = _refused(error, call)
         except asyncio.CancelledError:
             if call.progress.attempted:  # nobody waits for it any more, and nobody knows how it ended
                 await asyncio.shield(self._write(call, _CUT))
@@ -99,11 +99,11 @@ def _settle(tx: Tx, request: CallRequest, outcome: CallOutcome) -> None:
         request.hooks.settle(tx, outcome)
 
 
-def _refused(error: SteadError) -> CallOutcome:
+def _refused(error: SteadError, call: Call) -> CallOutcome:
     verdict: Verdict = "denied"
     fault: RpcFault | None = None
     if isinstance(error, UpstreamUnknown):
-        verdict = "unknown"
+        verdict, fault = "unknown", None if call.progress.attempted else error.fault
     elif isinstance(error, UpstreamFailed):
         verdict, fault = "failed", error.fault
     if fault is not None:
