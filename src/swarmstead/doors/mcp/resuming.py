@@ -6,6 +6,7 @@ together within a few megabytes; what was pushed out by others' cannot be taken 
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 
 from starlette.types import Receive, Send
 
@@ -13,25 +14,35 @@ from swarmstead.doors.mcp.sse import EVENTS, PING, PING_S
 
 RETRY_MS = 500
 _MOST_BYTES = 16 * 1024 * 1024
+_MOST_OF_ONE = 4 * 1024 * 1024
+_LONGEST = 40
 _MOST_STREAMS = 10_000
 
 
 class Replay:
-    """What went out on one stream."""
+    """What went out on one stream. `grown` is told of each event's size; one that gets too long is not kept."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, grown: Callable[[int], None]) -> None:
         self._number = number
+        self._grown = grown
+        self._count = 0
         self.events: list[bytes] = []
         self.bytes = 0
+        self.kept = True
         self.ended = False
         self.stir = asyncio.Event()
 
     def add(self, message: bytes) -> bytes:
         """A message as an event with an id. The first one is empty: it tells the id to begin with."""
         retry = b"" if message else b"retry: %d\r\n" % RETRY_MS
-        written = b"id: %d-%d\r\n%sdata: %s\r\n\r\n" % (self._number, len(self.events), retry, message)
-        self.events.append(written)
-        self.bytes += len(written)
+        written = b"id: %d-%d\r\n%sdata: %s\r\n\r\n" % (self._number, self._count, retry, message)
+        self._count += 1
+        if self.bytes + len(written) > _MOST_OF_ONE:
+            self.drop()
+        if self.kept:
+            self.events.append(written)
+            self.bytes += len(written)
+            self._grown(len(written))
         self.stir.set()
         return written
 
@@ -40,6 +51,14 @@ class Replay:
         self.ended = True
         self.stir.set()
 
+    def drop(self) -> None:
+        """It cannot be taken up again."""
+        self.kept = False
+        self.events.clear()
+        self._grown(-self.bytes)
+        self.bytes = 0
+        self.end()
+
 
 class Replays:
     """The streams that are kept."""
@@ -47,14 +66,14 @@ class Replays:
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[str, int], Replay] = OrderedDict()
         self._opened = 0
+        self._bytes = 0
 
     def open(self, session: str) -> Replay:
         """A new stream of a session."""
         self._opened += 1
-        replay = self._kept[session, self._opened] = Replay(self._opened)
-        total = sum(one.bytes for one in self._kept.values())
-        while len(self._kept) > _MOST_STREAMS or (total > _MOST_BYTES and len(self._kept) > 1):
-            total -= self._kept.popitem(last=False)[1].bytes
+        replay = self._kept[session, self._opened] = Replay(self._opened, self._grew)
+        if len(self._kept) > _MOST_STREAMS:
+            self._kept.popitem(last=False)[1].drop()
         return replay
 
     def find(self, session: str, last_event: str) -> tuple[Replay, int] | None:
@@ -63,10 +82,12 @@ class Replays:
         if not mark or not stream.isdecimal() or not number.isdecimal() or len(last_event) > _LONGEST:
             return None
         replay = self._kept.get((session, int(stream)))
-        return (replay, int(number) + 1) if replay is not None else None
+        return (replay, int(number) + 1) if replay is not None and replay.kept else None
 
-
-_LONGEST = 40
+    def _grew(self, size: int) -> None:
+        self._bytes += size
+        while self._bytes > _MOST_BYTES:
+            self._kept.popitem(last=False)[1].drop()
 
 
 async def resume(replay: Replay, seen: int, receive: Receive, send: Send, closing: asyncio.Event) -> None:
