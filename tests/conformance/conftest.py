@@ -11,6 +11,9 @@ from tests.conformance.forwarder import forwarding
 from tests.doors.cli.helpers import stead, up
 from tests.fakes.everything import PROMPTS, Everything, serving
 
+AT_ANY_PACE = {"STEAD_RATE_PER_IDENTITY": "0", "STEAD_RATE_PER_TENANT": "0"}
+"""The suite calls as fast as it can; limits have tests of their own."""
+
 
 @pytest_asyncio.fixture
 async def direct() -> AsyncGenerator[str]:
@@ -23,7 +26,7 @@ async def direct() -> AsyncGenerator[str]:
 async def gateway(direct: str, tmp_path: Path) -> AsyncGenerator[str]:
     """The address of the tool set that shows all of it, for a client that sends no credentials."""
     tmp_path.joinpath("everything.yaml").write_text(manifests(direct))
-    with up(tmp_path, tmp_path / "data") as server:
+    with up(tmp_path, tmp_path / "data", env=AT_ANY_PACE) as server:
         applied = await asyncio.to_thread(stead, tmp_path, "apply", "-f", "everything.yaml")
         assert applied.code == 0, applied
         async with forwarding(f"{server.address}/mcp/everything", server.key) as address:

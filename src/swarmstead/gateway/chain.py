@@ -3,8 +3,13 @@
     record     one audit row for every outcome, refusals too: with the run's own row in one transaction, or with others
     grant      is this tool bound to this caller? what is not bound does not exist for them
     contract   do the arguments satisfy the tool's JSON Schema? is the definition the one that was previewed?
-    permit     by risk class: straight through, wait for a person (plan), or never; an approved plan is spent here
-    attempt    before a side effect: `intent` and `attempt` are on disk, or the call does not happen
+    expensive  has the run called this expensive tool as often as it may?
+    permit     by policy: straight through, wait for a person (plan), or never
+    rate       is there a token for the tenant, the identity and the tool? inside a run the call waits for it
+    load       is there room? a queue, or a refusal, at so many calls of one tool and of one tenant
+    breaker    is the server, or the tool, to be left alone because it keeps failing?
+    attempt    before a side effect: a plan is spent, `intent` and `attempt` are on disk, or the call does not happen
+    retry      once more where that is safe, within the call's time and the server's share of retries
     redact     credentials are taken out of what comes back
     upstream   the MCP server
 
@@ -17,7 +22,8 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from swarmstead.gateway.catalogue import Listed
-from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, ServerRef
+from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, ServerRef, Tool
+from swarmstead.permits.contract import PolicyVerdict
 
 Answer = CallOutcome | PlanNeeded
 
@@ -28,20 +34,45 @@ class Progress:
 
     attempted: bool = False
     """`intent` and `attempt` are written: a side effect may have happened."""
+    risk: str = ""
+    idempotent: bool = False
+    policy: PolicyVerdict | None = None
+    """What the policies have said; until then it was refused for another reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request and what the links so far have found out about it."""
+    """A request and what the links so far have found out about it.
+
+    `timeout_s`: what is left of the time that it may take; 0 for all that its server's spec or the settings give.
+    """
 
     request: CallRequest
     server: ServerRef | None = None
     listed: Listed | None = None
     progress: Progress = field(default_factory=Progress)
+    timeout_s: float = 0.0
 
     def found(self, server: ServerRef, listed: Listed | None) -> "Call":
         """This call with its server known, and its tool if it is for one."""
         return replace(self, server=server, listed=listed)
+
+    @property
+    def place(self) -> ServerRef:
+        """The server. Fails: LookupError before the grant link has found it: a link is out of order."""
+        if self.server is None:
+            raise LookupError("the chain is out of order: the server is not known yet")
+        return self.server
+
+    @property
+    def tool(self) -> Tool | None:
+        """The tool; None for a resource or a prompt."""
+        return None if self.listed is None else self.listed.tool
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether to ask twice is to ask once."""
+        return self.listed is None or self.listed.tool.idempotent
 
     @property
     def target(self) -> tuple[ServerRef, Listed]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
-from annotated_types import Len
+from annotated_types import Ge, Gt, Le, Len
 
 from swarmstead.kernel.scope import Scope
 from swarmstead.storage.database import Tx
@@ -22,7 +22,46 @@ CHANGES: Mapping[str, tuple[Kind, str]] = {
 """What tells that a list has changed: which, and how MCP calls the wish to be told."""
 UPDATED, SUBSCRIPTIONS = "notifications/resources/updated", "resourceSubscriptions"
 SEPARATOR = "__"  # between server and tool; MCP allows dots and slashes in names, model providers do not
+Overload = Literal["fail-fast", "queue", "shed"]
 _STRICT: dict[str, Any] = {"extra": "forbid", "use_attribute_docstrings": True}
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLimits:
+    """How hard a tool server may be worked. What is left out is as the settings of the gateway say.
+
+    The limits are per tool and tenant; concurrency is counted by each gateway process for itself.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    concurrency: Annotated[int, Ge(1), Le(1000)] | None = None
+    """Calls of one tool at a time."""
+    rate_per_s: Annotated[float, Gt(0), Le(100_000)] | None = None
+    """Calls of one tool a second, whoever makes them; there is no such limit unless it is given."""
+    burst: Annotated[int, Ge(1), Le(100_000)] | None = None
+    """Calls of one tool at once before `rate_per_s` holds; left out, as many as in two seconds."""
+    timeout_s: Annotated[float, Ge(0.1), Le(3600)] | None = None
+    """Seconds that one call may take, retries included, before its outcome counts as unknown."""
+    cost: Mapping[str, Annotated[int, Ge(1), Le(100)]] = field(default_factory=dict[str, int])
+    """Weight per tool, 1 to 100: under `shed`, the heavy ones are refused first.
+
+    By default a read weighs 10, a write 30, a dangerous tool 60, an expensive one 90.
+    """
+    expensive: Annotated[tuple[str, ...], Len(0, 1000)] = ()
+    """Tools that a run may call only so often; see `expensive_per_run`."""
+    expensive_per_run: Annotated[int, Ge(0), Le(10_000)] | None = None
+    """How often one run may call each of the expensive tools."""
+    overload: Overload | None = None
+    """What happens to a call for which there is no room.
+
+    `fail-fast`: it is refused. `queue`: it waits. `shed`: it waits, and heavy calls are refused while light ones are
+    still let in.
+    """
+    queue: Annotated[int, Ge(0), Le(10_000)] | None = None
+    """Calls of one tool that may wait for room."""
+    queue_wait_s: Annotated[float, Ge(0), Le(600)] | None = None
+    """Seconds that a call from outside waits for room at most; one inside a run waits as long as a call may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +100,8 @@ class ToolServerSpec:
     """Tools that may safely be called twice with the same arguments, over what the annotations say."""
     preview: Mapping[str, str] = field(default_factory=dict[str, str])
     """Tools with a dry run of their own: `{write: preview}` shows what `write` would do by calling `preview`."""
+    limits: ServerLimits = field(default_factory=ServerLimits)
+    """How hard the server may be worked."""
     sessions: Literal["caller", "tenant"] = "caller"
     """Who shares a session (for stdio: a process) with this server: nobody, or all callers of the tenant.
 
@@ -199,6 +240,7 @@ class ServerRef:
 class Caller:
     """Who calls: an agent inside a run, or an outside client (`agent` is '').
 
+    `agent_digest` is the agent version that the run was previewed with; '' stands for the one declared now.
     `session` names the MCP session of an outside client, '' for one that keeps none. `modern`: it speaks MCP without
     sessions, and is best served by a tool server that does too.
     """
@@ -237,6 +279,10 @@ class Relay(Protocol):
         Fails: RelayRefused when it cannot be asked, or refuses.
         """
         ...
+
+
+class Withdrawn(Exception):
+    """Raised by a caller's own hook: it found that the call is not its to make. Nothing has happened or is recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +368,7 @@ class CallOutcome:
     """How a call ended. `unknown`: it was sent and no answer came; nobody can say whether it happened.
 
     `fault` is there where the server turned the call away with a JSON-RPC error.
+    `retry_after_s`, when it is not 0: a limit stood in the way, and this is when to try again.
     """
 
     verdict: Verdict
@@ -331,6 +378,7 @@ class CallOutcome:
     way_out: str = ""
     duration_ms: int = 0
     fault: RpcFault | None = None
+    retry_after_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

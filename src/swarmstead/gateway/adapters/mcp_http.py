@@ -21,18 +21,15 @@ from http import HTTPStatus as Status
 from typing import Any
 
 from swarmstead.gateway.adapters import mcp_messages as mcp
-from swarmstead.gateway.adapters.http.client import HttpClient
 from swarmstead.gateway.adapters.http.errors import BadRequest, HttpFailed, Refused, TooLong
-from swarmstead.gateway.adapters.http.limits import HttpLimits
 from swarmstead.gateway.adapters.http.request import RequestHead, request_head
 from swarmstead.gateway.adapters.http.response import Response
+from swarmstead.gateway.adapters.http_clients import Clients
 from swarmstead.gateway.adapters.mcp_messages import Message, RpcRefused, SessionLost, Ticket
 from swarmstead.gateway.adapters.sse import EventReader
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
 from swarmstead.gateway.contract import SUBSCRIPTIONS, Relay
-from swarmstead.gateway.egress import Egress
 from swarmstead.gateway.errors import EGRESS_DENIED
-from swarmstead.gateway.ports import Resolver
 from swarmstead.gateway.targets import BadTarget, parse_target
 
 _SESSION = "mcp-session-id"
@@ -54,29 +51,6 @@ class Endpoint:
     url: str
     headers: Mapping[str, str]
     secrets: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Clients:
-    """Connections that all HTTP sessions share: for calls, and for listening, which must not take those away."""
-
-    calls: HttpClient
-    listening: HttpClient
-
-    async def aclose(self) -> None:
-        """Close them all."""
-        await self.calls.aclose()
-        await self.listening.aclose()
-
-
-def make_clients(limits: UpstreamLimits, egress: Egress, resolver: Resolver | None = None) -> Clients:
-    """To be made on the event loop, and closed."""
-    most = (limits.max_connections_per_host, limits.max_listening_per_host)
-    calls, listening = (
-        HttpClient(egress, HttpLimits(connect_timeout_s=limits.connect_timeout_s, max_per_host=one), resolver=resolver)
-        for one in most
-    )
-    return Clients(calls, listening)
 
 
 class HttpSession:
@@ -243,11 +217,23 @@ class HttpSession:
                 await asyncio.sleep(min(max(reader.retry_ms, _SOONEST_MS), _LATEST_MS) / 1000)
                 if current is not response:
                     current.close()
-                current = await self._client.send(self._head_of("GET", {"last-event-id": reader.last_id.decode()}))
-                await self._turned_away(current, Ticket())
+                current = await self._resumed(reader.last_id)
         finally:
             if current is not response:
                 current.close()
+
+    async def _resumed(self, last_id: bytes) -> Response:
+        """The rest of a stream. Fails: SessionLost, RpcRefused."""
+        try:
+            response = await self._client.send(self._head_of("GET", {"last-event-id": last_id.decode()}))
+        except HttpFailed as error:
+            raise SessionLost(f"it ended its answer without the result, and {error} when asked for the rest") from error
+        try:
+            await self._turned_away(response, Ticket())
+        except BaseException:
+            response.close()
+            raise
+        return response
 
     def _is_answer(self, message: Message, request_id: int, relay: Relay | None) -> bool:
         """Whether this is the response to our request; what the server tells and asks meanwhile is passed on."""

@@ -12,6 +12,7 @@ from typing import Any, Protocol, cast
 from swarmstead import __version__
 from swarmstead.gateway.contract import CHANGES, UPDATED, CallResult, Relay, RpcFault
 from swarmstead.gateway.errors import RelayRefused
+from swarmstead.kernel.plain import plain
 
 LATEST = "2025-11-25"
 MODERN = "2026-07-28"
@@ -25,7 +26,9 @@ NOT_STARTED = frozenset({PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID
 
 _TEXT_CAP = 300
 _DATA_CAP = 8192
-_UNPRINTABLE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
+_UNPRINTABLE = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200e\u200f\u202a-\u202e\u2066-\u2069]+"
+)
 
 COMPLETE = "complete"
 _OF_TOOLS = {"content", "structuredContent", "isError", "resultType"}
@@ -193,7 +196,10 @@ def asks(message: Message) -> bool:
 
 
 def result_of(message: Message) -> Message:
-    """The result in a response. Fails: RpcRefused for an error response, SessionLost for a malformed one."""
+    """The result in a response, its texts such as can be kept.
+
+    Fails: RpcRefused for an error response, SessionLost for a malformed one.
+    """
     error: Any = message.get("error")
     if isinstance(error, dict):
         fields = cast("Message", error)
@@ -203,7 +209,10 @@ def result_of(message: Message) -> Message:
     result = message.get("result")
     if not isinstance(result, dict):
         raise SessionLost("it answered with something that is not an MCP result")
-    return cast("Message", result)
+    try:
+        return cast("Message", plain(result))
+    except ValueError as error:
+        raise SessionLost(f"its answer holds {error}") from error
 
 
 def handshake() -> Message:

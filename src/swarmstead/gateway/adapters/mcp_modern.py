@@ -14,7 +14,8 @@ from swarmstead import __version__
 from swarmstead.gateway.adapters import mcp_messages as mcp
 from swarmstead.gateway.adapters.http.errors import HttpFailed
 from swarmstead.gateway.adapters.http.request import RequestHead
-from swarmstead.gateway.adapters.mcp_http import Clients, Endpoint, HttpSession, lost
+from swarmstead.gateway.adapters.http_clients import Clients
+from swarmstead.gateway.adapters.mcp_http import Endpoint, HttpSession, lost
 from swarmstead.gateway.adapters.mcp_messages import Message, RpcRefused, SessionLost, Ticket
 from swarmstead.gateway.adapters.sse import EventReader
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits

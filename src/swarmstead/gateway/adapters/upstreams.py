@@ -19,16 +19,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from swarmstead.gateway.adapters import mcp_messages as mcp
 from swarmstead.gateway.adapters.mcp_messages import Message, RpcRefused, Session, SessionLost, Ticket
 from swarmstead.gateway.adapters.mcp_stdio import Program, StdioSession
+from swarmstead.gateway.adapters.upstream_failures import failure
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
 from swarmstead.gateway.adapters.upstream_programs import argv, resolved
-from swarmstead.gateway.contract import CallResult, Relay, RpcFault, ServerRef
-from swarmstead.gateway.egress import WAY_OUT, Egress
-from swarmstead.gateway.errors import EGRESS_DENIED, UpstreamFailed, UpstreamUnknown
+from swarmstead.gateway.contract import CallResult, Relay, ServerRef
+from swarmstead.gateway.egress import Egress
+from swarmstead.gateway.errors import UpstreamFailed, UpstreamRefused, UpstreamUnknown
 from swarmstead.gateway.ports import Resolver
 from swarmstead.kernel.errors import SteadError
 
 if TYPE_CHECKING:
-    from swarmstead.gateway.adapters.mcp_http import Clients  # imported with the first HTTP server, not before
+    from swarmstead.gateway.adapters.http_clients import Clients  # imported with the first HTTP server, not before
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -43,7 +44,6 @@ _LISTS = {
 _NO_HEADERS: Mapping[str, str] = {}
 _INHERITED = ("PATH", "HOME", "LANG")
 _MOST_DOUBLINGS = 20
-_CHECK_SPEC = "Check the tool server's spec, then try again."
 
 
 class _Line:
@@ -172,7 +172,7 @@ class Upstreams:
                 await session.listen(wanted, relay, ready)
             except RpcRefused as error:
                 words = f"it refused: {mcp.clean(str(error), line.secrets)} (code {error.code})"
-                raise _failure(server, Ticket(), words) from error
+                raise failure(server, Ticket(), words) from error
             except SessionLost as error:
                 log.debug("listening to %s: %s", server.name, error)
             else:
@@ -221,15 +221,16 @@ class Upstreams:
                 answer = await self._ask(server, line, ticket, ask)
         except TimeoutError as error:
             trouble = line.session.trouble() if line.session else ""
-            raise _failure(server, ticket, f"it took longer than {timeout_s:g} s. {trouble}") from error
+            raise failure(server, ticket, f"it took longer than {timeout_s:g} s. {trouble}") from error
         except SessionLost as error:
-            raise _failure(server, ticket, str(error), error.code) from error
+            raise failure(server, ticket, str(error), error.code) from error
         except RpcRefused as error:
             if error.code in mcp.NOT_STARTED:
                 ticket.sent = False
             line.failures = 0
             words = f"it refused: {mcp.clean(str(error), line.secrets)} (code {error.code})"
-            raise _failure(server, ticket, words, fault=mcp.fault_of(error, line.secrets)) from error
+            fault = mcp.fault_of(error, line.secrets)
+            raise failure(server, ticket, words, fault=fault, not_started=UpstreamRefused) from error
         else:
             line.failures = 0
             return answer
@@ -342,10 +343,11 @@ class Upstreams:
             program = Program(argv(server), inherited | given, line.secrets)
             return [StdioSession(program, self._limits, lambda why: self._failed(line, why), line.tell)]
         from swarmstead.gateway.adapters import mcp_http
+        from swarmstead.gateway.adapters.http_clients import make_clients
         from swarmstead.gateway.adapters.mcp_modern import ModernSession
 
         if self._clients is None:
-            self._clients = mcp_http.make_clients(self._limits, self._egress, self._resolver)
+            self._clients = make_clients(self._limits, self._egress, self._resolver)
         endpoint = mcp_http.Endpoint(spec.url, given, line.secrets)
         legacy = mcp_http.HttpSession(endpoint, self._clients, self._limits)
         modern = ModernSession(endpoint, self._clients, self._limits, bridges=not server.modern)
@@ -380,19 +382,3 @@ def _seen(task: asyncio.Task[None]) -> None:
     """Take note of how a start ended: the call that caused it may be gone, and asyncio complains if nobody looks."""
     if not task.cancelled():
         task.exception()
-
-
-def _failure(server: ServerRef, ticket: Ticket, why: str, code: str = "", fault: RpcFault | None = None) -> SteadError:
-    why = why.strip().rstrip(".")
-    if ticket.sent:
-        return UpstreamUnknown(
-            f"The call was sent to the tool server {server.name!r}, and no usable answer came: {why}.",
-            way_out="Check whether it happened before you try again.",
-            fault=fault,
-        )
-    return UpstreamFailed(
-        f"The tool server {server.name!r} did not take the call: {why}.",
-        way_out=f"Nothing was done. {WAY_OUT if code == EGRESS_DENIED else _CHECK_SPEC}",
-        code=code,
-        fault=fault,
-    )
