@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from swarmstead.gateway.contract import Caller, CallRequest, Risk, Tool, ToolServerSpec
+from swarmstead.gateway.mirrored import mirrors_of
 from swarmstead.kernel.hashing import digest
 from swarmstead.permits.contract import PolicyQuestion
 
@@ -38,6 +39,7 @@ def tool_from(server: str, spec: ToolServerSpec, definition: Mapping[str, Any]) 
             }
         ),
         definition=definition,
+        mirrors=mirrors_of(definition.get("inputSchema") or {}),
     )
 
 
