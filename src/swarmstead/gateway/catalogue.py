@@ -49,6 +49,10 @@ class Catalogue:
             self._kept[key] = (self._clock.now_ms() + _LIFE_MS, listed)
             return listed
 
+    def forget(self, server: ServerRef) -> None:
+        """Its tools have changed, it says: ask for them again."""
+        self._kept.pop(server.definition, None)
+
     def _fresh(self, key: tuple[str, ...]) -> dict[str, Listed] | None:
         kept = self._kept.get(key)
         return kept[1] if kept and kept[0] > self._clock.now_ms() else None

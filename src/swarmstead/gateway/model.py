@@ -6,6 +6,7 @@ from typing import Any, cast
 from urllib.parse import unquote
 
 from swarmstead.gateway.contract import Caller, CallRequest, Risk, Tool, ToolServerSpec
+from swarmstead.gateway.mirrored import mirrors_of
 from swarmstead.kernel.hashing import digest, sha256_hex
 from swarmstead.permits.contract import PolicyQuestion
 
@@ -40,6 +41,7 @@ def tool_from(server: str, spec: ToolServerSpec, definition: Mapping[str, Any]) 
             }
         ),
         definition=definition,
+        mirrors=mirrors_of(definition.get("inputSchema") or {}),
     )
 
 

@@ -1,7 +1,9 @@
 """What a tool may be called with."""
 
 from swarmstead.gateway.chain import Answer, Call, Next
-from swarmstead.gateway.errors import ArgumentsRefused, PlanRefused
+from swarmstead.gateway.contract import CallRequest, Tool
+from swarmstead.gateway.errors import ArgumentsRefused, HeadersRefused, PlanRefused
+from swarmstead.gateway.mirrored import disagreement
 from swarmstead.telemetry.contract import redact_text
 
 
@@ -20,6 +22,7 @@ class Contract:
             )
         arguments = dict(call.request.arguments)
         if listed.validator.is_valid(arguments):  # a hundredth of what naming faults costs
+            _check_mirrored(call.request, listed.tool)
             return await proceed(call)
         for fault in listed.validator.iter_errors(arguments):
             path = ".".join(str(part) for part in fault.instance_path)
@@ -31,3 +34,15 @@ class Contract:
                 way_out="Call it again with arguments that follow the tool's schema.",
             )
         return await proceed(call)
+
+
+def _check_mirrored(request: CallRequest, tool: Tool) -> None:
+    if request.mirrored is None or not tool.mirrors:
+        return
+    header = disagreement(tool.mirrors, request.arguments, request.mirrored)
+    if header:
+        raise HeadersRefused(
+            f"The header {header} does not say the same as the argument of {tool.name!r} that it repeats.",
+            field=header,
+            way_out="Send each argument with `x-mcp-header` in its header too, and no other value there.",
+        )

@@ -2,6 +2,7 @@
 
 from swarmstead.gateway.chain import Answer, Call
 from swarmstead.gateway.contract import CallOutcome, CallResult
+from swarmstead.gateway.mirrored import headers_for
 from swarmstead.gateway.model import upstream_key
 from swarmstead.gateway.ports import Upstream
 
@@ -25,6 +26,7 @@ class CallUpstream:
             key=upstream_key(request),
             timeout_s=self._time_of(call),
             more=request.more,
+            headers=headers_for(listed.tool.mirrors, request.arguments) if listed.tool.mirrors else None,
             relay=request.relay,
             expect=call.progress.precondition.get("expect"),
         )
