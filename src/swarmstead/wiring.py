@@ -23,6 +23,7 @@ from swarmstead.gateway.egress import Egress, parse_entries, rules
 from swarmstead.gateway.gateway import Gateway, GatewayLimits, check_server
 from swarmstead.gateway.grants import Grants
 from swarmstead.gateway.reach import check_url
+from swarmstead.gateway.schemas.limits import ContractLimits
 from swarmstead.gateway.specs import check_binding, check_toolset
 from swarmstead.kernel.clock import Clock, SystemClock
 from swarmstead.kernel.errors import BadInput
@@ -172,8 +173,8 @@ async def open_app(settings: Settings) -> App:
         closers.append(models.close)
         grants = Grants(db, registry)
         signals.watch(grants.forget)
-        limits = GatewayLimits(settings.call_timeout_s, settings.plan_life_s * 1000)
-        gateway = Gateway(db, clock, Upstreams(egress=egress), grants, permits, limits)
+        gateway = Gateway(db, clock, Upstreams(egress=egress), grants, permits, gateway_limits(settings))
+        signals.watch(gateway.forget)
         closers.append(gateway.aclose)
         hands = _hands(settings, clock, db, signals, registry, models, gateway)
         runs = await _open_runs(settings, hands, closers)
@@ -196,6 +197,18 @@ async def open_app(settings: Settings) -> App:
         runs.loop_version,
         _closers=closers,
     )
+
+
+def gateway_limits(settings: Settings) -> GatewayLimits:
+    """The bounds on tool calls that the settings name."""
+    contracts = ContractLimits(
+        characters=settings.max_argument_characters,
+        items=settings.max_argument_items,
+        depth=settings.max_argument_depth,
+        argument_bytes=settings.max_argument_bytes,
+        result_bytes=settings.max_result_bytes,
+    )
+    return GatewayLimits(settings.call_timeout_s, settings.plan_life_s * 1000, contracts=contracts)
 
 
 def _providers() -> dict[str, ScriptedModel | DirectModel]:

@@ -2,10 +2,12 @@
 
     record     one audit row for every outcome, refusals too: with the run's own row in one transaction, or with others
     grant      is this tool bound to this caller? what is not bound does not exist for them
-    contract   do the arguments satisfy the tool's JSON Schema? is the definition the one that was previewed?
+    contract   fills in the server's defaults; is the tool's definition the one that was pinned, and the one that was
+               previewed? do the arguments satisfy its JSON Schema, and the bounds that hold beside it?
     permit     by risk class: straight through, wait for a person (plan), or never; an approved plan is spent here
     attempt    before a side effect: `intent` and `attempt` are on disk, or the call does not happen
     redact     credentials are taken out of what comes back
+    result     is the answer no larger than allowed, and does it satisfy the schema that the tool declares?
     upstream   the MCP server
 
 Each link is a small object with frozen inputs: it gets a `Call` and the rest of the chain, and either answers or goes
@@ -28,6 +30,8 @@ class Progress:
 
     attempted: bool = False
     """`intent` and `attempt` are written: a side effect may have happened."""
+    request: CallRequest | None = None
+    """The request as it is carried out, once defaults are filled in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,16 @@ class Call:
     def found(self, server: ServerRef, listed: Listed | None) -> "Call":
         """This call with its server known, and its tool if it is for one."""
         return replace(self, server=server, listed=listed)
+
+    def asking(self, request: CallRequest) -> "Call":
+        """This call with its request as it is carried out."""
+        self.progress.request = request
+        return replace(self, request=request)
+
+    @property
+    def carried(self) -> CallRequest:
+        """The request as it is carried out, also for links that stand before the one that filled it in."""
+        return self.progress.request or self.request
 
     @property
     def target(self) -> tuple[ServerRef, Listed]:

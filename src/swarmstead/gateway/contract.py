@@ -12,6 +12,7 @@ from swarmstead.storage.database import Tx
 Risk = Literal["read", "write", "danger", "unknown"]
 Kind = Literal["tool", "resource", "prompt"]
 Transport = Literal["stdio", "http"]
+ToolState = Literal["accepted", "quarantined", "unusable"]
 BUILTIN = "builtin:"
 TOOLS_CALL = "tools/call"
 SEPARATOR = "__"  # between server and tool; MCP allows dots and slashes in names, model providers do not
@@ -54,6 +55,13 @@ class ToolServerSpec:
     """Tools that may safely be called twice with the same arguments, over what the annotations say."""
     preview: Mapping[str, str] = field(default_factory=dict[str, str])
     """Tools with a dry run of their own: `{write: preview}` shows what `write` would do by calling `preview`."""
+    defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    """Arguments that a call gets where it leaves them out: `{delete: {dry_run: true, limit: 50}}`.
+
+    They are filled in before anything is checked, hashed or planned, so a plan shows them.
+    """
+    pin: Literal["first-use", "reviewed"] = "first-use"
+    """Whether a tool's definition is trusted when it is first seen, or waits for a person like a changed one."""
     sessions: Literal["caller", "tenant"] = "caller"
     """Who shares a session (for stdio: a process) with this server: nobody, or all callers of the tenant.
 
@@ -132,9 +140,10 @@ class ToolSetSpec:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """One tool of one server, as discovered and classed. `schema_hash` covers description, schemas and annotations.
+    """One tool of one server, as discovered and classed. `schema_hash` covers all that it says of itself but its icons.
 
-    `definition` is the MCP `Tool` object as the server gave it.
+    `definition` is the MCP `Tool` object as the server gave it. What is not `accepted` cannot be called and is shown to
+    operators only, with the `problem`; `warnings` say what its schema leaves open.
     """
 
     server: str
@@ -146,6 +155,9 @@ class Tool:
     idempotent: bool
     schema_hash: str
     definition: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    state: ToolState = "accepted"
+    problem: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def qualified(self) -> str:
@@ -166,6 +178,8 @@ class ServerRef:
     """Who shares a session with it; '' for everybody in the tenant."""
     modern: bool = False
     """Whether it is best asked without a session, as its caller asks us."""
+    tenant: str = ""
+    """Whose it is."""
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -175,7 +189,7 @@ class ServerRef:
     @property
     def definition(self) -> tuple[str, ...]:
         """What its list of tools is kept under: all lanes see the same."""
-        return (self.version or repr(self.spec), self.name, self.root)
+        return (self.tenant, self.version or repr(self.spec), self.name, self.root)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@ from swarmstead.audit.tables import audit_rows
 from swarmstead.gateway.contract import Caller, CallHooks, CallOutcome, CallRequest, PlanNeeded
 from swarmstead.gateway.gateway import Gateway, GatewayLimits
 from swarmstead.gateway.grants import Grants
+from swarmstead.gateway.pins import handlers as pins
+from swarmstead.gateway.pins import queries as pin_reads
+from swarmstead.gateway.pins.model import Pin
 from swarmstead.kernel.scope import Actor, Scope, system_scope
 from swarmstead.permits import handlers as permits
 from swarmstead.permits import queries as permit_reads
@@ -62,6 +65,7 @@ class Desk:
         signals.watch(grants.forget)
         limits = GatewayLimits(call_timeout_s=5, plan_life_ms=PLAN_LIFE_S * 1000, write_pauses_s=(0, 0, 0))
         self.gateway = Gateway(db, clock, self.upstream, grants, permits, limits)
+        signals.watch(self.gateway.forget)
         self._count = 0
 
     async def declare(self, text: str, scope: Scope = ADA) -> None:
@@ -99,6 +103,15 @@ class Desk:
         asked = await self.plan(request)
         await self.decide(asked)
         return asked
+
+    async def pin(self, tool: str, scope: Scope = ADA) -> Pin:
+        """What is pinned of a tool of `kit`."""
+        return await self.db.read(lambda conn: pin_reads.get(conn, scope, "kit", tool))
+
+    async def accept(self, tool: str) -> None:
+        """A person accepts the definition that waits."""
+        offered = (await self.pin(tool)).offered_hash
+        await self.db.write(lambda tx: pins.accept(tx, ADA, self.clock, "kit", tool, offered))
 
     async def asked(self) -> list[Approval]:
         """All questions."""

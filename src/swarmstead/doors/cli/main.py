@@ -33,7 +33,7 @@ _SECTIONS = {
         "schema": Lazy("resources", "schema", "What a kind may hold, as JSON Schema."),
         "agent": Lazy("agent", "agent", "Agents and their versions."),
         "model": Lazy("model", "model", "Models: list, add."),
-        "mcp": Lazy("mcp", "mcp", "MCP tool servers: list, add, inspect."),
+        "mcp": Lazy("mcp", "mcp", "MCP tool servers and the state of their tools."),
     },
     "Govern": {
         "audit": Lazy("audit", "audit", "The audit trail: list, verify, checkpoint, export."),

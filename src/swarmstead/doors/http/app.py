@@ -7,7 +7,7 @@ from swarmstead import __version__
 from swarmstead.doors.http import health, problems, shapes
 from swarmstead.doors.http.guards import Guards, hosts_of
 from swarmstead.doors.http.metrics import metrics_app
-from swarmstead.doors.http.routes import approvals, audit, overview, people, resources, runs
+from swarmstead.doors.http.routes import approvals, audit, overview, people, pins, resources, runs
 from swarmstead.doors.http.static import WebUi
 from swarmstead.doors.mcp.endpoint import PATH as MCP
 from swarmstead.doors.mcp.endpoint import McpEndpoint
@@ -29,7 +29,7 @@ def make_api() -> FastAPI:
         generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}" if route.tags else route.name,
     )
     problems.install(api)
-    for module in (health, overview, people, runs, approvals, resources, audit):
+    for module in (health, overview, people, runs, approvals, resources, pins, audit):
         api.include_router(module.router)
     return api
 
