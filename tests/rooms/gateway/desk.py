@@ -1,6 +1,6 @@
 """The gateway with everything real but the tool servers, and callers on both sides of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,16 +113,34 @@ class Desk:
         offered = (await self.pin(tool)).offered_hash
         await self.db.write(lambda tx: pins.accept(tx, ADA, self.clock, "kit", tool, offered))
 
+    async def accept_all(self) -> None:
+        """A minute later: a person accepts whatever has changed."""
+        self.clock.advance(seconds=61)
+        for tool in await self.gateway.inspect(self.request("read").caller, "kit", self.root):
+            if tool.state == "quarantined":
+                await self.accept(tool.name)
+
+    async def quarantine(self, tool: str, reason: str = "It misbehaves.") -> None:
+        """A person sets a tool aside."""
+        await self.db.write(lambda tx: pins.quarantine(tx, ADA, self.clock, "kit", tool, reason))
+
+    async def release(self, tool: str) -> None:
+        """A person takes it back."""
+        await self.db.write(lambda tx: pins.release(tx, ADA, self.clock, "kit", tool))
+
     async def asked(self) -> list[Approval]:
         """All questions."""
         return await self.db.read(lambda conn: permit_reads.find(conn, ADA))
 
     async def trail(self) -> list[tuple[str, str, str]]:
         """The audit rows about tool calls: phase, target, verdict."""
+        return [(row.phase, row.target, row.data.get("verdict", "")) for row in await self.rows("tool.call")]
+
+    async def rows(self, *actions: str) -> Sequence[sa.Row[Any]]:
+        """The audit rows with these actions."""
         await self.gateway.written()
-        query = sa.select(audit_rows).where(audit_rows.c.action == "tool.call").order_by(audit_rows.c.seq)
-        rows = await self.db.read(lambda conn: conn.execute(query).all())
-        return [(row.phase, row.target, row.data.get("verdict", "")) for row in rows]
+        query = sa.select(audit_rows).where(audit_rows.c.action.in_(actions)).order_by(audit_rows.c.seq)
+        return await self.db.read(lambda conn: conn.execute(query).all())
 
 
 def agent(name: str, tenant: str = "acme") -> Scope:
@@ -130,9 +148,9 @@ def agent(name: str, tenant: str = "acme") -> Scope:
     return Scope(tenant, Actor(f"agent:{name}@a_1", "agent", name))
 
 
-def outside(tenant: str = "acme") -> Caller:
+def outside(tenant: str = "acme", key: str = "k_1") -> Caller:
     """A client that is no agent."""
-    return Caller(Scope(tenant, Actor("key:k_1", "user", "Client", frozenset({"operator"}))))
+    return Caller(Scope(tenant, Actor(f"key:{key}", "user", "Client", frozenset({"operator"}))))
 
 
 def hooks(
