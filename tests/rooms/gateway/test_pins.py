@@ -1,6 +1,7 @@
 """Pins: a definition is trusted when it is first seen, and another one waits for a person."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -246,10 +247,9 @@ async def test_who_may_decide(desk: Desk, role: str) -> None:
     await code(desk)
     pin = await desk.pin("read")
     scope = Scope("acme", Actor("key:k_9", "user", "Somebody", frozenset({role})))
-    for refused in (
-        lambda tx: handlers.accept(tx, scope, desk.clock, "kit", "read", pin.offered_hash),
-        lambda tx: handlers.release(tx, scope, desk.clock, "kit", "read"),
-    ):
+    where: dict[str, Any] = {"clock": desk.clock, "server": "kit", "tool": "read"}
+    accept = partial(handlers.accept, scope=scope, schema_hash=pin.offered_hash, **where)
+    for refused in (accept, partial(handlers.release, scope=scope, **where)):
         with pytest.raises(NotPermitted):
             await desk.db.write(refused)
     if role == "operator":
@@ -272,10 +272,11 @@ async def test_a_quarantine_has_a_reason_and_a_release_something_to_release(desk
 async def test_tenants_know_nothing_of_each_others_pins(any_desk: Desk) -> None:
     await code(any_desk)
     assert await any_desk.db.read(lambda conn: queries.find(conn, EVE)) == []
+    where: dict[str, Any] = {"scope": EVE, "clock": any_desk.clock, "server": "kit", "tool": "read"}
     for attempt in (
-        lambda tx: handlers.quarantine(tx, EVE, any_desk.clock, "kit", "read", "Not mine."),
-        lambda tx: handlers.accept(tx, EVE, any_desk.clock, "kit", "read", "sha256:0"),
-        lambda tx: handlers.release(tx, EVE, any_desk.clock, "kit", "read"),
+        partial(handlers.quarantine, reason="Not mine.", **where),
+        partial(handlers.accept, schema_hash="sha256:0", **where),
+        partial(handlers.release, **where),
     ):
         with pytest.raises(PinUnknown):
             await any_desk.db.write(attempt)

@@ -70,35 +70,35 @@ def _show_waiting(client: Client, pin: dict[str, Any]) -> None:
 
 
 @click.command()
-@click.argument("server")
+@click.argument("name", metavar="SERVER")
 @click.argument("tool")
 @click.option("--hash", "schema_hash", required=True, help="Of the definition that you have looked at.")
 @output_option
 @with_client
-def accept(client: Client, server: str, tool: str, schema_hash: str, form: str) -> None:
+def accept(client: Client, name: str, tool: str, schema_hash: str, form: str) -> None:
     """Trust the definition of TOOL that waits, named by its hash."""
-    _said(client.post(f"{_path(server, tool)}:accept", {"hash": schema_hash}), form)
+    _said(client.post(f"{_path(name, tool)}:accept", {"hash": schema_hash}), form)
 
 
 @click.command()
-@click.argument("server")
+@click.argument("name", metavar="SERVER")
 @click.argument("tool")
 @click.option("--reason", required=True, help="For whoever releases it.")
 @output_option
 @with_client
-def quarantine(client: Client, server: str, tool: str, reason: str, form: str) -> None:
+def quarantine(client: Client, name: str, tool: str, reason: str, form: str) -> None:
     """Set TOOL aside at once: nobody can call it, and no list shows it."""
-    _said(client.post(f"{_path(server, tool)}:quarantine", {"reason": reason}), form)
+    _said(client.post(f"{_path(name, tool)}:quarantine", {"reason": reason}), form)
 
 
 @click.command()
-@click.argument("server")
+@click.argument("name", metavar="SERVER")
 @click.argument("tool")
 @output_option
 @with_client
-def release(client: Client, server: str, tool: str, form: str) -> None:
+def release(client: Client, name: str, tool: str, form: str) -> None:
     """Take back a quarantine that a person has set on TOOL."""
-    _said(client.post(f"{_path(server, tool)}:release"), form)
+    _said(client.post(f"{_path(name, tool)}:release"), form)
 
 
 def _path(server: str, tool: str) -> str:
