@@ -102,16 +102,16 @@ def plan_payload(request: CallRequest, tool: Tool) -> dict[str, Any]:
 
     A client that is no agent has no run: its plan is bound to who it is.
     """
-    return {
+    payload: dict[str, Any] = {
         "server": request.server,
         "tool": request.tool,
         "schema_hash": tool.schema_hash,
         "root": request.root,
         "arguments": dict(request.arguments),
         "run": request.caller.run,
-        "actor": "" if request.caller.agent else request.caller.scope.actor.id,
         "step": request.key,
     }
+    return payload if request.caller.agent else payload | {"actor": request.caller.scope.actor.id}
 
 
 def plan_sentence(request: CallRequest, effect: Mapping[str, Any]) -> str:

@@ -90,6 +90,7 @@ class Desk:
         """A call that asks: the question."""
         needed = await self.gateway.call(request)
         assert isinstance(needed, PlanNeeded)
+        await self.gateway.written()  # the row of its dry run
         asked = await self.db.read(lambda conn: permit_reads.get(conn, ADA, needed.plan_id))
         assert (asked.hash, asked.expires_at) == (needed.hash, needed.expires_at)
         return asked

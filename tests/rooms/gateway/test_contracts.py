@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from swarmstead.gateway.contract import Tool, ToolServerSpec
 from swarmstead.gateway.model import tool_from
@@ -182,6 +184,47 @@ async def test_one_unusable_tool_does_not_take_the_server_with_it(desk: Desk) ->
     assert all(one.problem for name, one in listed.items() if name != "read")
     shown = next(one for one in await desk.gateway.tools(caller, desk.root) if one.server == "kit")
     assert [one.name for one in shown.tools] == ["read"]
+
+
+WORDS = [
+    "$ref",
+    "$defs",
+    "$id",
+    "$anchor",
+    "type",
+    "properties",
+    "items",
+    "prefixItems",
+    "anyOf",
+    "allOf",
+    "not",
+    "if",
+    "const",
+    "patternProperties",
+]
+MORE = ["additionalProperties", "dependentSchemas", "unevaluatedProperties", "pattern", "maxLength"]
+KEYWORDS = st.sampled_from([*WORDS, *MORE])
+NAMES = st.sampled_from(["a", "b", "$ref", "items", "not"])
+VALUES = st.sampled_from(["#", "#/$defs/a", "string", "object", None, True, False, -1, 0, 9, "", "("])
+SCHEMAS = st.recursive(
+    VALUES,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(KEYWORDS, inner, max_size=4),
+        st.dictionaries(NAMES, inner, max_size=3),
+    ),
+    max_leaves=25,
+)
+
+
+@settings(max_examples=400)
+@given(schema=st.dictionaries(KEYWORDS, SCHEMAS, max_size=5), arguments=st.dictionaries(NAMES, SCHEMAS, max_size=3))
+def test_whatever_a_server_calls_a_schema_is_used_or_refused(schema: dict[str, Any], arguments: dict[str, Any]) -> None:
+    made = contract(schema, schema)
+    assert (made.arguments is None) == bool(made.problem)
+    if made.arguments is not None:
+        fault = made.arguments.fault(arguments)
+        assert fault is None or fault.text != ""
 
 
 # Bounds ---------------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ _CHILD_ONES = (
 )
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _MOST_NODES = 5_000
+_ANYTHING: Node = {}
 
 
 class SchemaRefused(ValueError):
@@ -81,7 +82,7 @@ class Shape:
         else:
             found = _pointed(self.root, fragment)
         if isinstance(found, bool):
-            return {}
+            return _ANYTHING  # `false` costs no more
         if not isinstance(found, Mapping):
             raise SchemaRefused(f"it refers to {reference[:200]!r}, which is not in it")
         return cast("Node", found)
