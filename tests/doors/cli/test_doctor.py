@@ -10,6 +10,7 @@ import pytest
 
 from swarmstead.doors.cli import checks, stored
 from swarmstead.settings import Settings, load
+from swarmstead.storage.migrate import HEAD
 from tests.databases import Postgres
 from tests.doors.cli.conftest import Call
 from tests.doors.cli.helpers import Done, Server
@@ -90,7 +91,7 @@ def _written_by(data: Path, schema: str) -> Path:
     return data
 
 
-@pytest.mark.parametrize(("schema", "status"), [("0001", "ok"), ("9999", "fail")])
+@pytest.mark.parametrize(("schema", "status"), [(HEAD, "ok"), ("0001", "warn"), ("9999", "fail")])
 def test_schema_of_the_database(tmp_path: Path, schema: str, status: str) -> None:
     assert checks.database(_settings(_written_by(tmp_path, schema))).status == status
 
@@ -131,7 +132,7 @@ def test_models_of_a_server_that_does_not_run(call: Call, server: Server, monkey
 def test_on_postgres(tmp_path: Path, postgres: Postgres) -> None:
     with postgres.fresh() as url:
         settings = _settings(tmp_path, database_url=url)
-        assert checks.database(settings).detail == "schema 0001"
+        assert checks.database(settings).detail == f"schema {HEAD}"
         assert checks.lock(settings).status == "ok"
     gone = _settings(tmp_path, database_url="postgresql://u:hush@127.0.0.1:1/x")
     (found,) = [check for check in checks.here(gone) if check.name == "database"]
