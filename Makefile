@@ -12,12 +12,14 @@ SYNCED := .venv/.stamp
 ASSETS := src/swarmstead/doors/ui/assets
 BUNDLE := $(ASSETS)/index.html
 NODE_MODULES := ui/node_modules/.package-lock.json
+OIDC := tests/fakes/oidc
+OIDC_MODULES := $(OIDC)/node_modules/.package-lock.json
 WEB := $(shell find ui -type f -not -path 'ui/node_modules/*' -not -path 'ui/dist/*' 2>/dev/null)
 
 # HOST is taken from make's own command line only: some shells export a HOST of their own, and it would open the server up.
 UP := $(if $(DATA),--data "$(DATA)") $(if $(filter command,$(firstword $(origin HOST))),--host "$(HOST)") $(if $(PORT),--port "$(PORT)")
 
-.PHONY: help up setup ui browser test test-web test-python check check-lint check-types check-floors check-house \
+.PHONY: help up setup ui oidc browser test test-web test-python check check-lint check-types check-floors check-house \
     check-web bench screenshots dist lock clean force
 
 help: ## list the targets
@@ -44,6 +46,14 @@ $(NODE_MODULES): ui/package.json ui/package-lock.json ui/.npmrc
 	cd ui && npm ci --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel=error
 	@touch $@
 
+oidc: $(OIDC_MODULES) ## install the OpenID provider that tests of identity run (needs Node >= 20.19)
+	@:
+
+$(OIDC_MODULES): $(OIDC)/package.json $(OIDC)/package-lock.json $(OIDC)/.npmrc
+	@sh scripts/node.sh
+	cd $(OIDC) && npm ci --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel=error
+	@touch $@
+
 $(BUNDLE): $(WEB) $(NODE_MODULES)
 	@sh scripts/node.sh
 	cd ui && npm run --silent build
@@ -57,7 +67,7 @@ test: test-web test-python ## every test, with a real Postgres and a real browse
 test-web: $(NODE_MODULES)
 	cd ui && npm test --silent
 
-test-python: setup ui browser
+test-python: setup ui browser oidc
 	$(BIN)/pytest $(ARGS)
 
 check: check-lint check-types check-floors check-house check-web ## lint, types, floors, docs, locks; the web sources from an empty folder
@@ -93,7 +103,7 @@ lock: setup ## resolve requirements.lock anew for Python 3.11-3.13 (UPGRADE=1 fo
 	    $(if $(UPGRADE),--upgrade) pyproject.toml --group dev --output-file requirements.lock
 
 clean: ## remove what was made: environment, bundle, caches (never your data)
-	rm -rf .venv ui/node_modules ui/dist $(ASSETS) dist build .import_linter_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv ui/node_modules $(OIDC)/node_modules ui/dist $(ASSETS) dist build .import_linter_cache .ruff_cache .pytest_cache .hypothesis
 	find src tests bench scripts -type d -name __pycache__ -prune -exec rm -rf {} +
 
 force:

@@ -26,6 +26,7 @@ def text(found: dict[str, Any]) -> str:
         "api": _api,
         "waiting": _waiting,
         "storage": _storage,
+        "policy": _policy,
     }
     return "\n\n".join(make(found[name]) for name, make in sections.items() if name in found)
 
@@ -142,6 +143,20 @@ def _storage(found: dict[str, Any]) -> str:
             medians = [_median(one[key] for one in results) for key in ("per_s", "ms", "cpu_ms")]
             rows.append([name, concurrency, f"{medians[0]:.0f}", f"{medians[1]:.2f}", f"{medians[2]:.2f}"])
     return "## Writes of four statements\n\n" + _table(["way", "at once", "a second", "ms", "CPU ms"], rows)
+
+
+def _policy(found: dict[str, Any]) -> str:
+    rows = [
+        [name, str(rules), *(f"{took[key]:.1f}" for key in ("us", "slowest_us"))]
+        for name, by_rules in found["verdicts"].items()
+        for rules, took in by_rules.items()
+    ]
+    note = f"A Policy of 100 rules is checked against the schema in {found['check_100_ms']:.1f} ms, once."
+    return (
+        "## Policy verdicts\n\n"
+        + _table(["verdict", "rules of a tenant", "us (best round)", "us (worst)"], rows)
+        + (f"\n\n{note}")
+    )
 
 
 def _spread(values: Sequence[float], unit: str) -> str:

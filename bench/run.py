@@ -1,6 +1,6 @@
 """`make bench`: every measurement, one process each, and a report of all of them.
 
-    python -m bench.run [--only start,api,contest,waiting,storage] [--rounds N] [--folder DIR]
+    python -m bench.run [--only start,api,contest,waiting,storage,policy] [--rounds N] [--folder DIR]
 
 Prints Markdown and writes `bench/results/LATEST.json`. Contenders take turns round by round, because a machine is never
 quiet for long. Every process is bounded in time, and traffic goes to loopback only.
@@ -18,7 +18,7 @@ from bench import report
 from bench.contest import CONTENDERS
 from bench.machine import facts, spin_ms
 
-SECTIONS = ("start", "contest", "api", "waiting", "storage")
+SECTIONS = ("start", "contest", "api", "waiting", "storage", "policy")
 _MOST_S = 300
 _RESULTS = Path(__file__).parent / "results"
 

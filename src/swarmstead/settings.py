@@ -4,20 +4,32 @@ Each field says its unit, its default and what breaks when it is wrong.
 """
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.money import micros_from_usd
 
 PREFIX = "STEAD_"
+_RATE = re.compile(r"((?:tenant|role):[A-Za-z0-9_.@-]{1,63})=([0-9]{1,6}(?:\.[0-9]{1,6})?)/([1-9][0-9]{0,5})")
 # Settings that are options of `stead up` as well.
-_OPTIONS = {"host": " or --host", "port": " or --port", "data": " or --data", "allowed_paths": " or --allow"}
+_OPTIONS = {
+    "host": " or --host",
+    "port": " or --port",
+    "data": " or --data",
+    "allowed_paths": " or --allow",
+    "identity_providers": " or --identity-providers",
+    "tls_cert": " or --tls-cert",
+    "tls_key": " or --tls-key",
+    "client_ca": " or --client-ca",
+    "client_cert": " or --client-cert",
+}
 
 
 def _default_allowed() -> tuple[Path, ...]:
@@ -46,14 +58,56 @@ class Settings(BaseModel):
     """US dollars that the runs of one user may spend in a UTC day."""
     tenant_day_usd: str = "50"
     """US dollars that a tenant may spend in a UTC day."""
-    call_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
-    """Seconds that one tool call may take before its outcome counts as unknown."""
+    call_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 10.0
+    """Seconds that one tool call may take before its outcome counts as unknown; a ToolServer's `limits.timeout_s` wins.
+    Too short, and calls that would have worked end as unknown; too long, and what hangs keeps its slot."""
+    rate_per_identity: Annotated[float, Field(ge=0, le=1_000_000)] = 5.0
+    """Tool calls a second of one key or person, and of one agent run; 0 for no limit. Calls from outside that exceed it
+    get 429, those inside a run wait. Too high, and one client can use up a tenant's share."""
+    burst_per_identity: Annotated[int, Field(ge=1, le=1_000_000)] = 10
+    """Tool calls that one identity may make at once before `rate_per_identity` holds."""
+    rate_per_tenant: Annotated[float, Field(ge=0, le=1_000_000)] = 50.0
+    """Tool calls a second of all identities of a tenant; 0 for no limit. Too low, and large swarms crawl."""
+    burst_per_tenant: Annotated[int, Field(ge=1, le=1_000_000)] = 100
+    """Tool calls that a tenant may make at once before `rate_per_tenant` holds."""
+    rates: Mapping[str, tuple[float, int]] = Field(default_factory=dict[str, tuple[float, int]])
+    """Other rates, as RATE/BURST: `tenant:acme=100/200 role:admin=20/40`. Of an identity's roles the best holds.
+    A name that is mistyped changes nothing, and nobody is told."""
+    tool_concurrency: Annotated[int, Field(ge=1, le=10_000)] = 16
+    """Calls of one tool of one tenant at a time, in each process. Too high, and a slow server is overrun."""
+    tenant_concurrency: Annotated[int, Field(ge=1, le=100_000)] = 64
+    """Tool calls of one tenant at a time, in each process."""
+    overload: str = "fail-fast"
+    """What a call from outside gets when there is no room: `fail-fast` 429 at once, `queue` a place in the queue,
+    `shed` a place unless it is a heavy call. Inside a run calls always queue."""
+    queue: Annotated[int, Field(ge=0, le=100_000)] = 256
+    """Calls that may wait for room at one tool, or at one tenant. At 0 a swarm's calls fail as soon as they collide."""
+    queue_wait_s: Annotated[float, Field(ge=0, le=600)] = 5.0
+    """Seconds that a call from outside waits for room at most."""
+    expensive_per_run: Annotated[int, Field(ge=0, le=10_000)] = 3
+    """How often one run may call each tool that a ToolServer lists as expensive."""
+    breaker_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Share of failures from which on a tool or its server is left alone. Too low, and one bad minute will do."""
+    breaker_calls: Annotated[int, Field(ge=1, le=100_000)] = 5
+    """Calls within `breaker_window_s` that it takes to say so. At 1 a single failure is enough."""
+    breaker_window_s: Annotated[float, Field(ge=1, le=3600)] = 30.0
+    """Seconds of the past that a breaker looks at."""
+    breaker_rest_s: Annotated[float, Field(ge=0.1, le=3600)] = 10.0
+    """Seconds that it leaves it alone at first; doubled with each probe that fails, twelvefold at most."""
+    retry_attempts: Annotated[int, Field(ge=1, le=10)] = 3
+    """How often the gateway sends a call in all, where repeating it is safe; 1 for never again."""
+    retry_share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Retries per call that a tool server gets over time. Too high, and retries keep a server down that has failed."""
     plan_life_s: Annotated[int, Field(ge=10, le=2_592_000)] = 86_400
     """Seconds that a question waits for a person before it expires."""
     header_timeout_s: Annotated[int, Field(ge=1, le=600)] = 5
-    """Seconds a client has to send its headers and between keep-alive requests."""
+    """Seconds a client has to send its headers."""
     read_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 30
-    """Seconds of silence after which a request whose body is not complete is refused."""
+    """Seconds a client has to send its body, and one more for each 64 KiB that came. Too short, and slow lines fail."""
+    write_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 30
+    """Seconds after which a connection is dropped whose client reads nothing of what we have for it."""
+    idle_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 60
+    """Seconds that a connection is kept between two requests. A proxy in front must let go of it earlier than this."""
     max_body_bytes: Annotated[int, Field(ge=1024, le=1_073_741_824)] = 4_194_304
     """Largest request body; a larger one gets 413."""
     max_argument_characters: Annotated[int, Field(ge=16, le=16_777_216)] = 65_536
@@ -79,6 +133,16 @@ class Settings(BaseModel):
 
     Empty: host and port.
     """
+    identity_providers: Path | None = None
+    """A YAML file of `IdentityProvider`s: issuers whose JWTs are let in. Who can write it can let anybody in."""
+    tls_cert: Path | None = None
+    """The server's certificate with its chain (PEM): the server speaks TLS itself. With `tls_key`."""
+    tls_key: Path | None = None
+    """The private key of `tls_cert` (PEM, without a passphrase)."""
+    client_ca: Path | None = None
+    """CA certificates (PEM) that client certificates must come from. Whoever these CAs vouch for may knock."""
+    client_cert: Literal["optional", "required"] = "optional"
+    """Whether a connection without a client certificate is taken. Only with `client_ca`."""
     log_level: str = "info"
     """debug, info, warning or error."""
     log_json: bool = False
@@ -93,6 +157,23 @@ class Settings(BaseModel):
             return tuple(Path(part).expanduser() for part in value.split(":") if part)
         except RuntimeError as error:
             raise ValueError("a folder begins with ~ and a name that no user has") from error
+
+    @field_validator("rates", mode="before")
+    @classmethod
+    def _rates(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        found = [_RATE.fullmatch(part) for part in value.split()]
+        if not all(found):
+            raise ValueError("must be like tenant:acme=100/200 role:admin=20/40: calls a second, and at once")
+        return {one[1]: (one[2], one[3]) for one in found if one}
+
+    @field_validator("overload")
+    @classmethod
+    def _known_policy(cls, value: str) -> str:
+        if value not in {"fail-fast", "queue", "shed"}:
+            raise ValueError("must be fail-fast, queue or shed")
+        return value
 
     @field_validator("database_url")
     @classmethod
@@ -125,6 +206,16 @@ class Settings(BaseModel):
         if value.lower() not in {"debug", "info", "warning", "error"}:
             raise ValueError("must be debug, info, warning or error")
         return value.lower()
+
+    @model_validator(mode="after")
+    def _whole_tls(self) -> "Settings":
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key go together")
+        if self.client_ca is not None and self.tls_cert is None:
+            raise ValueError("client_ca needs tls_cert and tls_key: a client certificate is shown to a TLS server only")
+        if self.client_cert == "required" and self.client_ca is None:
+            raise ValueError("client_cert needs client_ca: who is to vouch for the certificates?")
+        return self
 
     @property
     def url(self) -> str:
@@ -161,9 +252,10 @@ def load(environment: Mapping[str, str] | None = None, **options: Any) -> Settin
         return Settings.model_validate(values)
     except ValidationError as error:
         fault = error.errors(include_input=False, include_url=False)[0]
-        name = str(fault["loc"][0]) if fault["loc"] else ""
+        why = fault["msg"].removeprefix("Value error, ")
+        name = str(fault["loc"][0]) if fault["loc"] else why.partition(" ")[0]  # of several together: the first named
         raise BadInput(
-            f"The setting {name} is not usable: {fault['msg'].removeprefix('Value error, ')}.",
+            f"The setting {name} is not usable: {why}.",
             field=PREFIX + name.upper(),
             way_out=f"Set {PREFIX}{name.upper()}{_OPTIONS.get(name, '')} to a valid value.",
         ) from error

@@ -9,22 +9,29 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
+from typing import cast
 
 from swarmstead.agents.contract import AgentSpec
 from swarmstead.audit import handlers as audit_handlers
 from swarmstead.audit.adapters.ed25519 import Ed25519Signer
 from swarmstead.audit.contract import FLUSHER as AUDIT
 from swarmstead.budgets import handlers as ledger
+from swarmstead.gateway.adapters.documents import Documents
+from swarmstead.gateway.adapters.shared_buckets import SharedBuckets
 from swarmstead.gateway.adapters.upstreams import Upstreams
-from swarmstead.gateway.contract import BindingSpec, ToolServerSpec, ToolSetSpec
+from swarmstead.gateway.contract import BindingSpec, Overload, ToolServerSpec, ToolSetSpec
 from swarmstead.gateway.egress import Egress, parse_entries, rules
 from swarmstead.gateway.gateway import Gateway, GatewayLimits, check_server
 from swarmstead.gateway.grants import Grants
 from swarmstead.gateway.reach import check_url
 from swarmstead.gateway.schemas.limits import ContractLimits
 from swarmstead.gateway.specs import check_binding, check_toolset
+from swarmstead.gateway.traffic.breaker import BreakerRules
+from swarmstead.gateway.traffic.limits import Rate, TrafficLimits
+from swarmstead.gateway.traffic.state import Traffic
 from swarmstead.kernel.clock import Clock, SystemClock
 from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.money import micros_from_usd
@@ -35,9 +42,16 @@ from swarmstead.models.contract import ModelSpec
 from swarmstead.models.routing import Models
 from swarmstead.models.rules import check_spec
 from swarmstead.people import handlers as people
-from swarmstead.people.contract import NewKey
+from swarmstead.people import queries as people_reads
+from swarmstead.people.contract import IdentityProviderSpec, NewKey
+from swarmstead.people.credentials import Credentials
+from swarmstead.people.issuers import Issuers
+from swarmstead.people.providers import ProviderFile, check_provider
 from swarmstead.permits import handlers as permits
 from swarmstead.permits import queries as permit_reads
+from swarmstead.permits.contract import PolicySpec
+from swarmstead.permits.policies.checks import check_policy
+from swarmstead.permits.policies.service import Policies
 from swarmstead.resources import handlers as resource_handlers
 from swarmstead.resources.contract import Kind
 from swarmstead.resources.manifests import parse
@@ -76,6 +90,7 @@ def kinds(egress: Egress | None = None) -> dict[str, Kind]:
         Kind("Agent", AgentSpec, lambda _spec: None),
         Kind("Binding", BindingSpec, check_binding),
         Kind("Model", ModelSpec, check_model),
+        Kind("Policy", PolicySpec, check_policy),
         Kind("Swarm", SwarmSpec, check_swarm),
         Kind("ToolServer", ToolServerSpec, lambda spec: check_server(spec, egress)),
         Kind("ToolSet", ToolSetSpec, check_toolset),
@@ -84,6 +99,10 @@ def kinds(egress: Egress | None = None) -> dict[str, Kind]:
 
 
 KINDS = kinds()
+# Read from the operator's own files, never applied: a tenant declares none of these.
+OPERATOR_KINDS: dict[str, Kind] = {
+    kind.name: kind for kind in (Kind("IdentityProvider", IdentityProviderSpec, check_provider),)
+}
 
 
 @dataclass
@@ -98,7 +117,9 @@ class App:
     signer: Ed25519Signer
     models: Models
     gateway: Gateway
+    policies: Policies
     runs: Runs
+    credentials: Credentials
     first_key: NewKey | None
     loop_version: str
     closing: asyncio.Event = field(default_factory=asyncio.Event)
@@ -161,19 +182,17 @@ async def open_app(settings: Settings) -> App:
     closers: list[Callable[[], Awaitable[None]]] = []
     try:
         if settings.single_process:
-            directory = DataDir(settings.data)
-            closers.append(lambda: _sync(directory.close))
+            closers.append(partial(_sync, DataDir(settings.data).close))
         signer = Ed25519Signer.load_or_make(settings.data / "audit.key")
         db = await asyncio.to_thread(open_database, settings, clock, signals)
         closers.append(lambda: _sync(db.close))  # DBOS takes the loop's threads with it, so not in one of them
         registry = Registry(kinds(egress))
-        first_key = await db.write(lambda tx: people.bootstrap(tx, clock, settings.bootstrap_key.get_secret_value()))
-        await _apply_samples(db, clock)
+        first_key = await _first_start(settings, clock, db)
+        credentials = _open_identity(settings, egress, clock, db, signals, closers)
         models = Models(_providers())
         closers.append(models.close)
-        grants = Grants(db, registry)
-        signals.watch(grants.forget)
-        gateway = Gateway(db, clock, Upstreams(egress=egress), grants, permits, gateway_limits(settings))
+        grants, policies = _kept(db, registry, clock, signals)
+        gateway = _gateway(settings, egress, db, clock, grants, policies)
         signals.watch(gateway.forget)
         closers.append(gateway.aclose)
         hands = _hands(settings, clock, db, signals, registry, models, gateway)
@@ -192,7 +211,9 @@ async def open_app(settings: Settings) -> App:
         signer,
         models,
         gateway,
+        policies,
         runs,
+        credentials,
         first_key,
         runs.loop_version,
         _closers=closers,
@@ -209,6 +230,88 @@ def gateway_limits(settings: Settings) -> GatewayLimits:
         result_bytes=settings.max_result_bytes,
     )
     return GatewayLimits(settings.call_timeout_s, settings.plan_life_s * 1000, contracts=contracts)
+
+
+def _gateway(
+    settings: Settings, egress: Egress, db: Database, clock: Clock, grants: Grants, policies: Policies
+) -> Gateway:
+    traffic = _traffic(settings, db)
+    return Gateway(
+        db, clock, Upstreams(egress=egress), grants, policies, permits, gateway_limits(settings), traffic=traffic
+    )
+
+
+def _open_identity(
+    settings: Settings,
+    egress: Egress,
+    clock: Clock,
+    db: Database,
+    signals: Signals,
+    closers: list[Callable[[], Awaitable[None]]],
+) -> Credentials:
+    """Who is let in: what is in the database, and issuers where the operator has declared some."""
+    credentials = Credentials(db, clock)
+    signals.watch(credentials.heard)
+    if settings.identity_providers is not None:
+        file = ProviderFile(settings.identity_providers, _parse_providers)
+        credentials.issuers = issuers = Issuers(clock, Documents(egress), file.load(), credentials.forget)
+        closers.append(issuers.aclose)
+        following = asyncio.create_task(_follow(file, issuers))
+        closers.append(lambda: _cancelled(following))
+    return credentials
+
+
+def _parse_providers(text: str, name: str) -> dict[str, IdentityProviderSpec]:
+    return {one.metadata.name: one.spec for one in parse(text, OPERATOR_KINDS, name)}
+
+
+async def _follow(file: ProviderFile, issuers: Issuers) -> None:
+    """Every few seconds: take over what the operator has changed in the file."""
+    while True:
+        await asyncio.sleep(_SWEEP_EVERY_S)
+        try:
+            if (found := await asyncio.to_thread(file.changed)) is not None:
+                issuers.replace(found)
+        except Exception:
+            log.exception("the identity providers could not be read again; it is tried again")
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _traffic(settings: Settings, db: Database) -> Traffic:
+    """Backpressure as the settings say. One process keeps its buckets to itself, several share them."""
+    limits = TrafficLimits(
+        identity=Rate(settings.rate_per_identity, settings.burst_per_identity),
+        tenant=Rate(settings.rate_per_tenant, settings.burst_per_tenant),
+        rates={name: Rate(*rate) for name, rate in settings.rates.items()},
+        tool_concurrency=settings.tool_concurrency,
+        tenant_concurrency=settings.tenant_concurrency,
+        overload=cast("Overload", settings.overload),
+        queue=settings.queue,
+        queue_wait_s=settings.queue_wait_s,
+        expensive_per_run=settings.expensive_per_run,
+        breaker=BreakerRules(
+            settings.breaker_share,
+            settings.breaker_calls,
+            settings.breaker_window_s,
+            settings.breaker_rest_s,
+            12 * settings.breaker_rest_s,
+        ),
+        attempts=settings.retry_attempts,
+        retry_share=settings.retry_share,
+    )
+    return Traffic(limits, None if settings.single_process else SharedBuckets(db))
+
+
+def _kept(db: Database, registry: Registry, clock: Clock, signals: Signals) -> tuple[Grants, Policies]:
+    """What is kept of declared resources in memory, for each call to look at, until they change."""
+    grants, policies = Grants(db, registry), Policies(db, registry, people_reads, clock)
+    for watcher in (grants.forget, policies.forget):
+        signals.watch(watcher)
+    return grants, policies
 
 
 def _providers() -> dict[str, ScriptedModel | DirectModel]:
@@ -250,7 +353,7 @@ async def _open_runs(settings: Settings, hands: Hands, closers: list[Callable[[]
     await leases.renew()
     await engine.launch()
     closers.append(engine.close)
-    runs = Runs(hands, Preview(hands, LocalRepositories(settings.allowed_paths)), engine)
+    runs = Runs(hands, Preview(hands, LocalRepositories(settings.allowed_paths), people_reads), engine)
     tasks = [asyncio.create_task(_sweep(hands, runs))]
     if not settings.single_process:
         from swarmstead.storage.listener import listen
@@ -269,7 +372,7 @@ async def _open_runs(settings: Settings, hands: Hands, closers: list[Callable[[]
 
 
 async def _sweep(hands: Hands, runs: Runs) -> None:
-    """Every few seconds: expire questions, charge abandoned leases, mend what crashes left.
+    """Every few seconds: expire questions, mend what crashes left.
 
     A failure is tried again.
     """
@@ -277,18 +380,19 @@ async def _sweep(hands: Hands, runs: Runs) -> None:
         await asyncio.sleep(_SWEEP_EVERY_S)
         try:
             await hands.db.write(lambda tx: permits.expire(tx, hands.clock))
-            await hands.db.write(lambda tx: ledger.charge_expired(tx, hands.clock))
             await runs.mend()
         except Exception:
             log.exception("the sweeper could not finish; it tries again")
 
 
-async def _apply_samples(db: Database, clock: Clock) -> None:
-    """Declare the sample swarm on the first start; what an operator has changed or removed since is left alone."""
+async def _first_start(settings: Settings, clock: Clock, db: Database) -> NewKey | None:
+    """The first key, and the sample swarm; what an operator has changed or removed since is left alone."""
+    first_key = await db.write(lambda tx: people.bootstrap(tx, clock, settings.bootstrap_key.get_secret_value()))
     text = (files("swarmstead") / "samples" / "repo-review.yaml").read_text()
     documents = parse(text, KINDS, "samples/repo-review.yaml")
     scope = system_scope(people.DEFAULT_TENANT)
     await db.write(lambda tx: resource_handlers.apply_missing(tx, scope, clock, documents))
+    return first_key
 
 
 async def _sync(close: Callable[[], None]) -> None:

@@ -12,8 +12,18 @@ for name, module in list(sys.modules.items()):
     if "site-packages" in (getattr(module, "__file__", None) or ""):
         print(name)
 """
-# Loaded when they are needed: by the first hosted reply, price, migration or Postgres.
-_LATER = {"alembic", "anthropic", "genai_prices", "google.genai", "mcp", "openai", "psycopg", "pydantic_ai"}
+# Loaded when they are needed: by the first hosted reply, price, JWT, migration or Postgres.
+_LATER = {
+    "alembic",
+    "anthropic",
+    "genai_prices",
+    "google.genai",
+    "joserfc",
+    "mcp",
+    "openai",
+    "psycopg",
+    "pydantic_ai",
+}
 
 
 def _loaded(module: str) -> set[str]:

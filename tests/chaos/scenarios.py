@@ -31,7 +31,7 @@ async def lease_lost(folder: Path, database_url: str) -> dict[str, Any]:
 
     carried = _carried(engine)
     leases.renew = away
-    leases._until = 1  # pyright: ignore[reportPrivateUsage] - long ago
+    leases._until_s = 0  # pyright: ignore[reportPrivateUsage] - long ago
     await engine.renew()
     person = asyncio.create_task(answer(app, effects))
     await app.signals.until(events_topic("default"), lambda: has(app, "approval.asked"))

@@ -152,6 +152,13 @@ def raw(request: dict[str, Any]) -> None:
     send({"id": request["id"], "result": request["params"]["arguments"]["result"]})
 
 
+def verbatim(request: dict[str, Any]) -> None:
+    """Answers with a result as it was written, whatever JSON says of it."""
+    text = request["params"]["arguments"]["text"]
+    sys.stdout.write(f'{{"jsonrpc":"2.0","id":{request["id"]},"result":{text}}}\n')
+    sys.stdout.flush()
+
+
 def tell(request: dict[str, Any]) -> None:
     answer(request, {"messages": seen})
 
@@ -160,8 +167,9 @@ def hang(_request: dict[str, Any]) -> None:
     pass
 
 
-FAULTS = [die, answer_and_die, close_stdout, chatty, nonsense, flood, huge, deaf, hang, error, raw, stubborn, parent]
-TOOLS: dict[str, Callable[[dict[str, Any]], None]] = {tool.__name__: tool for tool in [echo, tell, ask_back, *FAULTS]}
+FAULTS = [die, answer_and_die, close_stdout, chatty, nonsense, flood, huge, deaf, hang, error, stubborn, parent]
+PLAIN = [echo, tell, ask_back, raw, verbatim]
+TOOLS: dict[str, Callable[[dict[str, Any]], None]] = {tool.__name__: tool for tool in [*PLAIN, *FAULTS]}
 
 
 def main() -> None:

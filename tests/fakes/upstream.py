@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from swarmstead.gateway.contract import CallResult, Relay, ServerRef
-from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown
+from swarmstead.gateway.errors import UpstreamFailed, UpstreamRefused, UpstreamUnknown
 
 WRITE = {"readOnlyHint": False, "destructiveHint": False}
 
@@ -45,6 +45,7 @@ class Called:
     tool: str
     arguments: Mapping[str, Any]
     key: str
+    timeout_s: float
 
 
 @dataclass
@@ -75,6 +76,8 @@ class FakeUpstream:
         self.answers: dict[str, CallResult] = {}
         self.losing: dict[str, int] = {}
         self.refusing: set[str] = set()
+        self.flaky: dict[str, int] = {}
+        self.rejecting: set[str] = set()
         self.during: Callable[[Called], Awaitable[None]] | None = None
         self._holds: dict[str, Hold] = {}
         self._held: list[Hold] = []
@@ -125,15 +128,21 @@ class FakeUpstream:
         more: Mapping[str, Any] | None = None,
         relay: Relay | None = None,
     ) -> CallResult:
-        """Act, and answer. `refusing` tools do neither; `losing` ones act so often without an answer."""
+        """Act, and answer. `refusing` tools do neither, and `flaky` ones do so at first.
+
+        `losing` ones act so often without an answer. `rejecting` ones are those that the server says it does not take.
+        """
         self.relay = relay
-        call = Called(server, tool, arguments, key)
+        call = Called(server, tool, arguments, key, timeout_s)
         self.calls.append(call)
         if self.during is not None:
             await self.during(call)
         if (hold := self._holds.pop(tool, None)) is not None:
             await self._wait(hold)
-        if tool in self.refusing:
+        if tool in self.rejecting:
+            raise UpstreamRefused(f"The tool server {server.name!r} did not take the call.", way_out="Mend it.")
+        if tool in self.refusing or self.flaky.get(tool, 0) > 0:
+            self.flaky[tool] = self.flaky.get(tool, 0) - 1
             raise UpstreamFailed(f"The tool server {server.name!r} did not take the call.", way_out="Try again.")
         if tool == "append":
             self.lines.append(arguments["line"])

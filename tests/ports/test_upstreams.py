@@ -117,7 +117,11 @@ async def test_a_program_gets_its_own_environment_and_its_folder(
 
 async def test_pages_are_joined_and_bounded(upstreams: Upstreams) -> None:
     assert [tool["name"] for tool in await upstreams.list_tools(fake())] == ["t0", "t1", "t2"]
-    for start, words in [("endless", "more than 5 pages"), ("loose", "is not a list"), ("odd", "an entry that is none")]:
+    for start, words in [
+        ("endless", "more than 5 pages"),
+        ("loose", "is not a list"),
+        ("odd", "an entry that is none"),
+    ]:
         with pytest.raises(UpstreamFailed, match=words):
             await upstreams.list_tools(fake(start))
 

@@ -142,6 +142,19 @@ async def test_an_answer_that_is_no_tool_result_is_unknown(upstreams: Upstreams,
         await call(upstreams, fake(), "raw", {"result": result})
 
 
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "[" * 101 + "]" * 101])
+async def test_an_answer_with_what_json_cannot_hold_is_unknown(upstreams: Upstreams, number: str) -> None:
+    answer = f'{{"content": [{{"type": "text", "text": "x", "annotations": {{"priority": {number}}}}}]}}'
+    with pytest.raises(UpstreamUnknown, match="its answer holds"):
+        await call(upstreams, fake(), "verbatim", {"text": answer})
+
+
+async def test_text_that_no_database_keeps_is_mended_where_it_comes_in(upstreams: Upstreams) -> None:
+    answer = r'{"content": [{"type": "text", "text": "half \ud83d, whole \ud83d\ude00, \u0000"}]}'
+    result = await call(upstreams, fake(), "verbatim", {"text": answer})
+    assert result.text == "half \N{REPLACEMENT CHARACTER}, whole \N{GRINNING FACE}, \N{REPLACEMENT CHARACTER}"
+
+
 async def test_a_request_that_cannot_be_written_fails_before_it_is_sent(upstreams: Upstreams) -> None:
     for arguments, words in [
         ({"n": float("nan")}, "cannot be written as JSON"),

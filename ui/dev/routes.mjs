@@ -197,7 +197,7 @@ function listAudit(world, query) {
 }
 
 function makeKey({ world, body }) {
-  const key = { id: newId('key'), name: body.name, prefix: `stead_${hex(4)}`, roles: body.roles, created_at: iso(Date.now()), expires_at: body.expires_in_s ? iso(Date.now() + body.expires_in_s * 1000) : null, revoked_at: null }
+  const key = { id: newId('key'), name: body.name, prefix: `stead_${hex(4)}`, roles: body.roles, created_at: iso(Date.now()), expires_at: body.expires_in_s ? iso(Date.now() + body.expires_in_s * 1000) : null, revoked_at: null, certificate: '' }
   world.keys.unshift(key)
   world.emit('key.created', { actor: 'key:k_ada', data: { name: key.name } })
   return { ...key, key: `${key.prefix}_${hex(48)}` }

@@ -38,6 +38,8 @@ const session = {
   ],
   version: '0.1.0',
   auth: 'session',
+  environment: '',
+  expires_at: null,
 }
 
 const world = makeWorld()

@@ -11,9 +11,9 @@ export function makeWorld() {
     events: [],
     audit: [],
     keys: [
-      { id: 'k_ada', name: 'ada', prefix: 'stead_7f3a', roles: ['admin'], created_at: iso(Date.now() - 9e8), expires_at: null, revoked_at: null },
-      { id: 'k_ci', name: 'ci', prefix: 'stead_b041', roles: ['operator'], created_at: iso(Date.now() - 5e8), expires_at: iso(Date.now() + 6e8), revoked_at: null },
-      { id: newId('key'), name: 'old laptop', prefix: 'stead_0c9e', roles: ['viewer'], created_at: iso(Date.now() - 9e9), expires_at: null, revoked_at: iso(Date.now() - 4e9) },
+      { id: 'k_ada', name: 'ada', prefix: 'stead_7f3a', roles: ['admin'], created_at: iso(Date.now() - 9e8), expires_at: null, revoked_at: null, certificate: '' },
+      { id: 'k_ci', name: 'ci', prefix: 'stead_b041', roles: ['operator'], created_at: iso(Date.now() - 5e8), expires_at: iso(Date.now() + 6e8), revoked_at: null, certificate: '' },
+      { id: newId('key'), name: 'old laptop', prefix: 'stead_0c9e', roles: ['viewer'], created_at: iso(Date.now() - 9e9), expires_at: null, revoked_at: iso(Date.now() - 4e9), certificate: '' },
     ],
     listeners: new Set(),
   }

@@ -35,6 +35,15 @@ def page(
     return [_row(found) for found in conn.execute(query.order_by(audit_rows.c.seq.desc()).limit(limit))]
 
 
+def of_calls(conn: sa.Connection, scope: Scope, limit: int) -> Iterator[Row]:
+    """How calls ended and what people were asked, newest first, at most `limit` rows."""
+    wanted = (audit_rows.c.action == "tool.call") & (audit_rows.c.phase == "effect")
+    wanted |= audit_rows.c.action == "approval.ask"
+    query = sa.select(audit_rows).where(audit_rows.c.tenant == scope.tenant, wanted)
+    for found in conn.execute(query.order_by(audit_rows.c.seq.desc()).limit(limit)):
+        yield _row(found)
+
+
 def chain(conn: sa.Connection, scope: Scope) -> Iterator[Row]:
     """The tenant's whole chain, oldest first, read in batches."""
     last = 0

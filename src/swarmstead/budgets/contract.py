@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account to reserve on; it is opened with `cap` when it does not exist yet."""
+    """An account to reserve on. `cap` is what bounds it from now on; it is opened when it does not exist yet."""
 
     key: str
     cap: int
@@ -18,9 +18,18 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """Where an account stands."""
+    """Where an account stands. `overrun` is the part of `spent` that providers have billed beyond what was reserved."""
 
     key: str
     cap: int
     spent: int
     reserved: int
+    overrun: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """A lease that nobody had settled, and what was charged for it."""
+
+    lease: str
+    amount: int

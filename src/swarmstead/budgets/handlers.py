@@ -2,6 +2,7 @@
 
 Invariants:
 - For every account, at every commit: spent + reserved <= cap.
+- An account's cap is the one it was last reserved under, so that a changed setting holds at once.
 - A lease is settled once; settling again changes nothing.
 - A lease that nobody settles is charged whole when it expires: the provider may have answered.
 Source: check-then-record let 2,000 racing calls spend 19.8 times the cap; hence rows are locked.
@@ -18,7 +19,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from swarmstead.budgets.contract import Account
+from swarmstead.budgets.contract import Account, Charged
 from swarmstead.budgets.errors import BudgetReached
 from swarmstead.budgets.tables import budget_accounts, budget_leases
 from swarmstead.kernel.clock import Clock
@@ -90,9 +91,13 @@ def reserve(
         rows = _stands(len(keys), locked=True).rows(tx.conn, named)
     stands = {row[0]: row[1:] for row in rows}
     for account in accounts:
-        cap, spent, reserved, overrun = stands[account.key]
-        if spent + overrun + reserved + amount > cap:
-            raise BudgetReached(account.label, cap, spent + overrun, reserved, amount)
+        _, spent, reserved, overrun = stands[account.key]
+        if spent + overrun + reserved + amount > account.cap:
+            raise BudgetReached(account.label, account.cap, spent + overrun, reserved, amount)
+    for account in accounts:
+        if account.cap != stands[account.key][0]:
+            mine = (budget_accounts.c.tenant == tenant) & (budget_accounts.c.key == account.key)
+            tx.conn.execute(budget_accounts.update().where(mine).values(cap=account.cap))
     values: dict[str, Any] = {"id": lease, "tenant": tenant, "accounts": keys, "amount": amount, "settled": None}
     _LEASE.run(tx.conn, values | {"expires_at": clock.now_ms() + life_ms})
     _hold(len(keys)).run(tx.conn, named | {"amount": amount})
@@ -116,8 +121,8 @@ def settle(tx: Tx, lease: str, actual: int) -> bool:
     return True
 
 
-def charge_expired(tx: Tx, clock: Clock, limit: int = 200) -> int:
-    """Charge leases that nobody settled in time, whole; returns how many. Called by the sweeper."""
+def charge_expired(tx: Tx, clock: Clock, limit: int = 200) -> list[Charged]:
+    """Charge leases that nobody settled in time, whole; which they were. Called by the sweeper."""
     due = budget_leases.c.settled.is_(None) & (budget_leases.c.expires_at <= clock.now_ms())
     query = sa.select(budget_leases).where(due).order_by(budget_leases.c.id).limit(limit)
     leases = tx.conn.execute(query.with_for_update(skip_locked=True)).all()  # another worker's sweeper has those
@@ -127,7 +132,7 @@ def charge_expired(tx: Tx, clock: Clock, limit: int = 200) -> int:
         tx.conn.execute(
             sa.select(budget_accounts.c.key).where(of_all).order_by(budget_accounts.c.key).with_for_update()
         )
-    return sum(settle(tx, lease.id, lease.amount) for lease in leases)
+    return [Charged(lease.id, lease.amount) for lease in leases if settle(tx, lease.id, lease.amount)]
 
 
 def _has_row_locks(tx: Tx) -> bool:

@@ -11,4 +11,6 @@ def balance(conn: sa.Connection, scope: Scope, key: str) -> Balance | None:
     """Where an account stands; None when nothing was ever reserved on it."""
     query = sa.select(budget_accounts).where(budget_accounts.c.tenant == scope.tenant, budget_accounts.c.key == key)
     row = conn.execute(query).first()
-    return None if row is None else Balance(row.key, row.cap, row.spent, row.reserved)
+    if row is None:
+        return None
+    return Balance(row.key, row.cap, row.spent + row.overrun, row.reserved, row.overrun)

@@ -4,8 +4,13 @@
     grant      is this tool bound to this caller? what is not bound does not exist for them
     contract   fills in the server's defaults; is the tool's definition the one that was pinned, and the one that was
                previewed? do the arguments satisfy its JSON Schema, and the bounds that hold beside it?
-    permit     by risk class: straight through, wait for a person (plan), or never; an approved plan is spent here
-    attempt    before a side effect: `intent` and `attempt` are on disk, or the call does not happen
+    expensive  has the run called this expensive tool as often as it may?
+    permit     by policy: straight through, wait for a person (plan), or never
+    rate       is there a token for the tenant, the identity and the tool? inside a run the call waits for it
+    load       is there room? a queue, or a refusal, at so many calls of one tool and of one tenant
+    breaker    is the server, or the tool, to be left alone because it keeps failing?
+    attempt    before a side effect: a plan is spent, `intent` and `attempt` are on disk, or the call does not happen
+    retry      once more where that is safe, within the call's time and the server's share of retries
     redact     credentials are taken out of what comes back
     result     is the answer no larger than allowed, and does it satisfy the schema that the tool declares?
     upstream   the MCP server
@@ -19,7 +24,8 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from swarmstead.gateway.catalogue import Listed
-from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, ServerRef
+from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, ServerRef, Tool
+from swarmstead.permits.contract import PolicyVerdict
 
 Answer = CallOutcome | PlanNeeded
 
@@ -32,16 +38,24 @@ class Progress:
     """`intent` and `attempt` are written: a side effect may have happened."""
     request: CallRequest | None = None
     """The request as it is carried out, once defaults are filled in."""
+    risk: str = ""
+    idempotent: bool = False
+    policy: PolicyVerdict | None = None
+    """What the policies have said; until then it was refused for another reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request and what the links so far have found out about it."""
+    """A request and what the links so far have found out about it.
+
+    `timeout_s`: what is left of the time that it may take; 0 for all that its server's spec or the settings give.
+    """
 
     request: CallRequest
     server: ServerRef | None = None
     listed: Listed | None = None
     progress: Progress = field(default_factory=Progress)
+    timeout_s: float = 0.0
 
     def found(self, server: ServerRef, listed: Listed | None) -> "Call":
         """This call with its server known, and its tool if it is for one."""
@@ -56,6 +70,23 @@ class Call:
     def carried(self) -> CallRequest:
         """The request as it is carried out, also for links that stand before the one that filled it in."""
         return self.progress.request or self.request
+
+    @property
+    def place(self) -> ServerRef:
+        """The server. Fails: LookupError before the grant link has found it: a link is out of order."""
+        if self.server is None:
+            raise LookupError("the chain is out of order: the server is not known yet")
+        return self.server
+
+    @property
+    def tool(self) -> Tool | None:
+        """The tool; None for a resource or a prompt."""
+        return None if self.listed is None else self.listed.tool
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether to ask twice is to ask once."""
+        return self.listed is None or self.listed.tool.idempotent
 
     @property
     def target(self) -> tuple[ServerRef, Listed]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
-from annotated_types import Len
+from annotated_types import Ge, Gt, Le, Len
 
 from swarmstead.kernel.scope import Scope
 from swarmstead.storage.database import Tx
@@ -16,7 +16,46 @@ ToolState = Literal["accepted", "quarantined", "unusable"]
 BUILTIN = "builtin:"
 TOOLS_CALL = "tools/call"
 SEPARATOR = "__"  # between server and tool; MCP allows dots and slashes in names, model providers do not
+Overload = Literal["fail-fast", "queue", "shed"]
 _STRICT: dict[str, Any] = {"extra": "forbid", "use_attribute_docstrings": True}
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLimits:
+    """How hard a tool server may be worked. What is left out is as the settings of the gateway say.
+
+    The limits are per tool and tenant; concurrency is counted by each gateway process for itself.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    concurrency: Annotated[int, Ge(1), Le(1000)] | None = None
+    """Calls of one tool at a time."""
+    rate_per_s: Annotated[float, Gt(0), Le(100_000)] | None = None
+    """Calls of one tool a second, whoever makes them; there is no such limit unless it is given."""
+    burst: Annotated[int, Ge(1), Le(100_000)] | None = None
+    """Calls of one tool at once before `rate_per_s` holds; left out, as many as in two seconds."""
+    timeout_s: Annotated[float, Ge(0.1), Le(3600)] | None = None
+    """Seconds that one call may take, retries included, before its outcome counts as unknown."""
+    cost: Mapping[str, Annotated[int, Ge(1), Le(100)]] = field(default_factory=dict[str, int])
+    """Weight per tool, 1 to 100: under `shed`, the heavy ones are refused first.
+
+    By default a read weighs 10, a write 30, a dangerous tool 60, an expensive one 90.
+    """
+    expensive: Annotated[tuple[str, ...], Len(0, 1000)] = ()
+    """Tools that a run may call only so often; see `expensive_per_run`."""
+    expensive_per_run: Annotated[int, Ge(0), Le(10_000)] | None = None
+    """How often one run may call each of the expensive tools."""
+    overload: Overload | None = None
+    """What happens to a call for which there is no room.
+
+    `fail-fast`: it is refused. `queue`: it waits. `shed`: it waits, and heavy calls are refused while light ones are
+    still let in.
+    """
+    queue: Annotated[int, Ge(0), Le(10_000)] | None = None
+    """Calls of one tool that may wait for room."""
+    queue_wait_s: Annotated[float, Ge(0), Le(600)] | None = None
+    """Seconds that a call from outside waits for room at most; one inside a run waits as long as a call may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +101,8 @@ class ToolServerSpec:
     """
     pin: Literal["first-use", "reviewed"] = "first-use"
     """Whether a tool's definition is trusted when it is first seen, or waits for a person like a changed one."""
+    limits: ServerLimits = field(default_factory=ServerLimits)
+    """How hard the server may be worked."""
     sessions: Literal["caller", "tenant"] = "caller"
     """Who shares a session (for stdio: a process) with this server: nobody, or all callers of the tenant.
 
@@ -196,6 +237,7 @@ class ServerRef:
 class Caller:
     """Who calls: an agent inside a run, or an outside client (`agent` is '').
 
+    `agent_digest` is the agent version that the run was previewed with; '' stands for the one declared now.
     `session` names the MCP session of an outside client, '' for one that keeps none. `modern`: it speaks MCP without
     sessions, and is best served by a tool server that does too.
     """
@@ -230,6 +272,10 @@ class Relay(Protocol):
         Fails: RelayRefused when it cannot be asked, or refuses.
         """
         ...
+
+
+class Withdrawn(Exception):
+    """Raised by a caller's own hook: it found that the call is not its to make. Nothing has happened or is recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +346,10 @@ Verdict = Literal["ok", "tool_error", "denied", "failed", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class CallOutcome:
-    """How a call ended. `unknown`: it was sent and no answer came; nobody can say whether it happened."""
+    """How a call ended. `unknown`: it was sent and no answer came; nobody can say whether it happened.
+
+    `retry_after_s`, when it is not 0: a limit stood in the way, and this is when to try again.
+    """
 
     verdict: Verdict
     result: CallResult | None = None
@@ -308,6 +357,7 @@ class CallOutcome:
     reason: str = ""
     way_out: str = ""
     duration_ms: int = 0
+    retry_after_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

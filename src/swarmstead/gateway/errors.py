@@ -1,6 +1,6 @@
 """Why a tool call was refused or failed. `code` is what audit rows, events and clients carry."""
 
-from swarmstead.kernel.errors import BadInput, Conflict, NotFound, NotPermitted, Unavailable
+from swarmstead.kernel.errors import BadInput, Conflict, NotFound, NotPermitted, SteadError, TooMuch, Unavailable
 
 
 class ToolUnknown(NotFound):
@@ -45,6 +45,12 @@ class PinMoved(Conflict):
     code = "pin_moved"
 
 
+class PolicyDenied(NotPermitted):
+    """A policy forbids the call, or none permits it. `rules` in it are the ids."""
+
+    code = "policy_denied"
+
+
 class PlanRefused(Conflict):
     """The plan named is not approved, expired, used, or for another call."""
 
@@ -59,6 +65,10 @@ class UpstreamFailed(Unavailable):
     """The tool server could not be reached or refused; it is certain that nothing happened."""
 
     code = "upstream_failed"
+
+
+class UpstreamRefused(UpstreamFailed):
+    """The tool server answered that it does not take the call: it lives, and nothing happened."""
 
 
 class UpstreamUnknown(Unavailable):
@@ -77,3 +87,39 @@ class TrailFull(Unavailable):
     """What was done cannot be written down, so no more is done."""
 
     code = "audit_unavailable"
+
+
+class RateExceeded(TooMuch):
+    """The tenant, the identity or the tool has no token left; `extra` says after how many seconds there is one."""
+
+    code = "rate_exceeded"
+
+
+class Overloaded(TooMuch):
+    """As many calls as may be are under way, and there is no queue, or no place in it, or it took too long."""
+
+    code = "overloaded"
+
+
+class Shed(Overloaded):
+    """The tenant is near its cap, and this call weighs too much to be let in now."""
+
+    code = "shed"
+
+
+class ExpensiveSpent(TooMuch):
+    """The run has called this expensive tool as often as it may."""
+
+    code = "expensive_spent"
+
+
+class UpstreamResting(Unavailable):
+    """The tool, or its server, has failed too often and is left alone for a while; nothing was sent."""
+
+    code = "upstream_resting"
+
+
+def retry_after_s(error: SteadError) -> float:
+    """After how many seconds it is worth trying again, as the error says; 0.0 when it says nothing."""
+    found = error.extra.get("retry_after_s", 0.0)
+    return float(found) if isinstance(found, int | float) else 0.0

@@ -13,30 +13,41 @@ from swarmstead.gateway.errors import UpstreamFailed
 from swarmstead.gateway.grants import GrantedServers, Grants
 from swarmstead.gateway.links.arguments import Contract
 from swarmstead.gateway.links.attempt import Attempt
+from swarmstead.gateway.links.breaker import Breakers
+from swarmstead.gateway.links.expensive import Expensive
 from swarmstead.gateway.links.grant import Grant
-from swarmstead.gateway.links.permit import DryRun, Permit
+from swarmstead.gateway.links.load import Load
+from swarmstead.gateway.links.paced import PacedDryRun
+from swarmstead.gateway.links.permit import Permit
+from swarmstead.gateway.links.rate import Rate
 from swarmstead.gateway.links.record import Record
 from swarmstead.gateway.links.redact import Redact
 from swarmstead.gateway.links.result import Results
+from swarmstead.gateway.links.retry import Retry
 from swarmstead.gateway.links.upstream import CallUpstream
+from swarmstead.gateway.model import question_of
 from swarmstead.gateway.pins.keeper import StoredPins
-from swarmstead.gateway.ports import Approvals, Upstream
+from swarmstead.gateway.ports import Approvals, Policies, Upstream
 from swarmstead.gateway.reach import check_command, check_headers, check_url, check_values
 from swarmstead.gateway.schemas.limits import ContractLimits
+from swarmstead.gateway.traffic.limits import check_limits
+from swarmstead.gateway.traffic.state import Traffic
 from swarmstead.gateway.trail import Trail
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.errors import BadInput
+from swarmstead.permits.contract import PolicyVerdict
 from swarmstead.storage.database import Database
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayLimits:
-    """`call_timeout_s`: one tool call. `plan_life_ms`: how long a plan waits for a person.
+    """`call_timeout_s`: one tool call, and how long it waits for its turn inside a run.
 
+    `plan_life_ms`: how long a plan waits for a person.
     `write_pauses_s`: how long to wait before each further try to write down how a side effect ended.
     """
 
-    call_timeout_s: float = 60.0
+    call_timeout_s: float = 10.0
     plan_life_ms: int = 24 * 3_600_000
     write_pauses_s: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
     contracts: ContractLimits = field(default_factory=ContractLimits)
@@ -76,20 +87,33 @@ class Gateway:
         clock: Clock,
         upstream: Upstream,
         grants: Grants,
+        policies: Policies,
         approvals: Approvals,
         limits: GatewayLimits,
+        *,
+        traffic: Traffic | None = None,
     ) -> None:
+        self.traffic = traffic or Traffic()
         self._upstream = upstream
         self._grants = grants
+        self._policies = policies
         self._catalogue = Catalogue(upstream, clock, StoredPins(db, clock), limits.contracts)
         self._trail = Trail(db)
+        rate, load = Rate(self.traffic, limits.call_timeout_s), Load(self.traffic, limits.call_timeout_s)
+        expensive = Expensive(db, clock, self.traffic)
+        dry_run = PacedDryRun(upstream, self._catalogue, self._trail, rate, load)
         self._chain = chained(
             [
                 Record(db, self._trail, limits.write_pauses_s),
                 Grant(grants, self._catalogue),
                 Contract(),
-                Permit(db, clock, approvals, DryRun(upstream, self._catalogue, self._trail), limits.plan_life_ms),
-                Attempt(db, clock, approvals),
+                expensive,
+                Permit(db, clock, policies, approvals, dry_run, limits.plan_life_ms),
+                rate,
+                load,
+                Breakers(self.traffic),
+                Attempt(db, clock, approvals, expensive),
+                Retry(self.traffic, limits.call_timeout_s),
                 Redact(),
                 Results(),
             ],
@@ -118,6 +142,14 @@ class Gateway:
             else:
                 found.append(await self._bound(server, granted.tools))
         return found
+
+    async def verdict(self, caller: Caller, tool: Tool) -> PolicyVerdict:
+        """What a call of this tool will meet, as far as that can be said without its arguments and its time."""
+        return await self._policies.decide(caller.scope, question_of(caller, tool))
+
+    async def policy_version(self, caller: Caller) -> str:
+        """Names the rules that are in force for this caller."""
+        return await self._policies.version(caller.scope, caller.environment)
 
     async def listed(self, caller: Caller, method: str, root: str = "") -> list[Feature]:
         """What one of MCP's lists (`prompts/list`, `resources/list`, `resources/templates/list`) shows this caller.
@@ -182,6 +214,7 @@ class Gateway:
 
 def check_server(spec: ToolServerSpec, egress: Egress | None = None) -> None:
     """What the types of a ToolServer cannot say, and `egress` can without a look-up. Fails: BadInput with the field."""
+    check_limits(spec)
     if spec.transport == "stdio":
         if not spec.command:
             raise BadInput(

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 from urllib.parse import unquote
 
-from swarmstead.gateway.contract import CallRequest, Risk, Tool, ToolServerSpec
+from swarmstead.gateway.contract import Caller, CallRequest, Risk, Tool, ToolServerSpec
 from swarmstead.gateway.schemas.advice import free_form
 from swarmstead.kernel.hashing import digest
+from swarmstead.permits.contract import PolicyQuestion
 
 _DESCRIPTION_LIMIT = 4_000
 _MOST_DECODINGS = 4
@@ -71,6 +72,29 @@ def risk_of(annotations: Mapping[str, Any]) -> Risk:
     if read_only is False:
         return "write" if annotations.get("destructiveHint") is False else "danger"
     return "unknown"
+
+
+def question_of(
+    caller: Caller, tool: Tool, arguments: Mapping[str, Any] | None = None, at_ms: int | None = None
+) -> PolicyQuestion:
+    """What policies are asked about a call; without arguments and time, about a tool before anybody calls it."""
+    actor = caller.scope.actor
+    return PolicyQuestion(
+        kind="agent" if caller.agent else "user",
+        principal=caller.agent or actor.id,
+        name=caller.agent or actor.name,
+        roles=frozenset() if caller.agent else actor.roles,
+        digest=caller.agent_digest,
+        swarm=caller.swarm,
+        environment=caller.environment,
+        server=tool.server,
+        tool=tool.name,
+        risk=tool.risk,
+        idempotent=tool.idempotent,
+        schema_hash=tool.schema_hash,
+        arguments=arguments,
+        at_ms=at_ms,
+    )
 
 
 def covers(patterns: Iterable[str], address: str) -> bool:

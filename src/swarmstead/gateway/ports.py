@@ -6,9 +6,10 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 
 from swarmstead.gateway.contract import CallResult, Relay, ServerRef
+from swarmstead.gateway.traffic.bucket import Claim
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.scope import Scope
-from swarmstead.permits.contract import Approval, Ask
+from swarmstead.permits.contract import Approval, Ask, PolicyQuestion, PolicyVerdict
 from swarmstead.resources.contract import Resource
 from swarmstead.storage.database import Tx
 
@@ -34,6 +35,18 @@ class Approvals(Protocol):
         self, tx: Tx, scope: Scope, clock: Clock, approval_id: str, payload_hash: str, *, again: bool = False
     ) -> Approval:
         """Spend an approved plan on exactly this payload."""
+        ...
+
+
+class Policies(Protocol):
+    """Who may do what. Given by `permits.policies.service.Policies`."""
+
+    async def decide(self, scope: Scope, question: PolicyQuestion) -> PolicyVerdict:
+        """The verdict on one call, or on a tool whose arguments are not known yet. Fails: storage.errors only."""
+        ...
+
+    async def version(self, scope: Scope, environment: str) -> str:
+        """Names the rules in force in an environment."""
         ...
 
 
@@ -94,4 +107,15 @@ class Resolver(Protocol):
 
     async def resolve(self, host: str) -> Sequence[str]:
         """The addresses of a name as text, in the order in which to try them. Fails: OSError."""
+        ...
+
+
+class Buckets(Protocol):
+    """Token buckets. `traffic.bucket.MemoryBuckets` for one process, `adapters/shared_buckets.py` for several."""
+
+    async def take(self, claims: Sequence[Claim]) -> float:
+        """Take one token of each claim's bucket, or none, and tell after how many seconds to ask again; 0.0 when taken.
+
+        Claims are of one tenant. Fails: storage.errors, where the buckets are shared.
+        """
         ...

@@ -21,6 +21,11 @@ class SystemClock:
         return time.time_ns() // 1_000_000
 
 
+def elapsed_s() -> float:
+    """Seconds on a clock of this machine that nobody sets and that runs while it sleeps; good for differences only."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
 def rfc3339(ms: int) -> str:
     """`2026-11-22T09:38:35.123Z`, the only form in which times leave the product."""
     seconds, rest = divmod(ms, 1000)

@@ -20,12 +20,17 @@ class Actor:
 class Scope:
     """A tenant and an actor in it.
 
+    `environment` is the one that the credential or the request is limited to; '' for all of the tenant's. `derived`
+    says that the credential was minted from another and ends with it: it makes no credentials itself.
+
     Invariants: `tenant` comes from the credential, never from the request; a query that takes a Scope returns
     rows of that tenant only.
     """
 
     tenant: str
     actor: Actor
+    environment: str = ""
+    derived: bool = False
 
 
 def system_scope(tenant: str, name: str = "swarmstead") -> Scope:

@@ -1,6 +1,6 @@
 """What other rooms say to and hear from a model. Plain data, so that it can be stored and replayed as JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -48,6 +48,10 @@ class Usage:
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
+
+
+BeforeRetry = Callable[[Usage], Awaitable[None]]
+"""Asked before a request is sent another time, with the tokens that all its attempts so far have used."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,18 @@
 """What can go wrong when a model is asked, and what a person can do about it."""
 
 from swarmstead.kernel.errors import BadInput, SteadError, Unavailable
+from swarmstead.models.contract import Usage
+
+
+def told(attempts: int, used: Usage) -> dict[str, object]:
+    """For an error's `extra`: how often the provider was asked, and the tokens that it may bill."""
+    return {"attempts": attempts, "input_tokens": used.input_tokens, "output_tokens": used.output_tokens}
+
+
+def usage_of(error: SteadError) -> Usage:
+    """The tokens that attempts had used before they ended in `error`, as `told` put them there."""
+    tokens = [error.extra.get(name, 0) for name in ("input_tokens", "output_tokens")]
+    return Usage(*(count for count in tokens if isinstance(count, int)))
 
 
 class ModelFailed(Unavailable):

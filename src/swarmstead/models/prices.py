@@ -7,8 +7,8 @@ Where a price comes from, in this order:
    counts, because the same name costs something else elsewhere.
 4. Nobody knows: PriceUnknown. An unknown price is refused, never zero.
 
-Cost: a listed price takes 0.3 ms, and the first one 0.4 s, because the list is loaded then; call `load` in a thread at
-start-up. Prices set by hand and free models never load it.
+Cost: a listed price takes 0.3 ms, and the first one 0.4 s, because the list is loaded then. Prices set by hand and free
+models never load it.
 """
 
 import json
@@ -60,13 +60,6 @@ def cost(spec: ModelSpec, reply_model: str, usage: Usage) -> int:
 def check_price(price: ModelPrice) -> None:
     """Fails: BadInput, naming the field, when a price set by hand is no amount of dollars."""
     _by_hand(price, Usage())
-
-
-def load() -> None:
-    """Load the price list now. Slow (0.4 s), harmless to call again."""
-    import genai_prices.data_snapshot
-
-    genai_prices.data_snapshot.get_snapshot()
 
 
 def _micros(spec: ModelSpec, model: str, usage: Usage) -> int:

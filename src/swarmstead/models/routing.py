@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from swarmstead.kernel.errors import BadInput, SteadError
 from swarmstead.kernel.secrets import resolve_reference
 from swarmstead.models import prices
-from swarmstead.models.contract import ModelReply, ModelRequest, ModelSpec, Usage
+from swarmstead.models.contract import BeforeRetry, ModelReply, ModelRequest, ModelSpec, Usage
 from swarmstead.models.ports import ModelProvider, OnDelta
 
 
@@ -15,7 +15,13 @@ class Models:
     def __init__(self, providers: Mapping[str, ModelProvider]) -> None:
         self._providers = dict(providers)
 
-    async def request(self, spec: ModelSpec, request: ModelRequest, on_delta: OnDelta | None = None) -> ModelReply:
+    async def request(
+        self,
+        spec: ModelSpec,
+        request: ModelRequest,
+        on_delta: OnDelta | None = None,
+        before_retry: BeforeRetry | None = None,
+    ) -> ModelReply:
         """One reply of the provider that `spec` names. Fails: `models.errors`; BadInput for a provider not set up."""
         provider = self._providers.get(spec.provider)
         if provider is None:
@@ -24,7 +30,7 @@ class Models:
                 way_out=f"Use one of: {', '.join(sorted(self._providers))}.",
                 field="spec.provider",
             )
-        return await provider.request(spec, request, on_delta)
+        return await provider.request(spec, request, on_delta, before_retry)
 
     def estimate(self, spec: ModelSpec, request: ModelRequest) -> int:
         """Micro-dollars that one answer to `request` cannot exceed: what a budget reserves. Fails: PriceUnknown."""
@@ -34,10 +40,8 @@ class Models:
         """Micro-dollars that `reply` did cost: what a budget settles. Fails: PriceUnknown."""
         return prices.cost(spec, reply.model, reply.usage)
 
-    def cost_of_failure(self, spec: ModelSpec, error: SteadError) -> int:
-        """Micro-dollars that attempts did cost before they ended in `error` of `request`. Fails: PriceUnknown."""
-        tokens = [error.extra.get(name, 0) for name in ("input_tokens", "output_tokens")]
-        used = Usage(*(count for count in tokens if isinstance(count, int)))
+    def cost_of_failure(self, spec: ModelSpec, used: Usage) -> int:
+        """Micro-dollars that attempts without a reply did cost. Fails: PriceUnknown."""
         return prices.cost(spec, spec.model, used) if used.input_tokens or used.output_tokens else 0
 
     def missing(self, spec: ModelSpec) -> tuple[str, str] | None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
+from swarmstead.kernel.plain import plain, plain_text
 from swarmstead.models import templates
 from swarmstead.models.contract import Message, ModelRequest, ScriptStep, ToolCall
 from swarmstead.models.templates import TemplateProblem, ToolResult
@@ -51,7 +52,7 @@ def context_of(request: ModelRequest) -> dict[str, Any]:
 def play(step: ScriptStep, context: Mapping[str, Any], turn: int) -> tuple[str, tuple[ToolCall, ...]]:
     """The text and the tool calls of one step. Call ids are `call_<turn>_<n>`. Fails: ScriptProblem."""
     with _at("say"):
-        text = templates.render(step.say, context)
+        text = plain_text(templates.render(step.say, context))
     made = [call for n, entry in enumerate(step.calls) for call in _calls(entry, context, f"calls[{n}]")]
     return text, tuple(ToolCall(f"call_{turn}_{n}", tool, arguments) for n, (tool, arguments) in enumerate(made))
 
@@ -109,11 +110,18 @@ def _calls(raw: Mapping[str, Any], context: Mapping[str, Any], where: str) -> It
     if entry.each is not None:
         scopes = [{**context, "item": item} for item in _items(entry.each, context, f"{where}.each")]
     for scope in scopes:
-        arguments = _filled(entry.arguments, scope, f"{where}.arguments")
+        arguments = _kept(_filled(entry.arguments, scope, f"{where}.arguments"), f"{where}.arguments")
         if len(json.dumps(arguments)) > templates.MAX_OUTPUT_CHARS:
             most = f"{templates.MAX_OUTPUT_CHARS:,}"
             raise ScriptProblem(f"{where}.arguments", f"the arguments are longer than {most} characters")
-        yield entry.tool, arguments
+        yield plain_text(entry.tool), arguments
+
+
+def _kept(arguments: Any, where: str) -> Any:
+    try:
+        return plain(arguments)
+    except ValueError as error:
+        raise ScriptProblem(where, f"the arguments hold {error}") from None
 
 
 def _items(source: str, context: Mapping[str, Any], where: str) -> list[Any]:

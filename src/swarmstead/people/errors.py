@@ -1,6 +1,6 @@
 """Why somebody is not let in."""
 
-from swarmstead.kernel.errors import NotSignedIn
+from swarmstead.kernel.errors import Conflict, NotPermitted, NotSignedIn, TooMuch, Unavailable
 
 
 class CredentialRefused(NotSignedIn):
@@ -10,3 +10,44 @@ class CredentialRefused(NotSignedIn):
 
     def __init__(self, what: str, way_out: str) -> None:
         super().__init__(f"This {what} is not valid: it is unknown, expired, used or revoked.", way_out=way_out)
+
+
+class TokenRefused(NotSignedIn):
+    """A token of an issuer does not hold. What is said is what its holder can read in it."""
+
+    code = "token_refused"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"This token is not accepted: {why}.", way_out="Get a new token from its issuer for this server."
+        )
+
+
+class IssuerAway(Unavailable):
+    """The issuer's keys cannot be had now, and what is kept of them is too old."""
+
+    code = "issuer_away"
+
+
+class CertificateTaken(Conflict):
+    """Another key stands for this identity already. Whose is not said: it may be another tenant's."""
+
+    code = "certificate_taken"
+
+
+class TooManyGuesses(TooMuch):
+    """Too many wrong credentials came from one address."""
+
+    code = "too_many_guesses"
+
+
+class TenantRefused(NotPermitted):
+    """X-Stead-Tenant names another tenant than the credential's."""
+
+    code = "tenant_refused"
+
+
+class CannotDerive(NotPermitted):
+    """This credential makes no others."""
+
+    code = "credential_derived"

@@ -11,10 +11,12 @@ from swarmstead.kernel.errors import BadInput, NotFound
 from swarmstead.kernel.hashing import sha256_hex
 from swarmstead.kernel.ids import new_id
 from swarmstead.kernel.scope import Scope, system_scope
-from swarmstead.people.contract import ROLE_NAMES, KeyView, NewKey, require
-from swarmstead.people.errors import CredentialRefused
-from swarmstead.people.tables import api_keys, environments, sessions, sign_in_links, tenants
+from swarmstead.people.certificates import normalised
+from swarmstead.people.contract import ROLE_NAMES, KeyView, NewKey, credentials_topic, require
+from swarmstead.people.errors import CannotDerive, CertificateTaken, CredentialRefused
+from swarmstead.people.tables import api_keys, certificates, environments, sessions, sign_in_links, tenants, tokens
 from swarmstead.storage.database import Tx
+from swarmstead.storage.signals import wake
 from swarmstead.storage.sql import insert_or_ignore
 
 DEFAULT_TENANT = "default"
@@ -57,25 +59,28 @@ def bootstrap(tx: Tx, clock: Clock, bootstrap_key: str = "") -> NewKey | None:
         return _make_key(tx, system_scope(DEFAULT_TENANT), clock, "bootstrap", ("admin",), None, bootstrap_key)
     if known:
         return None
-    return _make_key(tx, system_scope(DEFAULT_TENANT), clock, "first admin", ("admin",), None, _new_secret())
+    return _make_key(tx, system_scope(DEFAULT_TENANT), clock, "first admin", ("admin",), None, new_secret())
 
 
 def create_key(
-    tx: Tx, scope: Scope, clock: Clock, name: str, roles: Sequence[str], expires_in_s: int | None = None
+    tx: Tx,
+    scope: Scope,
+    clock: Clock,
+    name: str,
+    roles: Sequence[str],
+    expires_in_s: int | None = None,
+    certificate: str = "",
 ) -> NewKey:
-    """A new key in the caller's tenant. Fails: NotPermitted, BadInput."""
+    """A new key in the caller's tenant. With `certificate`, an identity of client certificates stands for its secret.
+
+    Fails: NotPermitted, BadInput, CertificateTaken.
+    """
     require(scope, "key.manage")
     if not 0 < len(name.strip()) <= _MAX_NAME:
         raise BadInput(
             "A key needs a name of 1 to 120 characters.", field="name", way_out="Say who or what will use it."
         )
-    unknown = sorted(set(roles) - set(ROLE_NAMES))
-    if unknown or not roles:
-        raise BadInput(
-            f"Unknown role {unknown[0]!r}." if unknown else "A key needs at least one role.",
-            field="roles",
-            way_out=f"Choose from {', '.join(ROLE_NAMES)}.",
-        )
+    check_roles(roles)
     if expires_in_s is not None and not 0 < expires_in_s <= _LONGEST_LIFE_S:
         raise BadInput(
             "A key expires after one second at the earliest and ten years at the latest.",
@@ -83,11 +88,28 @@ def create_key(
             way_out=f"Give a number of seconds from 1 to {_LONGEST_LIFE_S}, or none for a key that does not expire.",
         )
     expires = None if expires_in_s is None else clock.now_ms() + expires_in_s * 1000
-    return _make_key(tx, scope, clock, name.strip(), tuple(roles), expires, _new_secret())
+    identity = normalised(certificate) if certificate else ""
+    # A certificate's key has a secret too, so that its row is like any other; nobody is ever told it.
+    made = _make_key(tx, scope, clock, name.strip(), tuple(roles), expires, new_secret(), identity=identity)
+    if not identity:
+        return made
+    _register(tx, scope, made.view.id, identity)
+    return NewKey(made.view, "")
+
+
+def check_roles(roles: Sequence[str]) -> None:
+    """Fails: BadInput for no role, or one that does not exist."""
+    unknown = sorted(set(roles) - set(ROLE_NAMES))
+    if unknown or not roles:
+        raise BadInput(
+            f"Unknown role {unknown[0]!r}." if unknown else "At least one role is needed.",
+            field="roles",
+            way_out=f"Choose from {', '.join(ROLE_NAMES)}.",
+        )
 
 
 def revoke_key(tx: Tx, scope: Scope, clock: Clock, key_id: str) -> None:
-    """Make a key, its links and its sessions useless at once.
+    """Make a key, its tokens, its links and its sessions useless at once.
 
     Revoking twice is no error. Fails: NotPermitted, NotFound.
     """
@@ -100,6 +122,8 @@ def revoke_key(tx: Tx, scope: Scope, clock: Clock, key_id: str) -> None:
     )
     tx.conn.execute(sessions.delete().where(sessions.c.key == key_id))
     tx.conn.execute(sign_in_links.delete().where(sign_in_links.c.key == key_id))
+    tx.conn.execute(tokens.delete().where(tokens.c.key == key_id))
+    wake(tx, credentials_topic(scope.tenant))
     if changed.rowcount:
         record(tx, Entry(scope, "key.revoke", f"key/{key_id}"))
 
@@ -109,7 +133,7 @@ def create_link(tx: Tx, clock: Clock, key_id: str) -> str:
 
     For the server's own console and its owner.
     """
-    token = _new_secret()
+    token = new_secret()
     values = {"hash": secret_hash(token), "key": key_id, "expires_at": clock.now_ms() + LINK_LIFE_MS, "used_at": None}
     tx.conn.execute(sign_in_links.insert().values(values))
     return token
@@ -140,11 +164,44 @@ def sign_in(tx: Tx, clock: Clock, key_id: str) -> str:
 
 def sign_out(tx: Tx, session_secret: str) -> None:
     """Forget a session; an unknown one is no error."""
-    tx.conn.execute(sessions.delete().where(sessions.c.hash == secret_hash(session_secret)))
+    mine = sessions.c.hash == secret_hash(session_secret)
+    whose = sa.select(api_keys.c.tenant).join(sessions, sessions.c.key == api_keys.c.id).where(mine)
+    tenant = tx.conn.execute(whose).scalar()
+    if tenant is not None:
+        tx.conn.execute(sessions.delete().where(mine))
+        wake(tx, credentials_topic(tenant))
+
+
+def key_of(scope: Scope) -> str:
+    """The id of the caller's own key. Fails: CannotDerive, when the caller has none to make credentials from."""
+    kind, _, key_id = scope.actor.id.partition(":")
+    if kind == "key" and not scope.derived:
+        return key_id
+    raise CannotDerive(
+        "A short-lived token makes no other credential."
+        if kind == "key"
+        else "Credentials are made from a key, and this caller has none.",
+        way_out="Use the key itself." if kind == "key" else "Ask an admin for a key: `stead key create`.",
+    )
+
+
+def _register(tx: Tx, scope: Scope, key_id: str, identity: str) -> None:
+    """Have a certificate's identity stand for a key. It is taken over only from a revoked key of the same tenant."""
+    values = {"hash": sha256_hex(identity.encode()), "identity": identity, "key": key_id}
+    if not insert_or_ignore(tx.conn, certificates, values):
+        revoked = sa.select(api_keys.c.id).where(api_keys.c.tenant == scope.tenant, api_keys.c.revoked_at.is_not(None))
+        mine = (certificates.c.hash == values["hash"]) & certificates.c.key.in_(revoked)
+        if not tx.conn.execute(certificates.update().where(mine).values(key=key_id)).rowcount:
+            raise CertificateTaken(
+                f"Another key stands for {identity} already.",
+                way_out="Revoke that key first, or register another identity of the certificate.",
+                field="certificate",
+            )
+    wake(tx, credentials_topic(scope.tenant))  # whoever was refused a moment ago is let in now
 
 
 def _open_session(tx: Tx, clock: Clock, key_id: str) -> str:
-    now, secret = clock.now_ms(), _new_secret()
+    now, secret = clock.now_ms(), new_secret()
     tx.conn.execute(sessions.delete().where(sessions.c.expires_at <= now))
     values = {"hash": secret_hash(secret), "key": key_id, "created_at": now, "expires_at": now + SESSION_LIFE_MS}
     tx.conn.execute(sessions.insert().values(values))
@@ -154,12 +211,19 @@ def _open_session(tx: Tx, clock: Clock, key_id: str) -> str:
 
 
 def _make_key(
-    tx: Tx, scope: Scope, clock: Clock, name: str, roles: tuple[str, ...], expires_at: int | None, secret: str
+    tx: Tx,
+    scope: Scope,
+    clock: Clock,
+    name: str,
+    roles: tuple[str, ...],
+    expires_at: int | None,
+    secret: str,
+    *,
+    identity: str = "",
 ) -> NewKey:
     now = clock.now_ms()
-    view = KeyView(
-        new_id("k", now), name, f"{secret[:10]}…" if secret.startswith(KEY_MARK) else "…", roles, now, expires_at, None
-    )
+    prefix = f"{secret[:10]}…" if secret.startswith(KEY_MARK) and not identity else "…"
+    view = KeyView(new_id("k", now), name, prefix, roles, now, expires_at, None, identity)
     tx.conn.execute(
         api_keys.insert().values(
             id=view.id,
@@ -173,9 +237,11 @@ def _make_key(
             revoked_at=None,
         )
     )
-    record(tx, Entry(scope, "key.create", f"key/{view.id}", data={"name": name, "roles": list(roles)}))
+    data = {"name": name, "roles": list(roles)} | ({"certificate": identity} if identity else {})
+    record(tx, Entry(scope, "key.create", f"key/{view.id}", data=data))
     return NewKey(view, secret)
 
 
-def _new_secret() -> str:
-    return KEY_MARK + secrets.token_urlsafe(32)
+def new_secret(mark: str = KEY_MARK) -> str:
+    """A new credential: its mark, and 256 bits of chance."""
+    return mark + secrets.token_urlsafe(32)

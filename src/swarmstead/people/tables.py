@@ -51,3 +51,26 @@ sessions = sa.Table(
     sa.Column("created_at", Millis, nullable=False),
     sa.Column("expires_at", Millis, nullable=False),
 )
+
+# A short-lived credential made from a key. It may do no more than the key does, and not for longer.
+tokens = sa.Table(
+    "tokens",
+    metadata,
+    sa.Column("hash", sa.String(64), primary_key=True),
+    sa.Column("id", sa.String(32), nullable=False, unique=True),
+    sa.Column("key", sa.String(32), sa.ForeignKey("api_keys.id"), nullable=False, index=True),
+    sa.Column("roles", Document, nullable=False),
+    sa.Column("environment", sa.String(63), nullable=False),
+    sa.Column("created_at", Millis, nullable=False),
+    sa.Column("expires_at", Millis, nullable=False),
+)
+
+# What a client certificate says of its holder, and the key that it stands for. One identity belongs to one key only,
+# whichever tenant that is in. `hash` is of `identity`, which may be long.
+certificates = sa.Table(
+    "certificates",
+    metadata,
+    sa.Column("hash", sa.String(64), primary_key=True),
+    sa.Column("identity", sa.Text, nullable=False),
+    sa.Column("key", sa.String(32), sa.ForeignKey("api_keys.id"), nullable=False, index=True),
+)

@@ -25,3 +25,9 @@ class PlanNotApproved(Conflict):
     """The plan is not approved, was used before, has expired, or is for another payload."""
 
     code = "plan_refused"
+
+
+class PolicyUnknown(NotFound):
+    """There is no such policy in the caller's tenant."""
+
+    code = "policy_unknown"

@@ -1,5 +1,6 @@
 """Asking a person, deciding, and using what was decided: each in the caller's transaction."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +14,7 @@ from swarmstead.kernel.scope import Scope, system_scope
 from swarmstead.people.contract import require
 from swarmstead.permits.contract import Approval, Ask, Decision, topic_of
 from swarmstead.permits.errors import AlreadyDecided, ApprovalUnknown, HashChanged, PlanNotApproved
-from swarmstead.permits.tables import approvals
+from swarmstead.permits.tables import approvals, visible
 from swarmstead.storage.database import Tx
 from swarmstead.storage.signals import wake
 from swarmstead.storage.sql import fields, insert_or_ignore
@@ -30,7 +31,8 @@ def ask(tx: Tx, scope: Scope, clock: Clock, question: Ask) -> Approval:
     if (found := tx.conn.execute(existing).first()) is not None:
         return _approval(found)
     now = clock.now_ms()
-    values: dict[str, Any] = {name: getattr(question, name) for name in Ask.__slots__ if name != "expires_in_ms"}
+    stored = (name for name in Ask.__slots__ if name not in {"expires_in_ms", "check"})
+    values: dict[str, Any] = {name: getattr(question, name) for name in stored}
     values |= {
         "id": new_id("ap", now),
         "tenant": scope.tenant,
@@ -48,7 +50,7 @@ def ask(tx: Tx, scope: Scope, clock: Clock, question: Ask) -> Approval:
     if not insert_or_ignore(tx.conn, approvals, values):  # another worker came to this step at the same time
         return _approval(tx.conn.execute(existing).one())
     approval = Approval(**values)
-    _record(tx, scope, approval, "approval.ask")
+    _record(tx, scope, approval, "approval.ask", question.check)
     return approval
 
 
@@ -152,15 +154,17 @@ def _close(tx: Tx, scope: Scope, row: sa.Row[Any], status: str, now: int, by: st
     return approval
 
 
-def _record(tx: Tx, scope: Scope, approval: Approval, action: str) -> None:
-    data = {"hash": approval.hash, "tool": f"{approval.server}/{approval.tool}", "risk": approval.risk}
+def _record(tx: Tx, scope: Scope, approval: Approval, action: str, more: Mapping[str, Any] | None = None) -> None:
+    data = {"hash": approval.hash, "tool": f"{approval.server}/{approval.tool}", "risk": approval.risk, **(more or {})}
+    if more and approval.agent:
+        data["agent"] = approval.agent
     if approval.reason:
         data["reason"] = approval.reason
     record(tx, Entry(scope, action, f"approval/{approval.id}", run=approval.run, step=approval.step, data=data))
 
 
 def _mine(scope: Scope, approval_id: str) -> sa.Select[Any]:
-    return sa.select(approvals).where(approvals.c.tenant == scope.tenant, approvals.c.id == approval_id)
+    return sa.select(approvals).where(visible(scope), approvals.c.id == approval_id)
 
 
 def _approval(row: sa.Row[Any]) -> Approval:

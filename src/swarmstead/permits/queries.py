@@ -7,13 +7,13 @@ import sqlalchemy as sa
 from swarmstead.kernel.scope import Scope
 from swarmstead.permits.contract import Approval
 from swarmstead.permits.errors import ApprovalUnknown
-from swarmstead.permits.tables import approvals
+from swarmstead.permits.tables import approvals, visible
 from swarmstead.storage.sql import fields
 
 
 def get(conn: sa.Connection, scope: Scope, approval_id: str) -> Approval:
     """One approval. Fails: ApprovalUnknown."""
-    query = sa.select(approvals).where(approvals.c.tenant == scope.tenant, approvals.c.id == approval_id)
+    query = sa.select(approvals).where(visible(scope), approvals.c.id == approval_id)
     row = conn.execute(query).first()
     if row is None:
         raise ApprovalUnknown(f"There is no approval {approval_id}.", way_out="Open the inbox: `stead inbox list`.")
@@ -30,7 +30,7 @@ def find(
     limit: int = 50,
 ) -> list[Approval]:
     """Oldest deadline first; `after` is (expires_at, id) of the last one seen."""
-    query = sa.select(approvals).where(approvals.c.tenant == scope.tenant)
+    query = sa.select(approvals).where(visible(scope))
     if statuses:
         query = query.where(approvals.c.status.in_(statuses))
     if run:
@@ -47,7 +47,7 @@ def find(
 
 def count_pending(conn: sa.Connection, scope: Scope) -> int:
     """How many questions wait in this tenant."""
-    query = sa.select(sa.func.count()).where(approvals.c.tenant == scope.tenant, approvals.c.status == "pending")
+    query = sa.select(sa.func.count()).where(visible(scope), approvals.c.status == "pending")
     return conn.execute(query).scalar_one()
 
 

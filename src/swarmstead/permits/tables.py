@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 
+from swarmstead.kernel.scope import Scope
 from swarmstead.storage.tables import Document, Millis, metadata
 
 approvals = sa.Table(
@@ -35,3 +36,9 @@ approvals = sa.Table(
     sa.Index("ix_approvals_status", "tenant", "status", "expires_at"),
     sa.Index("ix_approvals_run", "tenant", "run"),
 )
+
+
+def visible(scope: Scope) -> sa.ColumnElement[bool]:
+    """What of `approvals` a scope sees: its tenant's rows, or its environment's where it is limited to one."""
+    mine = approvals.c.tenant == scope.tenant
+    return mine & (approvals.c.environment == scope.environment) if scope.environment else mine

@@ -39,7 +39,7 @@ _IN_PLAIN_WORDS = {
     "bool_type": "must be true or false",
     "bool_parsing": "must be true or false",
 }
-_Fault = tuple[Path, str]
+_Fault = tuple[Path, str] | tuple[Path, str, int]  # where, what, and the line of the text in it (from 1)
 
 
 @cache
@@ -93,7 +93,7 @@ def parse(text: str, kinds: Mapping[str, Kind], file: str = "manifest") -> list[
                 if key in documents:
                     faults.append((("metadata", "name"), f"{key[0]} {key[1]!r} is declared twice in this text"))
                 documents[key] = document
-            errors += [_at(file, places, path, message) for path, message in faults]
+            errors += [_at(file, places, fault) for fault in faults]
     except texts.NotPlain as fault:
         errors.append(ManifestError(file, fault.line, fault.column, "", fault.problem))
     if not documents and not errors:
@@ -174,7 +174,9 @@ def _spec(raw: Any, places: Places, kind: Kind) -> tuple[Any, list[_Fault]]:
     except BadInput as error:
         named = tuple(part for part in re.split(r"[.\[\]]", error.field) if part)
         way_out = f" {error.way_out}" if error.way_out else ""
-        return None, [(named if named[:1] == ("spec",) else ("spec", *named), error.message + way_out)]
+        path = named if named[:1] == ("spec",) else ("spec", *named)
+        lines = cast("list[tuple[int, str]]", error.extra.get("lines", []))
+        return None, [(path, text, line) for line, text in lines] or [(path, error.message + way_out)]
     return spec, []
 
 
@@ -218,9 +220,12 @@ def _label_faults(labels: Any) -> Iterator[_Fault]:
             yield path, f"must be text (quote numbers and yes/no), at most {_MAX_LABEL} characters"
 
 
-def _at(file: str, places: Places, path: Path, message: str) -> ManifestError:
+def _at(file: str, places: Places, fault: _Fault) -> ManifestError:
+    path, message, text_line = fault if len(fault) == 3 else (*fault, 0)  # noqa: PLR2004 - the two forms of a fault
     known = path
     while known and known not in places:
         known = known[:-1]
     line, column = places.get(known, (1, 1))
+    if text_line and (*known, texts.BLOCK) in places:
+        line, column = places[*known, texts.BLOCK][0] + text_line - 1, 1
     return ManifestError(file, line, column, ".".join(path), message)

@@ -15,6 +15,9 @@ MAX_NODES = 20_000
 _DEEPEST = 64
 _LONGEST_NUMBER = 40
 
+BLOCK = "|"
+"""Below the path of a text that is written as a block: the place of its first line."""
+
 Path = tuple[str, ...]
 Places = dict[Path, tuple[int, int]]
 
@@ -109,6 +112,8 @@ def _build(loader: _Loader, node: yaml.Node, path: Path, mark: Any, places: Plac
         return [
             _build(loader, item, (*path, str(index)), item.start_mark, places) for index, item in enumerate(node.value)
         ]
+    if isinstance(node, yaml.ScalarNode) and node.style == "|":
+        places[*path, BLOCK] = (node.start_mark.line + 2, 1)
     return _scalar(loader, node)
 
 

@@ -41,7 +41,10 @@ class SwarmLimits:
     budget_usd: Annotated[str, Len(1, 32)] = "0.10"
     """The most the run may spend, in US dollars: `"0.10"`. It is never passed."""
     wall_clock_s: Annotated[int, Ge(1), Le(604_800)] = 900
-    """How long the run may work, in seconds; time spent waiting for a person does not count."""
+    """How long the run may work, in seconds.
+
+    Time spent waiting for a person, paused, or without a server does not count.
+    """
     max_agents: Annotated[int, Ge(1), Le(200)] = 16
     """How many agent runs one run may start, the coordinator included."""
 
@@ -82,7 +85,11 @@ class Overrides:
 
 @dataclass(frozen=True, slots=True)
 class PlannedTool:
-    """A tool as a plan pins it: a changed definition is refused when it is called."""
+    """A tool as a plan pins it: a changed definition is refused when it is called.
+
+    `rules` are the ids behind the verdict; `conditional` names rules that read arguments or the clock, so that the
+    verdict on a call may be another one.
+    """
 
     server: str
     name: str
@@ -93,6 +100,8 @@ class PlannedTool:
     schema_hash: str
     verdict: Literal["allow", "ask", "deny"]
     rule: str
+    rules: tuple[str, ...] = ()
+    conditional: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +130,10 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will run. `hash` covers everything but the estimates: what runs is what was previewed."""
+    """What will run. `hash` covers everything but the estimates: what runs is what was previewed.
+
+    `policy` is the version of the rules that the verdicts come from.
+    """
 
     hash: str
     swarm: str
@@ -142,6 +154,7 @@ class Plan:
     time_high_s: int
     missing: tuple[Missing, ...]
     created_at: int
+    policy: str = ""
 
     def agent(self, name: str) -> PlannedAgent | None:
         """The planned agent of that name."""

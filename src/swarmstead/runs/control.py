@@ -47,12 +47,18 @@ class RunControl:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def safe_point(self, resting: Callable[[], Awaitable[None]], woken: Callable[[], Awaitable[None]]) -> None:
-        """Stay here while the run is paused; `resting` and `woken` write that down.
+    @property
+    def pausing(self) -> bool:
+        """Whether the run is to rest: whoever ends something in flight may be the last to do so."""
+        return self._desired == "paused"
+
+    async def safe_point(self, resting: Callable[[], Awaitable[None]], woken: Callable[[], Awaitable[None]]) -> bool:
+        """Stay here while the run is paused; `resting` and `woken` write that down. Whether it was.
 
         Fails: RunCancelled, DeadlinePassed.
         """
-        if self._desired == "paused":
+        rested = self._desired == "paused"
+        if rested:
             await resting()
             while self._desired == "paused":
                 await self._changed.wait()
@@ -65,6 +71,7 @@ class RunControl:
                 f"The run has worked for as long as it may; its deadline was {rfc3339(self._deadline)}.",
                 way_out="Launch it again with a higher spec.limits.wall_clock_s.",
             )
+        return rested
 
     async def unless_cancelled(self, work: Coroutine[Any, Any, T]) -> T:
         """Do `work`, but cut it at once when the run is cancelled. Fails: RunCancelled."""

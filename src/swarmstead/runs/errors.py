@@ -1,6 +1,8 @@
 """Why a run cannot be previewed, launched or commanded, and how one ends badly."""
 
+from swarmstead.gateway.contract import Withdrawn
 from swarmstead.kernel.errors import BadInput, Conflict, NotFound, SteadError, TooMuch
+from swarmstead.kernel.plain import plain_text
 
 
 class RunUnknown(NotFound):
@@ -46,17 +48,11 @@ class TurnsUsedUp(TooMuch):
     code = "turns_used_up"
 
 
-class TooManyAgents(TooMuch):
-    """The run has started as many agents as it may."""
-
-    code = "too_many_agents"
-
-
 class RunCancelled(Exception):
     """Raised inside an agent's loop at the point where it notices that a person has cancelled the run."""
 
 
-class JournalMoved(Exception):
+class JournalMoved(Withdrawn):
     """Raised inside an agent's loop when a step that it was about to write is there already: somebody else wrote it."""
 
 
@@ -65,5 +61,5 @@ class StepFailed(SteadError):
 
 
 def as_data(error: SteadError) -> dict[str, str]:
-    """An error as a run stores and shows it."""
-    return {"code": error.code, "message": error.message, "way_out": error.way_out}
+    """An error as a run stores and shows it; a provider's words in it may hold what cannot be kept."""
+    return {"code": error.code, "message": plain_text(error.message), "way_out": error.way_out}

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.scope import Scope
 from swarmstead.runs.contract import Event, StoredEvent, events_topic
-from swarmstead.runs.tables import event_heads, events
+from swarmstead.runs.tables import event_heads, events, runs, visible
 from swarmstead.storage.database import Tx
 from swarmstead.storage.prepared import Prepared
 from swarmstead.storage.signals import wake
@@ -86,6 +86,8 @@ def _append(conn: sa.Connection, tenant: str, staged: list[Event], now: int) -> 
 def after(conn: sa.Connection, scope: Scope, seq: int, *, run: str = "", limit: int = 500) -> list[StoredEvent]:
     """Events with a higher number than `seq`, oldest first."""
     query = sa.select(events).where(events.c.tenant == scope.tenant, events.c.seq > seq)
+    if scope.environment:
+        query = query.where(events.c.run.in_(sa.select(runs.c.id).where(visible(scope))))
     if run:
         query = query.where(events.c.run == run)
     return [StoredEvent(**fields(row)) for row in conn.execute(query.order_by(events.c.seq).limit(limit))]

@@ -1,5 +1,6 @@
 """Commands of the runs room: launch and command, one transaction each."""
 
+from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
@@ -7,17 +8,18 @@ import sqlalchemy as sa
 from swarmstead.audit.contract import Entry, record
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.errors import Conflict
+from swarmstead.kernel.hashing import digest
 from swarmstead.kernel.ids import new_id
 from swarmstead.kernel.scope import Scope
-from swarmstead.people.contract import require
+from swarmstead.people.contract import require, require_environment
 from swarmstead.runs import records
 from swarmstead.runs.contract import Command, Launch, Plan, run_topic
-from swarmstead.runs.errors import CommandRefused, PlanChanged, PlanIncomplete, RunUnknown
+from swarmstead.runs.errors import CommandRefused, InputRefused, PlanChanged, PlanIncomplete, RunUnknown
 from swarmstead.runs.events import emit, last_of_run
 from swarmstead.runs.model import after_command
-from swarmstead.runs.plans import load_plan, save_plan
+from swarmstead.runs.plans import save_plan
 from swarmstead.runs.steps.delegation import new_agent_run
-from swarmstead.runs.tables import agent_runs, runs
+from swarmstead.runs.tables import agent_runs, runs, visible
 from swarmstead.storage.database import Tx
 from swarmstead.storage.signals import wake
 from swarmstead.telemetry.contract import trace_id_of
@@ -27,17 +29,15 @@ def launch(tx: Tx, scope: Scope, clock: Clock, wish: Launch, plan: Plan, engine_
     """Store a run of `plan`, queued. Answers (run, coordinator's agent run, whether it is new).
 
     The same idempotency key gives the same run; with another wish behind it, it is refused.
-    Fails: NotPermitted, PlanIncomplete, PlanChanged, Conflict.
+    Fails: NotPermitted, InputRefused, PlanIncomplete, PlanChanged, Conflict.
     """
     require(scope, "run.launch")
+    require_environment(scope, wish.environment)
     if wish.idempotency_key:
-        earlier = _of_key(tx, scope, wish, plan)
+        earlier = earlier_launch(tx.conn, scope, wish)
         if earlier is not None:
-            return earlier
-    if plan.missing:
-        first = plan.missing[0]
-        more = f" and {len(plan.missing) - 1} more" if len(plan.missing) > 1 else ""
-        raise PlanIncomplete(f"This run lacks {first.what}{more}.", way_out=first.way_out)
+            return *earlier, False
+    _check_whole(plan)
     if wish.plan_hash and wish.plan_hash != plan.hash:
         raise PlanChanged(
             "What would run now is not what was previewed.",
@@ -65,6 +65,13 @@ def launch(tx: Tx, scope: Scope, clock: Clock, wish: Launch, plan: Plan, engine_
     return run, root, True
 
 
+def _check_whole(plan: Plan) -> None:
+    if plan.missing:
+        first = plan.missing[0]
+        more = f" and {len(plan.missing) - 1} more" if len(plan.missing) > 1 else ""
+        raise PlanIncomplete(f"This run lacks {first.what}{more}.", way_out=first.way_out)
+
+
 def _run_row(scope: Scope, wish: Launch, plan: Plan, run: str, now: int, engine_version: str) -> dict[str, Any]:
     return {
         "id": run,
@@ -83,28 +90,46 @@ def _run_row(scope: Scope, wish: Launch, plan: Plan, run: str, now: int, engine_
         "wall_clock_s": plan.wall_clock_s,
         "launched_by": scope.actor.id,
         "idempotency_key": wish.idempotency_key or None,
+        "wish_hash": _wish_hash(wish) if wish.idempotency_key else None,
         "engine_version": engine_version,
         "created_at": now,
         "trace_id": trace_id_of(run),
     }
 
 
-def _of_key(tx: Tx, scope: Scope, wish: Launch, plan: Plan) -> tuple[str, str, bool] | None:
+def earlier_launch(conn: sa.Connection, scope: Scope, wish: Launch) -> tuple[str, str] | None:
+    """The run that was launched under this key, and its coordinator's agent run; None when there is none yet.
+
+    Wishes are compared as they were said and not by what they come to: swarms, agents and folders may have changed
+    since, and a repeat is still a repeat. Fails: InputRefused, Conflict for another wish under the same key.
+    """
+    wished = _wish_hash(wish)
     same = (runs.c.tenant == scope.tenant) & (runs.c.idempotency_key == wish.idempotency_key)
-    row = tx.conn.execute(sa.select(runs).where(same)).first()
+    row = conn.execute(sa.select(runs).where(same)).first()
     if row is None:
         return None
-    # What was wished, not what it comes to: agents may have changed since, and a repeat is still a repeat.
-    earlier = load_plan(tx.conn, scope.tenant, row.plan_hash)
-    wished = (plan.swarm, plan.environment, plan.input, plan.overrides)
-    if wished != (row.swarm, row.environment, row.input, earlier.overrides) or wish.plan_hash not in ("", earlier.hash):
+    known = wished if row.wish_hash is None else row.wish_hash  # launched before wishes were kept
+    what = (wish.swarm, wish.environment, wish.plan_hash or row.plan_hash, wished)
+    if what != (row.swarm, row.environment, row.plan_hash, known):
         raise Conflict(
             "This Idempotency-Key was used for another launch.",
             code="idempotency_key_reused",
             way_out="Use a new key for a new launch.",
         )
     root = sa.select(agent_runs.c.id).where(agent_runs.c.run == row.id, agent_runs.c.parent.is_(None))
-    return row.id, tx.conn.execute(root).scalar_one(), False
+    return row.id, conn.execute(root).scalar_one()
+
+
+def _wish_hash(wish: Launch) -> str:
+    try:
+        return digest([wish.swarm, wish.environment, dict(wish.input), asdict(wish.overrides)])
+    except (ValueError, RecursionError) as error:
+        raise InputRefused(
+            "The input holds what cannot be kept: half a surrogate pair, a number that JSON does not have, or values "
+            "nested too deep.",
+            field="input",
+            way_out="Leave that out.",
+        ) from error
 
 
 def command(tx: Tx, scope: Scope, clock: Clock, said: Command) -> str:
@@ -113,9 +138,7 @@ def command(tx: Tx, scope: Scope, clock: Clock, said: Command) -> str:
     Fails: NotPermitted, RunUnknown, CommandRefused.
     """
     require(scope, "run.command")
-    row = tx.conn.execute(
-        sa.select(runs).where(runs.c.tenant == scope.tenant, runs.c.id == said.run).with_for_update()
-    ).first()
+    row = tx.conn.execute(sa.select(runs).where(visible(scope), runs.c.id == said.run).with_for_update()).first()
     if row is None:
         raise RunUnknown(f"There is no run {said.run}.", way_out="List them with `stead run list`.")
     if said.expected_seq is not None and (seq := last_of_run(tx.conn, said.run)) != said.expected_seq:

@@ -22,12 +22,10 @@ from typing import Any, Literal
 from swarmstead.kernel.errors import SteadError
 from swarmstead.models.contract import Message, ModelReply, ToolSpec
 from swarmstead.runs.errors import RunCancelled, TurnsUsedUp, as_data
-from swarmstead.runs.steps.context import AWAY, AgentContext
+from swarmstead.runs.steps.context import AWAY, PARALLEL_READS, AgentContext
 from swarmstead.runs.steps.delegation import DELEGATE, Delegation, delegate_spec
 from swarmstead.runs.steps.thinking import Thinking
 from swarmstead.runs.steps.toolcalls import ToolCalls
-
-_PARALLEL_READS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +90,12 @@ class AgentLoop:
                     children[index] = child
         rest = [index for index in range(len(calls)) if index not in children and index not in answers]
         side_by_side = [index for index in rest if self._toolcalls.is_read(calls[index])]
-        limit = asyncio.Semaphore(_PARALLEL_READS)
+        limit = asyncio.Semaphore(PARALLEL_READS)
+        announced = set(side_by_side[:PARALLEL_READS])
 
         async def read(index: int) -> Message:
             async with limit:
-                return await self._toolcalls.call(turn, index, calls[index])
+                return await self._toolcalls.call(turn, index, calls[index], waited=index not in announced)
 
         waits = [self._delegation.result(turn, index, calls[index], child) for index, child in children.items()]
         reads = [read(index) for index in side_by_side]

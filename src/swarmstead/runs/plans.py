@@ -44,5 +44,12 @@ def _plan(content: Mapping[str, Any]) -> Plan:
 
 def _agent(content: Mapping[str, Any]) -> PlannedAgent:
     values: dict[str, Any] = dict(content)
-    values["tools"] = tuple(PlannedTool(**tool) for tool in content["tools"])
+    values["tools"] = tuple(_tool(tool) for tool in content["tools"])
     return PlannedAgent(**values)
+
+
+def _tool(content: Mapping[str, Any]) -> PlannedTool:
+    values: dict[str, Any] = dict(content)
+    for name in ("rules", "conditional"):
+        values[name] = tuple(content.get(name, ()))
+    return PlannedTool(**values)

@@ -1,17 +1,18 @@
 """What runs need from outside. Lower rooms give these as modules or objects; `wiring` hands them in."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import sqlalchemy as sa
 
-from swarmstead.budgets.contract import Account, Balance
+from swarmstead.budgets.contract import Account, Charged
 from swarmstead.gateway.contract import Caller, CallOutcome, CallRequest, PlanNeeded, Tool
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.scope import Scope
-from swarmstead.models.contract import ModelReply, ModelRequest, ModelSpec
-from swarmstead.permits.contract import Approval, Ask
+from swarmstead.models.contract import BeforeRetry, ModelReply, ModelRequest, ModelSpec, Usage
+from swarmstead.people.contract import EnvironmentView
+from swarmstead.permits.contract import Approval, Ask, PolicyVerdict
 from swarmstead.resources.contract import Resource
 from swarmstead.storage.database import Tx
 
@@ -39,13 +40,21 @@ class Tools(Protocol):
 
     async def call(self, request: CallRequest) -> CallOutcome | PlanNeeded: ...
     async def tools(self, caller: Caller, root: str = "") -> Sequence[BoundTools]: ...
+    async def verdict(self, caller: Caller, tool: Tool) -> PolicyVerdict: ...
+    async def policy_version(self, caller: Caller) -> str: ...
 
 
 class Thinker(Protocol):
     """Models, and what asking them costs. Amounts in micro-dollars."""
 
-    async def request(self, spec: ModelSpec, request: ModelRequest) -> ModelReply:
-        """Fails: models.errors. Cancelling the task cuts the connection."""
+    async def request(
+        self,
+        spec: ModelSpec,
+        request: ModelRequest,
+        on_delta: Callable[[str], None] | None = None,
+        before_retry: BeforeRetry | None = None,
+    ) -> ModelReply:
+        """Fails: models.errors, and what `before_retry` raises. Cancelling the task cuts the connection."""
         ...
 
     def estimate(self, spec: ModelSpec, request: ModelRequest) -> int:
@@ -53,7 +62,11 @@ class Thinker(Protocol):
         ...
 
     def cost(self, spec: ModelSpec, reply: ModelReply) -> int:
-        """What a reply did cost."""
+        """What a reply did cost, its failed attempts included."""
+        ...
+
+    def cost_of_failure(self, spec: ModelSpec, used: Usage) -> int:
+        """What attempts did cost that gave no reply."""
         ...
 
     def missing(self, spec: ModelSpec) -> tuple[str, str] | None:
@@ -71,6 +84,7 @@ class Ledger(Protocol):
         ...
 
     def settle(self, tx: Tx, lease: str, actual: int) -> bool: ...
+    def charge_expired(self, tx: Tx, clock: Clock) -> list[Charged]: ...
 
 
 class Inbox(Protocol):
@@ -86,10 +100,10 @@ class InboxReads(Protocol):
     def get(self, conn: sa.Connection, scope: Scope, approval_id: str) -> Approval: ...
 
 
-class BalanceReads(Protocol):
-    """Budgets, read. Given by `budgets.queries`."""
+class Environments(Protocol):
+    """Where runs may run. Given by `people.queries`."""
 
-    def balance(self, conn: sa.Connection, scope: Scope, key: str) -> Balance | None: ...
+    def list_environments(self, conn: sa.Connection, scope: Scope) -> Sequence[EnvironmentView]: ...
 
 
 class Repositories(Protocol):

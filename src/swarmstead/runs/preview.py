@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 import sqlalchemy as sa
 
 from swarmstead.gateway.contract import Caller, Tool
-from swarmstead.kernel.errors import BadInput
-from swarmstead.kernel.money import micros_from_usd
+from swarmstead.kernel.errors import BadInput, NotPermitted
+from swarmstead.kernel.money import micros_from_usd, usd_text
 from swarmstead.kernel.scope import Scope
 from swarmstead.models.contract import Message, ModelRequest, ModelSpec
-from swarmstead.permits.contract import rule_for
+from swarmstead.people.contract import permissions_of
+from swarmstead.permits.contract import PolicyVerdict
 from swarmstead.resources.contract import Resource
 from swarmstead.runs import ports
 from swarmstead.runs.contract import InputField, Launch, Missing, Overrides, Plan, PlannedAgent, PlannedTool, SwarmSpec
@@ -33,24 +34,25 @@ _ENOUGH_HISTORY = 3
 class Preview:
     """Makes plans."""
 
-    def __init__(self, hands: Hands, repositories: ports.Repositories) -> None:
+    def __init__(self, hands: Hands, repositories: ports.Repositories, environments: ports.Environments) -> None:
         self._hands = hands
         self._repositories = repositories
+        self._environments = environments
 
     async def plan(self, scope: Scope, wish: Launch) -> Plan:
         """What would run now.
 
-        Fails: ResourceUnknown (the swarm), InputRefused; what else is missing stands in `missing`.
+        Fails: ResourceUnknown (the swarm), InputRefused, NotPermitted (a budget beyond the declared one); what else is
+        missing stands in `missing`.
         """
         found = await self._hands.db.read(lambda conn: self._resolve(conn, scope, wish))
         swarm: SwarmSpec = found.swarm.spec
         values, root = await asyncio.to_thread(self._inputs, swarm, wish.input)
-        agents = await asyncio.gather(
-            *(self._agent(scope, (root, wish.environment), found, name) for name in found.agents)
-        )
+        agents = await asyncio.gather(*(self._agent(scope, root, found, name, wish) for name in found.agents))
+        policy = await self._hands.tools.policy_version(Caller(scope, environment=wish.environment))
         missing = [*found.missing, *(one for _, lacking in agents for one in lacking)]
         planned = tuple(agent for agent, _ in agents)
-        low, high = self._cost(found, planned, budget := _budget(swarm, wish.overrides))
+        low, high = self._cost(found, planned, budget := _budget(scope, swarm, wish.overrides))
         return with_hash(
             Plan(
                 hash="",
@@ -72,11 +74,13 @@ class Preview:
                 time_high_s=found.times[1] if found.times else swarm.limits.wall_clock_s,
                 missing=tuple(missing),
                 created_at=self._hands.clock.now_ms(),
+                policy=policy,
             )
         )
 
     def _resolve(self, conn: sa.Connection, scope: Scope, wish: Launch) -> "_Found":
         declared = self._hands.declared
+        self._check_environment(conn, scope, wish.environment)
         swarm = declared.get(conn, scope, "Swarm", wish.swarm)
         spec: SwarmSpec = swarm.spec
         found = _Found(swarm)
@@ -107,18 +111,32 @@ class Preview:
         found.times, found.costs = _history(conn, scope, wish.swarm)
         return found
 
+    def _check_environment(self, conn: sa.Connection, scope: Scope, name: str) -> None:
+        known = [one.name for one in self._environments.list_environments(conn, scope)]
+        if name not in known:
+            raise InputRefused(
+                f"There is no environment {name!r}.",
+                field="environment",
+                way_out=f"Choose one of {', '.join(known)}." if known else "This tenant has none.",
+            )
+
     async def _agent(
-        self, scope: Scope, place: tuple[str, str], found: "_Found", name: str
+        self, scope: Scope, root: str, found: "_Found", name: str, wish: Launch
     ) -> tuple[PlannedAgent, list[Missing]]:
         agent, model = found.agents[name]
         spec = cast("AgentSpec", agent.spec)
         model_spec: ModelSpec = model.spec
         tools: list[PlannedTool] = []
         missing: list[Missing] = []
-        root, environment = place
-        caller = Caller(scope, name, environment=environment, agent_digest=agent.digest)
+        caller = Caller(
+            scope,
+            agent=name,
+            swarm=wish.swarm,
+            environment=wish.environment,
+            agent_digest=agent.digest,
+        )
         for bound in await self._hands.tools.tools(caller, root):
-            tools += [_planned_tool(tool) for tool in bound.tools]
+            tools += [_planned_tool(tool, await self._hands.tools.verdict(caller, tool)) for tool in bound.tools]
             if bound.problem:
                 missing.append(
                     Missing(f"the tool server {bound.server!r} for {name}: {bound.problem}", "Mend or unbind it.")
@@ -190,8 +208,7 @@ class _Found:
         self.costs: tuple[int, int] | None = None
 
 
-def _planned_tool(tool: Tool) -> PlannedTool:
-    rule = rule_for(tool.risk)
+def _planned_tool(tool: Tool, verdict: PolicyVerdict) -> PlannedTool:
     return PlannedTool(
         server=tool.server,
         name=tool.name,
@@ -200,8 +217,10 @@ def _planned_tool(tool: Tool) -> PlannedTool:
         risk=tool.risk,
         idempotent=tool.idempotent,
         schema_hash=tool.schema_hash,
-        verdict=rule.verdict,
-        rule=rule.text,
+        verdict=verdict.effect,
+        rule=verdict.text,
+        rules=verdict.rules,
+        conditional=verdict.conditional,
     )
 
 
@@ -221,14 +240,24 @@ def _check_type(name: str, wanted: InputField, value: Any) -> None:
         )
 
 
-def _budget(swarm: SwarmSpec, overrides: Overrides) -> int:
-    text = overrides.budget_usd or swarm.limits.budget_usd
+def _budget(scope: Scope, swarm: SwarmSpec, overrides: Overrides) -> int:
+    """What the run may spend. Who may not change the swarm may lower it only."""
+    declared = micros_from_usd(swarm.limits.budget_usd)
+    if not overrides.budget_usd:
+        return declared
     try:
-        return micros_from_usd(text)
+        wanted = micros_from_usd(overrides.budget_usd)
     except ValueError as error:
         raise InputRefused(
             str(error), field="overrides.budget_usd", way_out='Write dollars as a decimal, e.g. "0.25".'
         ) from error
+    if wanted > declared and "resource.apply" not in permissions_of(scope):
+        raise NotPermitted(
+            f"{scope.actor.name} may give a run of this swarm at most {usd_text(declared)}, its declared budget.",
+            field="overrides.budget_usd",
+            way_out="Launch it with less, or ask somebody with the role admin to raise spec.limits.budget_usd.",
+        )
+    return wanted
 
 
 def task_text(template: str, values: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from swarmstead.runs import records
 from swarmstead.runs.contract import Plan
 from swarmstead.runs.errors import RunUnknown
 from swarmstead.runs.plans import load_plan
-from swarmstead.runs.tables import agent_runs, events, runs, steps
+from swarmstead.runs.tables import agent_runs, events, runs, steps, visible
 from swarmstead.storage.sql import fields
 
 
@@ -45,8 +45,8 @@ class RunRow:
 
 
 def get(conn: sa.Connection, scope: Scope, run: str) -> RunRow:
-    """One run. Fails: RunUnknown, also for another tenant's."""
-    found = conn.execute(_WITH_TOTALS.where(runs.c.tenant == scope.tenant, runs.c.id == run)).first()
+    """One run. Fails: RunUnknown, also for another tenant's, and for one outside of the scope's environment."""
+    found = conn.execute(_WITH_TOTALS.where(visible(scope), runs.c.id == run)).first()
     if found is None:
         raise RunUnknown(f"There is no run {run}.", way_out="List them with `stead run list`.")
     return _run(found)
@@ -63,7 +63,7 @@ def find(
     limit: int = 50,
 ) -> list[RunRow]:
     """Newest first; `before` is the id of the last one seen."""
-    query = _WITH_TOTALS.where(runs.c.tenant == scope.tenant)
+    query = _WITH_TOTALS.where(visible(scope))
     if statuses:
         query = query.where(runs.c.status.in_(statuses))
     if swarm:
@@ -79,7 +79,7 @@ def counts(conn: sa.Connection, scope: Scope, since: int) -> dict[str, int]:
     """How many runs are in each open state now, and how many ended since a time (milliseconds)."""
     query = (
         sa.select(runs.c.status, sa.func.count())
-        .where(runs.c.tenant == scope.tenant, sa.or_(runs.c.finished_at.is_(None), runs.c.finished_at >= since))
+        .where(visible(scope), sa.or_(runs.c.finished_at.is_(None), runs.c.finished_at >= since))
         .group_by(runs.c.status)
     )
     return {row[0]: row[1] for row in conn.execute(query)}

@@ -3,7 +3,7 @@
 Invariants:
 - A step whose `output` is set is done; nothing here changes it again.
 - `runs.pending` is the number of its steps that wait for a person; `runs.status` follows from it and from the wish.
-- Time at rest (waiting for a person, paused) moves the deadline by as much.
+- Time at rest (waiting for a person, paused) moves the deadline by as much, and so does time that a crash has cost.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from swarmstead.permits.contract import Approval
 from swarmstead.runs.contract import ACTIVE, agent_topic, run_topic
 from swarmstead.runs.events import emit
 from swarmstead.runs.model import resting_status
-from swarmstead.runs.tables import agent_runs, artifacts, runs, steps
+from swarmstead.runs.tables import agent_runs, artifacts, events, runs, steps
 from swarmstead.storage.database import Tx
 from swarmstead.storage.prepared import Prepared
 from swarmstead.storage.signals import wake
@@ -28,6 +28,7 @@ from swarmstead.storage.sql import insert_or_ignore
 from swarmstead.telemetry.contract import run_finished
 
 _LARGE = 64 * 1024
+_NOTICED_MS = 10_000
 _STARTED = frozenset(ACTIVE) - {"queued"}
 _SAYS: Mapping[str, str] = {"waiting": "run.waiting", "paused": "run.paused", "running": "run.resumed"}
 _INSERT_STEP = Prepared(steps.insert())
@@ -86,6 +87,12 @@ def change_step(tx: Tx, key: str, values: Mapping[str, Any]) -> bool:
 @cache
 def _change_step(columns: tuple[str, ...]) -> Prepared:
     return Prepared(_CHANGE_STEP, columns)
+
+
+def begin_read(tx: Tx, key: str) -> None:
+    """A read that had to wait is in flight now. One that is done, or waits for a person, is left as it is."""
+    mine = (steps.c.key == key) & steps.c.output.is_(None) & (steps.c.status == "queued") & steps.c.approval.is_(None)
+    tx.conn.execute(steps.update().where(mine).values(status="running"))
 
 
 def begin_step(tx: Tx, clock: Clock, key: str, *, again: bool) -> bool:
@@ -208,7 +215,10 @@ def start_agent(tx: Tx, scope: Scope, clock: Clock, run: str, agent_run: str) ->
     started = _START_AGENT.rows(tx.conn, {"of": agent_run, "status": "running", "started_at": now})
     if not started:
         ended = sa.select(agent_runs.c.finished_at).where(agent_runs.c.id == agent_run)
-        return tx.conn.execute(ended).scalar_one() is None
+        alive = tx.conn.execute(ended).scalar_one() is None
+        if alive:
+            _taken_up(tx, scope, row, now)
+        return alive
     if row.status == "queued":
         values = {"status": "running", "started_at": now, "deadline_at": now + row.wall_clock_s * 1000}
         tx.conn.execute(runs.update().where(runs.c.id == run).values(values))
@@ -217,6 +227,21 @@ def start_agent(tx: Tx, scope: Scope, clock: Clock, run: str, agent_run: str) ->
     data = {"agent_run": agent_run, "agent": started[0][0]}
     emit(tx, "agent.started", scope, run=run, trace_id=row.trace_id, data=data)
     return True
+
+
+def _taken_up(tx: Tx, scope: Scope, row: sa.Row[Any], now: int) -> None:
+    """A loop goes on after a crash: the time since the run's last sign of life does not count against its deadline.
+
+    The event is a sign of life, so what several loops of one run missed together is given back once.
+    """
+    if row.status != "running" or row.rested_since is not None or row.deadline_at is None:
+        return
+    last = tx.conn.execute(sa.select(sa.func.max(events.c.at)).where(events.c.run == row.id)).scalar() or now
+    if now - last < _NOTICED_MS:
+        return
+    tx.conn.execute(runs.update().where(runs.c.id == row.id).values(deadline_at=row.deadline_at + now - last))
+    emit(tx, "run.recovered", scope, run=row.id, trace_id=row.trace_id, data={"after_ms": now - last})
+    wake(tx, run_topic(row.id))
 
 
 def finish_agent(

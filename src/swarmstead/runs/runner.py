@@ -115,19 +115,26 @@ class Runner:
     async def _others_have_ended(self, facts: _Facts, ending: Ending) -> None:
         """The tree ends from its leaves: a run is not over while one of its agents still works.
 
-        Without its coordinator their work leads nowhere, so when that has failed they are told to stop.
+        Without its coordinator their work leads nowhere, so when that has failed they are told to stop. Its failure is
+        written with that, because to whoever goes on after a crash a run that stops looks like one that was cancelled.
         """
         hands = self._hands
         mine = (agent_runs.c.run == facts.run) & (agent_runs.c.id != facts.agent_run)
         query = sa.select(agent_runs.c.id).where(mine, agent_runs.c.finished_at.is_(None))
         left = await hands.db.read(lambda conn: conn.execute(query).scalars().all())
         if left and ending.status == "failed":
-            await hands.db.write(lambda tx: records.stop_others(tx, facts.run))
+            await hands.db.write(lambda tx: self._fail_and_stop(tx, facts, ending))
         for child in left:
             state = sa.select(agent_runs.c.finished_at).where(agent_runs.c.id == child)
             await hands.signals.until(
                 agent_topic(child), lambda state=state: hands.db.read(lambda conn: conn.execute(state).scalar_one())
             )
+
+    def _fail_and_stop(self, tx: Tx, facts: _Facts, ending: Ending) -> None:
+        """From here on the run ends as failed, by us or by the sweeper (`endings.end_headless`)."""
+        clock, agent_run = self._hands.clock, facts.agent_run
+        records.finish_agent(tx, facts.scope, clock, agent_run, ending.status, ending.outcome, ending.error)
+        records.stop_others(tx, facts.run)
 
     def _finish(self, tx: Tx, facts: _Facts, ending: Ending) -> None:
         hands = self._hands

@@ -7,7 +7,7 @@ from typing import Protocol
 from sqlalchemy.exc import IntegrityError
 
 from swarmstead.kernel.scope import Scope
-from swarmstead.people.contract import require
+from swarmstead.people.contract import require, require_environment
 from swarmstead.runs import endings, handlers, queries
 from swarmstead.runs.contract import Command, Launch, Plan
 from swarmstead.runs.errors import PlanChanged
@@ -15,6 +15,7 @@ from swarmstead.runs.plans import save_plan
 from swarmstead.runs.ports import Engine
 from swarmstead.runs.preview import Preview
 from swarmstead.runs.steps.context import Hands
+from swarmstead.runs.steps.thinking import charge_abandoned
 from swarmstead.storage.database import Tx
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class Runs:
         Fails: NotPermitted, InputRefused, ResourceUnknown.
         """
         require(scope, "run.launch")
+        require_environment(scope, wish.environment)
         plan = await self._preview.plan(scope, wish)
         await self._hands.db.write(lambda tx: save_plan(tx, scope.tenant, self._hands.clock, plan))
         return plan
@@ -59,11 +61,17 @@ class Runs:
     async def launch(self, scope: Scope, wish: Launch) -> str:
         """Launch what would run now, if it is what was previewed; the run's id.
 
-        Fails: NotPermitted, InputRefused, PlanIncomplete, PlanChanged (with the new plan, which is kept).
+        A run that is stored is launched: when it cannot be started now, it is when the engine is back (`mend`).
+        Fails: NotPermitted, InputRefused, PlanIncomplete, PlanChanged (with the new plan, which is kept), Conflict.
         """
         require(scope, "run.launch")
-        plan = await self._preview.plan(scope, wish)
+        require_environment(scope, wish.environment)
         version, hands = self._engine.version, self._hands
+        if wish.idempotency_key:
+            earlier = await hands.db.read(lambda conn: handlers.earlier_launch(conn, scope, wish))
+            if earlier is not None:
+                return earlier[0]
+        plan = await self._preview.plan(scope, wish)
 
         def store(tx: Tx) -> tuple[str, str, bool]:
             return handlers.launch(tx, scope, hands.clock, wish, plan, version)
@@ -78,7 +86,10 @@ class Runs:
             error.plan = plan
             raise
         if new:
-            await self._engine.start(root)
+            try:
+                await self._engine.start(root)
+            except Exception:
+                log.exception("run %s is stored and cannot be started yet", run)
         return run
 
     async def command(self, scope: Scope, said: Command) -> str:
@@ -88,7 +99,8 @@ class Runs:
     async def mend(self, *, all_queued: bool = False) -> int:
         """Start loops that were stored and never begun, take over from workers that are gone; how many.
 
-        What the engine will not start again is failed, so that nobody waits for it.
+        What the engine will not start again is failed, so that nobody waits for it. Reservations that nobody has
+        settled in time are charged.
 
         `all_queued` is for the start of the only process, when nobody else can be about to start them.
         """
@@ -96,6 +108,7 @@ class Runs:
         before = hands.clock.now_ms() - (0 if all_queued else _SETTLING_MS)
         left = await hands.db.read(lambda conn: queries.unstarted(conn, before))
         await asyncio.gather(*(self._engine.start(agent_run) for agent_run in left))
+        await hands.db.write(lambda tx: charge_abandoned(tx, hands))
         taken = await self._engine.take_over()
         poisoned = await self._engine.poisoned()
         if lost := await hands.db.read(lambda conn: queries.open_among(conn, poisoned)):

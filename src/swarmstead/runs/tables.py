@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 
+from swarmstead.kernel.scope import Scope
 from swarmstead.storage.tables import Document, Micros, Millis, metadata
 
 plans = sa.Table(
@@ -32,6 +33,7 @@ runs = sa.Table(
     sa.Column("wall_clock_s", sa.Integer, nullable=False),
     sa.Column("launched_by", sa.String(128), nullable=False),
     sa.Column("idempotency_key", sa.String(200)),
+    sa.Column("wish_hash", sa.String(71)),
     sa.Column("engine_version", sa.String(40), nullable=False),
     sa.Column("created_at", Millis, nullable=False),
     sa.Column("started_at", Millis),
@@ -146,3 +148,9 @@ workers = sa.Table(
     sa.Column("started_at", Millis, nullable=False),
     sa.Column("lease_until", Millis, nullable=False),
 )
+
+
+def visible(scope: Scope) -> sa.ColumnElement[bool]:
+    """What of `runs` a scope sees: its tenant's rows, or its environment's where it is limited to one."""
+    mine = runs.c.tenant == scope.tenant
+    return mine & (runs.c.environment == scope.environment) if scope.environment else mine

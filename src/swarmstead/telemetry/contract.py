@@ -91,6 +91,28 @@ def tool_called(verdict: str, path: str, seconds: float) -> None:
     METER.observe("stead_tool_call_seconds", seconds, verdict=verdict)
 
 
+def call_refused(reason: str) -> None:
+    """Backpressure has refused a tool call; `reason` is the code of the refusal."""
+    METER.count("stead_tool_calls_refused_total", reason=reason)
+
+
+def call_waited(where: str, seconds: float) -> None:
+    """A tool call has waited for a token (`rate`) or for room (`queue`)."""
+    METER.observe("stead_tool_call_wait_seconds", seconds, where=where)
+
+
+def call_retried(reason: str) -> None:
+    """The gateway has sent a tool call once more; `reason` is the code of what went wrong before."""
+    METER.count("stead_tool_calls_retried_total", reason=reason)
+
+
+def policy_checked(effect: str, would: str) -> None:
+    """One call was judged; `would` is what policies in monitor mode would have made of it, '' where there are none."""
+    METER.count("stead_policy_checks_total", effect=effect)
+    if would:
+        METER.count("stead_policy_monitored_total", effect=effect, would=would)
+
+
 def model_called(kind: str, status: str, spent_micros: int, input_tokens: int, output_tokens: int) -> None:
     """One model step has ended."""
     METER.count("stead_model_calls_total", kind=kind, status=status)

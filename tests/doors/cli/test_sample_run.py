@@ -54,6 +54,9 @@ def test_from_start_to_the_approved_file_as_separate_processes(server: Server, r
     assert "run finished succeeded" in ended
     assert (repository / "REVIEW.md").read_text().startswith("# Review of ")
     assert "report/write" in run("run", "show", id_[1])
+    status = run("mcp", "status")
+    assert re.search(r"^SERVER +IN FLIGHT +QUEUED +BREAKER", status, re.MULTILINE)
+    assert re.search(r"^git +0 +0 +closed", status, re.MULTILINE)
 
 
 def test_approving_on_a_terminal_shows_the_payload_and_asks(server: Server, call: Call, repository: Path) -> None:

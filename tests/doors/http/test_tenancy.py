@@ -18,6 +18,9 @@ OPEN = "answers without a credential"
 ROUTES: dict[tuple[str, str], Any] = {
     ("GET", "/healthz"): OPEN,
     ("GET", "/readyz"): OPEN,
+    ("GET", "/.well-known/oauth-protected-resource"): OPEN,
+    ("GET", "/.well-known/oauth-protected-resource/mcp"): OPEN,
+    ("GET", "/.well-known/oauth-protected-resource/mcp/{name}"): OPEN,
     ("POST", "/api/v1/session:redeem"): OPEN,
     ("POST", "/api/v1/session:sign-in"): OPEN,
     ("GET", "/api/v1/overview"): NO_ID,
@@ -26,6 +29,7 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("POST", "/api/v1/session:link"): NO_ID,
     ("GET", "/api/v1/keys"): NO_ID,
     ("POST", "/api/v1/keys"): NO_ID,
+    ("POST", "/api/v1/tokens"): NO_ID,
     ("GET", "/api/v1/runs"): NO_ID,
     ("GET", "/api/v1/events"): NO_ID,
     ("GET", "/api/v1/approvals"): NO_ID,
@@ -41,6 +45,7 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("POST", "/api/v1/tools/{server}/{tool}:accept"): {"hash": "{hash}"},
     ("POST", "/api/v1/tools/{server}/{tool}:quarantine"): {"reason": "not mine"},
     ("POST", "/api/v1/tools/{server}/{tool}:release"): None,
+    ("GET", "/api/v1/traffic"): NO_ID,
     ("GET", "/api/v1/audit"): NO_ID,
     ("POST", "/api/v1/audit:verify"): NO_ID,
     ("POST", "/api/v1/audit:checkpoint"): NO_ID,
@@ -61,6 +66,9 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("GET", "/api/v1/agents/{name}/versions"): None,
     ("GET", "/api/v1/agents/{name}/diff"): None,
     ("POST", "/api/v1/keys/{key}:revoke"): None,
+    ("GET", "/api/v1/policies"): NO_ID,
+    ("GET", "/api/v1/policies/{name}"): None,
+    ("POST", "/api/v1/policies:test"): NO_ID,
 }
 PRIVATE_SWARM = """
 apiVersion: swarmstead.dev/v1alpha1

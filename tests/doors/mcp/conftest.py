@@ -11,6 +11,7 @@ from swarmstead.audit.adapters.ed25519 import Ed25519Signer
 from swarmstead.doors.http.app import make_door
 from swarmstead.doors.worker.serve import bind
 from swarmstead.people import handlers as people
+from swarmstead.people.credentials import Credentials
 from swarmstead.resources.queries import Registry
 from swarmstead.settings import load
 from swarmstead.storage.database import Database
@@ -50,7 +51,9 @@ async def door(house: House, tmp_path: Path) -> AsyncGenerator[Door]:
         signer,
         house.models,
         house.gateway,
+        house.policies,
         house.runs,
+        Credentials(house.db, house.clock),
         first,
         "1",
     )

@@ -6,6 +6,7 @@ import httpx2
 import pytest
 
 from swarmstead.audit import queries as audit
+from swarmstead.gateway.traffic.limits import Rate, TrafficLimits
 from tests.doors.mcp.door import TENANT, Door, words
 from tests.fakes.upstream import text
 
@@ -109,3 +110,15 @@ async def test_what_an_outside_caller_does_is_in_the_trail_under_its_key(door: D
         assert [(row.phase, row.target, row.actor.startswith("key:"), row.run) for row in rows] == [
             ("effect", "kit/read", True, "")
         ]
+
+
+async def test_a_client_that_calls_too_often_is_told_when_to_come_back(door: Door) -> None:
+    door.house.gateway.traffic.limits = TrafficLimits(identity=Rate(0.001, 1))
+    async with door.session() as client:
+        assert not (await client.call_tool("kit__read", {"name": "x"})).is_error
+        refused = await client.call_tool("kit__read", {"name": "x"})
+    assert (refused.is_error, "too many tool calls" in words(refused)) == (True, True)
+    assert refused.meta is not None
+    told = refused.meta["swarmstead.dev/refusal"]
+    assert (told["code"], told["verdict"], 990 < told["retry_after_s"] <= 1000) == ("rate_exceeded", "denied", True)
+    assert door.house.upstream.called("read") == 1

@@ -63,7 +63,7 @@ class Ledger:
     def charge_expired(self) -> int:
         def handler(tx: Tx) -> int:
             self.attempts += 1
-            return handlers.charge_expired(tx, self.clock)
+            return len(handlers.charge_expired(tx, self.clock))
 
         return self.database.write_sync(handler)
 

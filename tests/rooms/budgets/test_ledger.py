@@ -123,10 +123,27 @@ def test_leases_of_several_tenants_expire_together(ledger: Ledger, clock: Movabl
     assert ledger.stands()[TENANT.key] == other.stands()[TENANT.key] == Stand(1000, spent=30)
 
 
-def test_an_account_keeps_the_cap_that_it_was_opened_with(ledger: Ledger) -> None:
-    ledger.reserve("l1", [account("run/r_1", 100)], 10)
-    ledger.reserve("l2", [account("run/r_1", 5)], 10)
-    assert ledger.stands() == {RUN.key: Stand(100, reserved=20)}
+def test_a_raised_cap_holds_at_once(ledger: Ledger) -> None:
+    ledger.reserve("l1", [account("tenant/day", 100)], 100)
+    assert not ledger.may_reserve("l2", [account("tenant/day", 100)], 60)
+    ledger.reserve("l2", [account("tenant/day", 1000)], 60)
+    assert ledger.stands() == {"tenant/day": Stand(1000, reserved=160)}
+
+
+def test_a_lowered_cap_holds_at_once_and_takes_back_nothing(ledger: Ledger) -> None:
+    ledger.reserve("l1", [account("tenant/day", 100)], 60)
+    with pytest.raises(BudgetReached, match=r"budget of \$0\.000050 is reached"):
+        ledger.reserve("l2", [account("tenant/day", 50)], 10)
+    assert ledger.stands() == {"tenant/day": Stand(100, reserved=60)}
+    ledger.reserve("l3", [account("tenant/day", 70)], 10)
+    assert ledger.stands() == {"tenant/day": Stand(70, reserved=70)}
+
+
+def test_what_was_spent_beyond_its_bound_is_part_of_the_balance(ledger: Ledger) -> None:
+    ledger.reserve("l1", [RUN], 40)
+    ledger.settle("l1", 70)
+    balance = ledger.database.read_sync(lambda conn: queries.balance(conn, system_scope("acme"), RUN.key))
+    assert balance == Balance(RUN.key, cap=100, spent=70, reserved=0, overrun=30)
 
 
 def test_another_tenants_account_of_the_same_name_is_another(ledger: Ledger, clock: MovableClock) -> None:

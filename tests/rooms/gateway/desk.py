@@ -13,10 +13,13 @@ from swarmstead.gateway.grants import Grants
 from swarmstead.gateway.pins import handlers as pins
 from swarmstead.gateway.pins import queries as pin_reads
 from swarmstead.gateway.pins.model import Pin
+from swarmstead.gateway.traffic.state import Traffic
 from swarmstead.kernel.scope import Actor, Scope, system_scope
+from swarmstead.people import queries as people
 from swarmstead.permits import handlers as permits
 from swarmstead.permits import queries as permit_reads
 from swarmstead.permits.contract import Approval, Decision
+from swarmstead.permits.policies.service import Policies
 from swarmstead.resources import handlers as resources
 from swarmstead.resources.manifests import parse
 from swarmstead.resources.queries import Registry
@@ -56,15 +59,19 @@ spec: {agent: bob, server: gone, tools: [read]}
 class Desk:
     """A gateway, and what its callers say to it."""
 
-    def __init__(self, db: Database, clock: MovableClock, signals: Signals, root: Path) -> None:
+    def __init__(
+        self, db: Database, clock: MovableClock, signals: Signals, root: Path, traffic: Traffic | None = None
+    ) -> None:
         self.db = db
         self.clock = clock
         self.root = str(root)
         self.upstream = FakeUpstream()
         grants = Grants(db, Registry(KINDS))
         signals.watch(grants.forget)
+        policies = self.policies = Policies(db, Registry(KINDS), people, clock)
+        signals.watch(policies.forget)
         limits = GatewayLimits(call_timeout_s=5, plan_life_ms=PLAN_LIFE_S * 1000, write_pauses_s=(0, 0, 0))
-        self.gateway = Gateway(db, clock, self.upstream, grants, permits, limits)
+        self.gateway = Gateway(db, clock, self.upstream, grants, policies, permits, limits, traffic=traffic)
         signals.watch(self.gateway.forget)
         self._count = 0
 

@@ -7,10 +7,10 @@ import sqlalchemy as sa
 
 from swarmstead.audit.contract import FLUSHER
 from swarmstead.audit.tables import audit_rows
-from swarmstead.gateway.contract import CallOutcome
+from swarmstead.gateway.contract import CallOutcome, Withdrawn
 from swarmstead.permits.tables import approvals
 from swarmstead.storage.database import Tx
-from swarmstead.storage.errors import DatabaseUnavailable
+from swarmstead.storage.errors import DatabaseUnavailable, ValueRefused
 from tests.fakes.upstream import Called, text, tool
 from tests.rooms.gateway.desk import MANIFESTS, Desk, hooks
 
@@ -213,6 +213,61 @@ async def test_the_trail_says_how_a_side_effect_ended(desk: Desk, lost: int, ver
     )
     assert ((outcome.verdict, outcome.code), settled) == ((verdict, code), [outcome])
     assert (await desk.trail())[-1] == ("effect", "kit/append", verdict)
+
+
+async def test_a_fault_of_ours_after_a_side_effect_leaves_it_unknown(desk: Desk) -> None:
+    async def faulty(_called: Called) -> None:
+        raise ZeroDivisionError
+
+    request = desk.request("append", LINE)
+    asked = await desk.approved(request)
+    desk.upstream.during = faulty
+    outcome = await desk.call("append", LINE, key=request.key, plan_id=asked.id)
+    assert (outcome.verdict, outcome.code, bool(outcome.way_out)) == ("unknown", "outcome_unknown", True)
+    assert (await desk.trail())[-1] == ("effect", "kit/append", "unknown")
+
+
+async def test_an_answer_that_cannot_be_stored_leaves_its_side_effect_unknown(desk: Desk) -> None:
+    seen: list[str] = []
+
+    def settle(_tx: Tx, outcome: CallOutcome) -> None:
+        seen.append(outcome.verdict)
+        if outcome.result is not None:
+            raise ValueRefused("It holds a character that the database cannot keep.")
+
+    request = desk.request("append", LINE)
+    asked = await desk.approved(request)
+    outcome = await desk.call("append", LINE, key=request.key, plan_id=asked.id, hooks=hooks(settle=settle))
+    assert (outcome.verdict, seen, desk.upstream.lines) == ("unknown", ["ok", "unknown"], ["one"])
+    assert (await desk.trail())[-1] == ("effect", "kit/append", "unknown")
+
+
+async def test_a_fault_of_ours_in_a_read_is_recorded_and_raised(desk: Desk) -> None:
+    async def faulty(_called: Called) -> None:
+        raise ZeroDivisionError
+
+    desk.upstream.during = faulty
+    with pytest.raises(ZeroDivisionError):
+        await desk.call("read", {"name": "x"})
+    assert (await desk.trail())[-1] == ("effect", "kit/read", "failed")
+
+
+async def test_a_call_that_turns_out_to_be_anothers_is_not_recorded(desk: Desk) -> None:
+    def not_mine(_tx: Tx) -> None:
+        raise Withdrawn
+
+    request = desk.request("append", LINE)
+    asked = await desk.approved(request)
+    with pytest.raises(Withdrawn):
+        await desk.call("append", LINE, key=request.key, plan_id=asked.id, hooks=hooks(begin=not_mine))
+    assert ("effect", "kit/append", "failed") not in await desk.trail()
+    assert desk.upstream.lines == []
+
+
+async def test_arguments_that_cannot_be_hashed_do_not_stop_the_trail(desk: Desk) -> None:
+    await desk.call("read", {"name": "half \ud83d"})
+    await desk.call("read", {"name": "x"})
+    assert [verdict for _, _, verdict in await desk.trail()] == ["denied", "ok"]
 
 
 async def test_a_tool_that_fails_has_ended_all_the_same(desk: Desk) -> None:

@@ -24,7 +24,7 @@ async def test_a_plan_shows_exactly_what_would_be_done(desk: Desk) -> None:
         "plan",
         "pending",
         "write",
-        "write tools wait for a person",
+        "write tools wait for a person (builtin/write)",
     )
     assert asked.payload["arguments"] == LINE
     assert (asked.payload["step"], asked.payload["run"], asked.payload["root"]) == (request.key, "r_1", desk.root)

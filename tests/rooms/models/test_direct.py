@@ -7,11 +7,11 @@ from email.utils import format_datetime
 
 import pytest
 
-from swarmstead.kernel.errors import SteadError
+from swarmstead.kernel.errors import SteadError, TooMuch
 from swarmstead.models.adapters.direct import DirectModel
 from swarmstead.models.adapters.retries import MAX_ATTEMPTS
 from swarmstead.models.contract import Message, ModelRequest, ModelSpec, ToolSpec, Usage
-from swarmstead.models.errors import ModelFailed, ModelRateLimited, ModelRefusedKey, ModelRefusedRequest
+from swarmstead.models.errors import ModelFailed, ModelRateLimited, ModelRefusedKey, ModelRefusedRequest, usage_of
 from tests.fakes.anthropic import AnthropicServer
 from tests.fakes.google import GoogleServer
 from tests.fakes.model_server import KEY, Answer, Broken, Call, ModelServer, Refusal
@@ -129,12 +129,48 @@ async def test_malformed_arguments_are_asked_for_once_more_and_both_answers_are_
     assert rig.timing.waits == [0]
 
 
-@pytest.mark.parametrize("raw", ["{n: 1}", "[1]", '"text"', '{"n": NaN}'])
+@pytest.mark.parametrize(
+    "raw", ["{n: 1}", "[1]", '"text"', '{"n": NaN}', '{"n": 1e999}', f'{{"n": {"[" * 101 + "]" * 101}}}']
+)
 async def test_arguments_malformed_twice_fail_with_their_cost(rig: Rig, raw: str) -> None:
     rig.server.plan(*[Answer("", (Call("c1", "git__log", raw),))] * 3)
     error = await rig.failed()
     assert (error.code, error.status) == ("model_arguments_malformed", 503)
     assert error.extra == {"attempts": 2, "input_tokens": 240, "output_tokens": 60}
+
+
+async def test_text_that_no_database_keeps_is_mended_where_it_comes_in(rig: Rig) -> None:
+    rig.server.plan(Answer("a\0b", (Call("c\0", "git__log", '{"n": "half \\ud83d, \\u0000"}'),)))
+    reply = await rig.model.request(rig.spec, ASKED)
+    (call,) = reply.tool_calls
+    assert (reply.text, call.id, call.arguments) == ("a\ufffdb", "c\ufffd", {"n": "half \ufffd, \ufffd"})
+
+
+async def test_another_attempt_is_asked_for_when_the_last_one_used_tokens(rig: Rig) -> None:
+    rig.server.plan(Refusal(503), Answer("", (Call("c1", "git__log", "{"),)), FINE)
+    asked: list[Usage] = []
+
+    async def before_retry(used: Usage) -> None:
+        asked.append(used)
+
+    await rig.model.request(rig.spec, ASKED, None, before_retry)
+    assert asked == [Usage(120, 30)]
+
+
+async def test_another_attempt_that_is_refused_is_not_sent_and_the_error_tells_what_was_used(rig: Rig) -> None:
+    rig.server.plan(Answer("", (Call("c1", "git__log", "{"),)), FINE)
+
+    async def refuse(_used: Usage) -> None:
+        raise TooMuch("The budget is reached.")
+
+    with pytest.raises(TooMuch) as caught:
+        await rig.model.request(rig.spec, ASKED, None, refuse)
+    assert (usage_of(caught.value), len(rig.server.seen)) == (Usage(120, 30), 1)
+
+
+async def test_a_refusal_after_an_attempt_that_used_tokens_tells_them(rig: Rig) -> None:
+    rig.server.plan(Answer("", (Call("c1", "git__log", "{"),)), Refusal(401))
+    assert usage_of(await rig.failed()) == Usage(120, 30)
 
 
 async def test_arguments_cut_by_the_output_limit_are_not_asked_for_again(rig: Rig) -> None:

@@ -4,8 +4,8 @@ import pytest
 
 from swarmstead.kernel.errors import BadInput
 from swarmstead.models.adapters.scripted import ScriptedModel
-from swarmstead.models.contract import Message, ModelReply, ModelRequest, ModelSpec, ScriptStep, Usage
-from swarmstead.models.errors import ModelFailed, ModelRefusedRequest
+from swarmstead.models.contract import BeforeRetry, Message, ModelReply, ModelRequest, ModelSpec, ScriptStep, Usage
+from swarmstead.models.errors import ModelFailed, ModelRefusedRequest, told, usage_of
 from swarmstead.models.ports import OnDelta
 from swarmstead.models.routing import Models
 
@@ -19,7 +19,13 @@ class Recorder:
         self.asked: list[str] = []
         self.closed = 0
 
-    async def request(self, spec: ModelSpec, request: ModelRequest, on_delta: OnDelta | None = None) -> ModelReply:
+    async def request(
+        self,
+        spec: ModelSpec,
+        request: ModelRequest,
+        on_delta: OnDelta | None = None,
+        before_retry: BeforeRetry | None = None,
+    ) -> ModelReply:
         self.asked.append(spec.provider)
         return ModelReply("", (), Usage(1_000_000, 0), "stop", spec.model)
 
@@ -59,9 +65,9 @@ async def test_reserving_and_settling_use_the_rooms_prices() -> None:
 def test_a_failure_costs_what_its_attempts_used() -> None:
     models = Models({})
     spec = ModelSpec("openai", "gpt-4.1-mini")
-    used = ModelFailed("broke off", extra={"attempts": 2, "input_tokens": 1_000_000, "output_tokens": 0})
-    assert models.cost_of_failure(spec, used) == 400_000
-    assert models.cost_of_failure(spec, ModelRefusedRequest("too long")) == 0
+    used = ModelFailed("broke off", extra=told(2, Usage(1_000_000, 0)))
+    assert models.cost_of_failure(spec, usage_of(used)) == 400_000
+    assert models.cost_of_failure(spec, usage_of(ModelRefusedRequest("too long"))) == 0
 
 
 def test_what_a_model_lacks_is_known_before_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

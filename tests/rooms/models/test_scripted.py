@@ -194,6 +194,14 @@ async def test_a_wrong_template_names_agent_turn_and_place() -> None:
     assert error.__suppress_context__
 
 
+async def test_what_cannot_be_kept_is_mended_or_refused() -> None:
+    mended = spec(triage=[{"say": "a{{ '\0' }}", "calls": [{"tool": "t", "arguments": {"half": "\ud83d"}}]}])
+    reply = await play(mended)
+    assert (reply.text, reply.tool_calls[0].arguments) == ("a\ufffd", {"half": "\ufffd"})
+    error = await refused(spec(triage=[{"calls": [{"tool": "t", "arguments": {"n": float("inf")}}]}]))
+    assert "calls[0].arguments: the arguments hold a number that JSON does not have" in error.message
+
+
 async def test_usage_is_a_quarter_of_the_characters_rounded_up() -> None:
     model = spec(triage=[{"say": "12345"}])
     messages = (Message("user", "1234567"), Message("user", "89"))

@@ -13,7 +13,7 @@ from swarmstead.kernel.errors import BadInput, NotPermitted
 from swarmstead.kernel.hashing import digest
 from swarmstead.kernel.scope import Actor, Scope
 from swarmstead.permits import handlers, queries
-from swarmstead.permits.contract import Approval, Ask, Decision, rule_for, topic_of
+from swarmstead.permits.contract import Approval, Ask, Decision, topic_of
 from swarmstead.permits.errors import AlreadyDecided, ApprovalUnknown, HashChanged, PlanNotApproved
 from swarmstead.storage.database import Database, Tx
 from swarmstead.storage.signals import Signals
@@ -346,11 +346,3 @@ def test_the_inbox_shows_the_nearest_deadline_first_and_goes_on_after_one(inbox:
     assert inbox.database.read_sync(lambda conn: queries.count_pending(conn, ADA)) == 5
     inbox.ask(scope=EVE)
     assert inbox.database.read_sync(queries.count_all_pending) == 6
-
-
-@pytest.mark.parametrize(
-    ("risk", "verdict"),
-    [("read", "allow"), ("write", "ask"), ("danger", "ask"), ("unknown", "deny"), ("", "deny"), ("READ", "deny")],
-)
-def test_what_is_not_known_to_be_harmless_is_asked_or_denied(risk: str, verdict: str) -> None:
-    assert rule_for(risk).verdict == verdict

@@ -19,9 +19,12 @@ from swarmstead.kernel.scope import Scope, system_scope
 from swarmstead.models.adapters.direct import DirectModel
 from swarmstead.models.adapters.scripted import ScriptedModel
 from swarmstead.models.routing import Models
+from swarmstead.people import queries as people_reads
+from swarmstead.people.tables import environments, tenants
 from swarmstead.permits import handlers as permits
 from swarmstead.permits import queries as permit_reads
 from swarmstead.permits.contract import Approval, Decision
+from swarmstead.permits.policies.service import Policies
 from swarmstead.resources import handlers as resources
 from swarmstead.resources.manifests import parse
 from swarmstead.resources.queries import Registry
@@ -35,7 +38,7 @@ from swarmstead.runs.runner import Runner
 from swarmstead.runs.service import Runs
 from swarmstead.runs.steps.context import Hands
 from swarmstead.runs.tables import agent_runs
-from swarmstead.storage.database import Database
+from swarmstead.storage.database import Database, Tx
 from swarmstead.storage.signals import Signals
 from swarmstead.wiring import KINDS
 from tests.clocks import MovableClock
@@ -91,6 +94,13 @@ class TaskEngine:
         await asyncio.gather(*cut, return_exceptions=True)
 
 
+def _settle_tenants(tx: Tx) -> None:
+    for tenant in ("acme", "evil"):
+        tx.conn.execute(tenants.insert().values(name=tenant, created_at=0))
+        for name in ("dev", "prod"):
+            tx.conn.execute(environments.insert().values(tenant=tenant, name=name, production=name == "prod"))
+
+
 class House:
     """One server's runs. `async with` opens and closes it; on the same database another one can follow."""
 
@@ -105,8 +115,10 @@ class House:
         registry = Registry(KINDS)
         grants = Grants(db, registry)
         signals.watch(grants.forget)
+        policies = self.policies = Policies(db, registry, people_reads, clock)
+        signals.watch(policies.forget)
         limits = GatewayLimits(call_timeout_s=5, plan_life_ms=PLAN_LIFE_S * 1000, write_pauses_s=(0, 0, 0))
-        self.gateway = Gateway(db, clock, self.upstream, grants, permits, limits)
+        self.gateway = Gateway(db, clock, self.upstream, grants, policies, permits, limits)
         signals.watch(self.gateway.forget)
         self.hands = Hands(
             db=db,
@@ -124,11 +136,12 @@ class House:
             plan_life_ms=PLAN_LIFE_S * 1000,
         )
         self.engine = TaskEngine(Runner(self.hands))
-        self.runs = Runs(self.hands, Preview(self.hands, LocalRepositories([folder])), self.engine)
+        self.runs = Runs(self.hands, Preview(self.hands, LocalRepositories([folder]), people_reads), self.engine)
 
     async def open(self) -> None:
-        """Make the repository that runs work on."""
+        """Make the repository that runs work on, and two tenants with their environments."""
         await asyncio.to_thread((self.repository / ".git").mkdir, parents=True, exist_ok=True)
+        await self.write(_settle_tenants)
 
     async def close(self) -> None:
         """Cut what still runs."""

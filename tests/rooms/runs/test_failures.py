@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from swarmstead.runs import records
 from swarmstead.runs.tables import agent_runs, plans, steps
+from swarmstead.storage.database import Tx
 from swarmstead.storage.errors import DatabaseLocked, DatabaseUnavailable, DiskFull
 from swarmstead.storage.signals import Signals, wake
 from tests.clocks import MovableClock
@@ -194,6 +196,61 @@ async def test_two_loops_spend_an_approved_plan_once(
     await any_house.event(run, "tool.called")
     assert len(one.upstream.lines) + len(two.upstream.lines) == 1
     await two.close()
+
+
+# A coordinator that fails while others work ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("crash", [False, True], ids=["undisturbed", "killed once they are told to stop"])
+async def test_a_run_that_failed_stays_failed_whatever_happens_while_it_ends(
+    any_house: House, monkeypatch: pytest.MonkeyPatch, crash: bool
+) -> None:
+    """Its first reads use up the time, so the next one fails the coordinator while `ann` is still at work."""
+    script = {
+        "boss": [[delegate("ann"), *[call("read", name=str(n)) for n in range(5)]], "done"],
+        "ann": [call("look", line="a"), "ann"],
+    }
+    ann, full, go, reads = any_house.upstream.hold("look"), asyncio.Event(), asyncio.Event(), list[Called]()
+
+    async def slow(called: Called) -> None:
+        if called.tool == "read":
+            reads.append(called)
+            if len(reads) == 4:
+                full.set()
+            await go.wait()
+
+    stopped, stop = asyncio.Event(), records.stop_others
+
+    def stopping(tx: Tx, run: str) -> None:
+        stop(tx, run)
+        if crash:
+            tx.after_commit(committed)
+
+    def committed() -> None:
+        loop.call_soon_threadsafe(kill)
+
+    def kill() -> None:
+        any_house.engine.task(root).cancel()
+        stopped.set()
+
+    loop = asyncio.get_running_loop()
+    any_house.upstream.during = slow
+    monkeypatch.setattr(records, "stop_others", stopping)
+    run = await any_house.launch(script)
+    await full.wait()
+    await ann.reached.wait()
+    root = (await any_house.agents(run))["boss"]["id"]
+    any_house.clock.advance(seconds=700)
+    go.set()
+    if crash:
+        await stopped.wait()
+        await any_house.restart()
+        await any_house.event(run, "agent.finished", 2)
+        await any_house.runs.mend()
+    row = await any_house.status(run, "succeeded", "failed", "cancelled")
+    assert (row["status"], row["error"]["code"]) == ("failed", "deadline_passed")
+    agents = await any_house.agents(run)
+    assert {name: agent["status"] for name, agent in agents.items()} == {"boss": "failed", "ann": "cancelled"}
 
 
 # Given up -------------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from swarmstead.storage.errors import DatabaseLocked
 from tests.fakes.model_server import KEY, Answer, Held
 from tests.fakes.openai import OpenAIServer
 from tests.rooms.runs.house import House
-from tests.rooms.runs.swarms import call, delegate, manifests, model, swarm
+from tests.rooms.runs.swarms import call, delegate, manifests, model
 
 READS = {"boss": [call("read", name="x"), "It said: {{ last[0].text }}"]}
 APPENDS = {"boss": [call("append", line="one"), "It said: {{ last[0].text }}"]}
@@ -245,21 +245,6 @@ async def test_a_run_that_crashed_in_a_model_call_can_be_paused(house: House, pr
     await house.status(run, "paused")
     await house.say(run, "resume")
     assert (await house.status(run, "succeeded", "failed"))["result"] == "done"
-
-
-async def test_time_at_rest_moves_the_deadline(house: House) -> None:
-    held = house.upstream.hold("read")
-    await house.declare(manifests(READS, swarm(limits={"wall_clock_s": 10})))
-    run = await house.launch()
-    await held.reached.wait()
-    house.clock.advance(seconds=4)
-    await house.say(run, "pause")
-    held.release()
-    await house.status(run, "paused")
-    house.clock.advance(seconds=1000)
-    await house.say(run, "resume")
-    row = await house.status(run, "succeeded", "failed")
-    assert (row["status"], row["deadline_at"] - row["started_at"]) == ("succeeded", 1_010_000)
 
 
 async def test_a_member_that_ends_while_others_pause_leaves_the_run_paused(house: House) -> None:

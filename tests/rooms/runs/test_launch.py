@@ -9,9 +9,10 @@ import sqlalchemy as sa
 from swarmstead.kernel.errors import Conflict, NotPermitted
 from swarmstead.kernel.scope import Actor, Scope, system_scope
 from swarmstead.runs.contract import Overrides, Plan
-from swarmstead.runs.errors import PlanChanged
+from swarmstead.runs.errors import InputRefused, PlanChanged
 from swarmstead.runs.plans import load_plan
 from swarmstead.runs.tables import runs
+from swarmstead.storage.errors import DatabaseUnavailable
 from tests.rooms.runs.house import ADA, House
 from tests.rooms.runs.swarms import agent, manifests, swarm
 
@@ -62,10 +63,65 @@ async def test_one_key_is_one_run(any_house: House) -> None:
     assert await any_house.launch(idempotency_key="k") == first
 
 
-async def test_a_repeat_is_a_repeat_whatever_has_changed_since(house: House) -> None:
+async def test_a_repeat_is_a_repeat_whatever_has_changed_since(any_house: House) -> None:
+    run = await any_house.launch(SCRIPT, idempotency_key="k")
+    await any_house.declare(manifests({"boss": ["something else"]}))
+    assert await any_house.launch(idempotency_key="k") == run
+    demanding = {"repo": {"type": "repository"}, "ticket": {"type": "text"}}
+    await any_house.declare(manifests(SCRIPT, swarm(inputs=demanding)))
+    assert await any_house.launch(idempotency_key="k") == run
+    any_house.repository.rename(any_house.repository.with_name("moved"))
+    assert await any_house.launch(idempotency_key="k") == run
+
+
+async def test_a_repeat_of_a_launch_from_before_wishes_were_kept_is_known(house: House) -> None:
     run = await house.launch(SCRIPT, idempotency_key="k")
-    await house.declare(manifests({"boss": ["something else"]}))
+    await house.write(lambda tx: tx.conn.execute(runs.update().values(wish_hash=None)))
     assert await house.launch(idempotency_key="k") == run
+    with pytest.raises(Conflict):
+        await house.launch(idempotency_key="k", environment="prod")
+
+
+@pytest.mark.parametrize("value", ["half \ud83d", float("nan")])
+async def test_an_input_that_cannot_be_kept_is_refused(house: House, value: Any) -> None:
+    await house.declare(manifests(SCRIPT))
+    with pytest.raises(InputRefused) as refused:
+        await house.launch(idempotency_key="k", input={"repo": value})
+    assert (refused.value.field, await count(house)) == ("input", 0)
+
+
+async def test_a_launch_whose_start_fails_is_launched_and_starts_later(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_agent_run: str) -> None:
+        raise DatabaseUnavailable("The database does not answer.")
+
+    monkeypatch.setattr(house.engine, "start", away)
+    run = await house.launch(SCRIPT)
+    monkeypatch.undo()
+    house.clock.advance(seconds=6)
+    assert await house.runs.mend() == 1
+    await house.status(run, "succeeded")
+
+
+async def test_an_environment_that_does_not_exist_is_refused(house: House) -> None:
+    await house.declare(manifests(SCRIPT))
+    with pytest.raises(InputRefused, match="There is no environment 'produktion'") as refused:
+        await house.launch(environment="produktion")
+    assert (refused.value.field, refused.value.way_out) == ("environment", "Choose one of dev, prod.")
+    assert await count(house) == 0
+
+
+async def test_only_an_admin_gives_a_run_more_than_its_swarm_is_declared_with(house: House) -> None:
+    await house.declare(manifests(SCRIPT))
+    operator = Scope("acme", Actor("key:o", "user", "Olga", frozenset({"operator"})))
+    admin = Scope("acme", Actor("key:a", "user", "Abe", frozenset({"admin"})))
+    more, less = (house.wish(overrides=Overrides(budget_usd=usd)) for usd in ("1.01", "0.99"))
+    with pytest.raises(NotPermitted, match=r"at most \$1\.00") as refused:
+        await house.runs.launch(operator, more)
+    assert refused.value.field == "overrides.budget_usd"
+    assert (await house.run(await house.runs.launch(operator, less)))["budget_micros"] == 990_000
+    assert (await house.run(await house.runs.launch(admin, more)))["budget_micros"] == 1_010_000
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,31 @@ from swarmstead.storage.database import Database
 from tests.clocks import MovableClock
 
 
+class Elapsed:
+    """A worker's own measure of time, which a test moves."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
 @pytest.fixture
-def new_lease(postgres_database: Database, clock: MovableClock) -> Callable[[], Leases]:
-    return lambda: Leases(postgres_database, clock, "1")
+def elapsed() -> Elapsed:
+    return Elapsed()
+
+
+@pytest.fixture
+def new_lease(postgres_database: Database, clock: MovableClock, elapsed: Elapsed) -> Callable[[], Leases]:
+    return lambda: Leases(postgres_database, clock, "1", elapsed)
+
+
+def run_out(database: Database, lease: Leases) -> None:
+    """What half a minute of silence does to a lease, by the database's time."""
+    mine = workers.c.executor == lease.executor
+    late = workers.update().where(mine).values(lease_until=workers.c.lease_until - LEASE_MS - 1)
+    database.write_sync(lambda tx: tx.conn.execute(late))
 
 
 def alive(database: Database) -> set[str]:
@@ -37,23 +59,34 @@ async def test_a_lease_is_renewed_and_given_back(new_lease: Callable[[], Leases]
 
 
 async def test_a_lease_counts_as_lost_before_others_may_take_over(
-    new_lease: Callable[[], Leases], clock: MovableClock
+    new_lease: Callable[[], Leases], elapsed: Elapsed
 ) -> None:
     one, two = new_lease(), new_lease()
     assert not one.lost
     await one.renew()
-    clock.advance(ms=LEASE_MS - 1)
+    elapsed.seconds += LEASE_MS / 1000 - 1
     assert (one.lost, await two.take(nobody)) == (True, 0)
     await one.renew()
     assert not one.lost
 
 
+@pytest.mark.parametrize("skew_s", [-86_400, 86_400])
+async def test_machines_whose_clocks_disagree_take_nothing_from_each_other(
+    postgres_database: Database, clock: MovableClock, skew_s: int
+) -> None:
+    one, two = Leases(postgres_database, clock, "1"), Leases(postgres_database, MovableClock(), "1")
+    await one.renew()
+    clock.advance(seconds=skew_s)
+    await two.renew()
+    assert (await one.take(nobody), await two.take(nobody), one.lost, two.lost) == (0, 0, False, False)
+
+
 async def test_the_loops_of_a_silent_worker_are_taken_once(
-    new_lease: Callable[[], Leases], postgres_database: Database, clock: MovableClock
+    new_lease: Callable[[], Leases], postgres_database: Database
 ) -> None:
     silent, others = new_lease(), [new_lease() for _ in range(4)]
     await silent.renew()
-    clock.advance(ms=LEASE_MS + 1)
+    run_out(postgres_database, silent)
     for other in others:
         await other.renew()
     taken: list[str] = []
@@ -66,10 +99,12 @@ async def test_the_loops_of_a_silent_worker_are_taken_once(
     assert (taken, silent.executor in alive(postgres_database)) == ([silent.executor], False)
 
 
-async def test_taking_over_that_fails_is_done_by_the_next(new_lease: Callable[[], Leases], clock: MovableClock) -> None:
+async def test_taking_over_that_fails_is_done_by_the_next(
+    new_lease: Callable[[], Leases], postgres_database: Database
+) -> None:
     silent, other = new_lease(), new_lease()
     await silent.renew()
-    clock.advance(ms=LEASE_MS + 1)
+    run_out(postgres_database, silent)
 
     def fails(_executor: str) -> int:
         raise RuntimeError("the database went away")
@@ -80,11 +115,11 @@ async def test_taking_over_that_fails_is_done_by_the_next(new_lease: Callable[[]
 
 
 async def test_a_worker_cannot_renew_while_its_loops_are_taken(
-    new_lease: Callable[[], Leases], postgres_database: Database, clock: MovableClock
+    new_lease: Callable[[], Leases], postgres_database: Database
 ) -> None:
     silent, other = new_lease(), new_lease()
     await silent.renew()
-    clock.advance(ms=LEASE_MS + 1)
+    run_out(postgres_database, silent)
     begun, go = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
 
@@ -104,9 +139,9 @@ async def test_a_worker_cannot_renew_while_its_loops_are_taken(
     assert alive(postgres_database) == {silent.executor}
 
 
-async def test_on_sqlite_there_is_no_lease(sqlite_database: Database, clock: MovableClock) -> None:
-    lease = Leases(sqlite_database, clock, "1")
+async def test_on_sqlite_there_is_no_lease(sqlite_database: Database, clock: MovableClock, elapsed: Elapsed) -> None:
+    lease = Leases(sqlite_database, clock, "1", elapsed)
     await lease.renew()
-    clock.advance(ms=10 * LEASE_MS)
+    elapsed.seconds += LEASE_MS / 100
     assert (lease.executor, lease.lost, await lease.take(nobody), alive(sqlite_database)) == ("local", False, 0, set())
     await lease.give_back()

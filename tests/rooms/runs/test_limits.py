@@ -1,12 +1,18 @@
 """What a run may use: money, turns, agents. Each limit ends it with a code and a way out, and none is ever passed."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from swarmstead.budgets import handlers as ledger
+from swarmstead.budgets.contract import Account, Charged
+from swarmstead.budgets.errors import BudgetReached
 from swarmstead.budgets.tables import budget_accounts, budget_leases
+from swarmstead.models.contract import BeforeRetry, ModelReply, Usage
+from swarmstead.models.errors import ModelFailed, told
 from tests.rooms.runs.house import House
 from tests.rooms.runs.swarms import agent, call, delegate, manifests, model, swarm
 
@@ -104,14 +110,135 @@ async def test_a_question_lost_in_a_crash_is_charged_and_its_reservation_ends(
     assert (step["attempts"], account.spent > step["spent_micros"] > 0) == (2, True)
 
 
+# What is billed although no reply came -------------------------------------------------------------------------------
+
+
+Request = Callable[[Any, Any, Any, BeforeRetry], Awaitable[ModelReply]]
+ANSWERED = ModelReply("done", (), Usage(20, 900), "stop", "m", attempts=2)
+
+
+async def asked_by(house: House, monkeypatch: pytest.MonkeyPatch, request: Request, budget: str = "1.00") -> str:
+    """A run whose only question costs a thousandth of a dollar at most, and is answered by `request`."""
+    monkeypatch.setattr(house.models, "request", request)
+    script = {"boss": ["done"]}
+    limits = {"budget_usd": budget}
+    await house.declare(manifests(script, swarm(limits=limits), model(script, price=COSTLY, max_output_tokens=1000)))
+    return await house.launch()
+
+
+async def assert_booked(house: House, run: str, spent: int) -> None:
+    """Every account, and the run itself, say that this much was spent, and nothing is held any more."""
+    found = await accounts(house)
+    assert {name: (row.spent + row.overrun, row.reserved) for name, row in found.items()} == {
+        "run": (spent, 0),
+        "user": (spent, 0),
+        "tenant": (spent, 0),
+    }
+    assert await spent_by_agents(house, run) == spent
+
+
+async def test_a_call_that_failed_costs_what_its_attempts_used(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: Any) -> ModelReply:
+        raise ModelFailed("It broke off.", extra=told(1, Usage(20, 300)))
+
+    run = await asked_by(house, monkeypatch, broken)
+    assert (await house.status(run, "succeeded", "failed"))["error"]["code"] == "model_failed"
+    await assert_booked(house, run, 300)
+    step = (await house.steps(run))["boss/1/model"]
+    assert (step["spent_micros"], step["input_tokens"], step["output_tokens"]) == (300, 20, 300)
+    assert [event.data["spent_micros"] for event in await house.events(run) if event.kind == "model.called"] == [300]
+
+
+async def test_another_attempt_stands_on_a_reservation_of_its_own(
+    any_house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[int] = []
+
+    async def twice(_spec: Any, _request: Any, _on_delta: Any, before_retry: BeforeRetry) -> ModelReply:
+        await before_retry(Usage(10, 400))
+        held.append((await accounts(any_house))["run"].reserved)
+        return ANSWERED
+
+    run = await asked_by(any_house, monkeypatch, twice)
+    assert (await any_house.status(run, "succeeded", "failed"))["result"] == "done"
+    assert held == [1000]
+    await assert_booked(any_house, run, 900)
+    step = (await any_house.steps(run))["boss/1/model"]
+    assert (step["attempts"], step["spent_micros"], step["output_tokens"]) == (2, 900, 900)
+
+
+async def test_another_attempt_that_the_budget_does_not_cover_is_not_sent(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+
+    async def twice(_spec: Any, _request: Any, _on_delta: Any, before_retry: BeforeRetry) -> ModelReply:
+        try:
+            await before_retry(Usage(10, 400))
+        except BudgetReached as error:
+            error.extra |= told(1, Usage(10, 400))
+            raise
+        sent.append("again")
+        return ANSWERED
+
+    run = await asked_by(house, monkeypatch, twice, "0.001399")
+    row = await house.status(run, "succeeded", "failed")
+    assert (row["error"]["code"], sent) == ("budget_reached", [])
+    await assert_booked(house, run, 400)
+
+
+async def test_an_attempt_that_is_lost_in_a_crash_is_charged_beside_those_before_it(
+    any_house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached = asyncio.Event()
+
+    async def lost(_spec: Any, _request: Any, _on_delta: Any, before_retry: BeforeRetry) -> ModelReply:
+        await before_retry(Usage(10, 400))
+        reached.set()
+        await asyncio.Event().wait()
+        return ANSWERED
+
+    async def answered(*_: Any) -> ModelReply:
+        return ANSWERED
+
+    run = await asked_by(any_house, monkeypatch, lost)
+    await reached.wait()
+    await any_house.engine.crash()
+    monkeypatch.setattr(any_house.models, "request", answered)
+    await any_house.resume()
+    await any_house.status(run, "succeeded", "failed")
+    await assert_booked(any_house, run, 400 + 1000 + 900)
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before it goes on", "while it is asked"])
+async def test_what_the_sweeper_charges_is_the_agents_too(
+    any_house: House, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    reached, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(*_: Any) -> ModelReply:
+        reached.set()
+        await go.wait()
+        return ANSWERED
+
+    run = await asked_by(any_house, monkeypatch, slow)
+    await reached.wait()
+    if not late:
+        await any_house.engine.crash()
+    any_house.clock.advance(seconds=400)
+    await any_house.runs.mend()
+    go.set()
+    await any_house.resume()
+    await any_house.status(run, "succeeded", "failed")
+    await assert_booked(any_house, run, 1000 if late else 1900)
+
+
 async def test_a_reservation_that_nobody_settles_is_charged_when_it_expires(house: House) -> None:
     held = house.upstream.hold("read")
     run = await house.launch({"boss": [call("read", name="x"), "done"]})
     await held.reached.wait()
 
     async def reserve() -> None:
-        from swarmstead.budgets.contract import Account
-
         await house.db.write(
             lambda tx: ledger.reserve(
                 tx, "acme", house.clock, "abandoned", [Account(f"run/{run}", 1_000_000, "run")], 70, 1000
@@ -120,7 +247,7 @@ async def test_a_reservation_that_nobody_settles_is_charged_when_it_expires(hous
 
     await reserve()
     house.clock.advance(seconds=2)
-    assert await house.db.write(lambda tx: ledger.charge_expired(tx, house.clock)) == 1
+    assert await house.db.write(lambda tx: ledger.charge_expired(tx, house.clock)) == [Charged("abandoned", 70)]
     open_ = sa.select(budget_leases.c.id).where(budget_leases.c.settled.is_(None))
     assert await house.db.read(lambda conn: conn.execute(open_).all()) == []
     assert (await accounts(house))["run"].spent >= 70

@@ -2,6 +2,7 @@
 
 import pytest
 
+from swarmstead.gateway.contract import CallResult
 from tests.fakes.upstream import text
 from tests.rooms.runs.house import PLAN_LIFE_S, House
 from tests.rooms.runs.swarms import call
@@ -33,6 +34,17 @@ async def test_a_person_is_asked_and_the_step_says_unknown_no_longer_than_it_is(
     )
     assert (any_house.upstream.called("append"), row["pending"]) == (1, 0)
     assert (await any_house.steps(run))["boss/1/0"]["status"] == "unknown"
+
+
+async def test_an_answer_that_cannot_be_kept_is_a_question_too(any_house: House) -> None:
+    any_house.upstream.answers["append"] = CallResult(({"type": "text", "text": "half \ud83d"},))
+    run = await any_house.launch(APPENDS)
+    await any_house.decide(await any_house.question(run))
+    await any_house.event(run, "approval.asked", 2)
+    asked = await any_house.question(run)
+    assert (asked.kind, any_house.upstream.lines) == ("outcome", ["one"])
+    await any_house.decide(asked, "deny", "It is in the file.")
+    assert (await any_house.status(run, "succeeded", "failed"))["status"] == "succeeded"
 
 
 async def test_it_is_run_again_when_a_person_says_so(any_house: House) -> None:

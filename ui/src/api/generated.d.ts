@@ -44,6 +44,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/.well-known/oauth-protected-resource": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whole Server
+         * @description The server as an OAuth protected resource (RFC 9728).
+         */
+        get: operations["identity_whole_server"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/.well-known/oauth-protected-resource/mcp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Mcp Endpoint
+         * @description The MCP endpoint as an OAuth protected resource (RFC 9728).
+         */
+        get: operations["identity_mcp_endpoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/.well-known/oauth-protected-resource/mcp/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Named Mcp Endpoint
+         * @description An MCP endpoint with a name of its own. It says the same for every name: nobody learns which there are.
+         */
+        get: operations["identity_named_mcp_endpoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/overview": {
         parameters: {
             query?: never;
@@ -73,7 +133,7 @@ export interface paths {
         };
         /**
          * Session
-         * @description Who the caller is and what they may do.
+         * @description Who the caller is, how that is known, and what they may do.
          */
         get: operations["people_session"];
         put?: never;
@@ -202,6 +262,26 @@ export interface paths {
          * @description Make a key useless at once, with its sessions and links.
          */
         post: operations["people_revoke"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Mint
+         * @description Make a short-lived token from the caller's key: no more than the key may, for twelve hours at most.
+         */
+        post: operations["people_mint"];
         delete?: never;
         options?: never;
         head?: never;
@@ -694,6 +774,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find
+         * @description The built-in rules and every declared policy, with what is wrong with it.
+         */
+        get: operations["policies_find"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show
+         * @description One policy.
+         */
+        get: operations["policies_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies:test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try Out
+         * @description What these policies would have done to the last calls, were they enforced; nothing is changed.
+         */
+        post: operations["policies_try_out"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/traffic": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Traffic
+         * @description Per tool server of the tenant, as this process sees it. Servers that were not called lately are left out.
+         */
+        get: operations["tools_traffic"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -1035,6 +1195,32 @@ export interface components {
             risk: string | null;
         };
         /**
+         * ChangeShape
+         * @description A past call that would have ended otherwise; `seq` is its row in the audit trail.
+         */
+        ChangeShape: {
+            /** Seq */
+            seq: number;
+            /** At */
+            at: string;
+            /** Principal */
+            principal: string;
+            /** Tool */
+            tool: string;
+            /**
+             * Was
+             * @enum {string}
+             */
+            was: "allow" | "ask" | "deny";
+            /**
+             * Would
+             * @enum {string}
+             */
+            would: "allow" | "ask" | "deny";
+            /** Rules */
+            rules: string[];
+        };
+        /**
          * CheckShape
          * @description One thing that readiness depends on.
          */
@@ -1205,6 +1391,22 @@ export interface components {
             schema: number;
         };
         /**
+         * ExceptionShape
+         * @description What a policy denies and a person may allow, until its time.
+         */
+        ExceptionShape: {
+            /** Principal */
+            principal: string;
+            /** Tool */
+            tool: string;
+            /** Until */
+            until: string;
+            /** Reason */
+            reason: string;
+            /** Expired */
+            expired: boolean;
+        };
+        /**
          * ExpectedApproval
          * @description A tool that will ask a person when it is called.
          */
@@ -1254,6 +1456,11 @@ export interface components {
             roles: string[];
             /** Expires In S */
             expires_in_s?: number | null;
+            /**
+             * Certificate
+             * @default
+             */
+            certificate: string;
         };
         /**
          * KeyShape
@@ -1274,6 +1481,8 @@ export interface components {
             expires_at: string | null;
             /** Revoked At */
             revoked_at: string | null;
+            /** Certificate */
+            certificate: string;
         };
         /**
          * LaunchIn
@@ -1346,7 +1555,7 @@ export interface components {
         };
         /**
          * NewKeyShape
-         * @description A new key; `key` is shown this once.
+         * @description A new key; `key` is shown this once, and is empty for one that is a client certificate.
          */
         NewKeyShape: {
             /** Id */
@@ -1363,8 +1572,26 @@ export interface components {
             expires_at: string | null;
             /** Revoked At */
             revoked_at: string | null;
+            /** Certificate */
+            certificate: string;
             /** Key */
             key: string;
+        };
+        /**
+         * NewTokenShape
+         * @description A new short-lived token; `token` is shown this once.
+         */
+        NewTokenShape: {
+            /** Id */
+            id: string;
+            /** Token */
+            token: string;
+            /** Roles */
+            roles: string[];
+            /** Environment */
+            environment: string;
+            /** Expires At */
+            expires_at: string;
         };
         /**
          * OverridesIn
@@ -1458,6 +1685,13 @@ export interface components {
             /** Next */
             next?: string | null;
         };
+        /** Page[PolicyShape] */
+        Page_PolicyShape_: {
+            /** Items */
+            items: components["schemas"]["PolicyShape"][];
+            /** Next */
+            next?: string | null;
+        };
         /** Page[ResourceShape] */
         Page_ResourceShape_: {
             /** Items */
@@ -1469,6 +1703,13 @@ export interface components {
         Page_RunShape_: {
             /** Items */
             items: components["schemas"]["RunShape"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[ServerTrafficShape] */
+        Page_ServerTrafficShape_: {
+            /** Items */
+            items: components["schemas"]["ServerTrafficShape"][];
             /** Next */
             next?: string | null;
         };
@@ -1488,7 +1729,7 @@ export interface components {
         };
         /**
          * PlanShape
-         * @description What would run; launch it by its hash.
+         * @description What would run; launch it by its hash. `policy` is the version of the rules that the verdicts come from.
          */
         PlanShape: {
             /** Hash */
@@ -1513,6 +1754,8 @@ export interface components {
             task: string;
             /** Agents */
             agents: components["schemas"]["PlannedAgentShape"][];
+            /** Policy */
+            policy: string;
             cost: components["schemas"]["CostShape"];
             time: components["schemas"]["TimeShape"];
             /** Expected Approvals */
@@ -1573,6 +1816,37 @@ export interface components {
             verdict: "allow" | "ask" | "deny";
             /** Rule */
             rule: string;
+            /** Rules */
+            rules: string[];
+            /** Conditional */
+            conditional: string[];
+        };
+        /**
+         * PolicyShape
+         * @description A policy as it stands. `problem` says why it is not in force though it is declared.
+         */
+        PolicyShape: {
+            /** Name */
+            name: string;
+            /**
+             * Mode
+             * @enum {string}
+             */
+            mode: "monitor" | "enforce";
+            /** Environments */
+            environments: string[];
+            /** Rules */
+            rules: components["schemas"]["RuleShape"][];
+            /** Exceptions */
+            exceptions: components["schemas"]["ExceptionShape"][];
+            /** Description */
+            description: string;
+            /** Digest */
+            digest: string;
+            /** Problem */
+            problem: string;
+            /** Built In */
+            built_in: boolean;
         };
         /**
          * PreviewIn
@@ -1626,6 +1900,51 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * ReplayShape
+         * @description What a policy would have done to the last calls.
+         *
+         *     `undecided` calls depend on arguments, which the trail does not hold; `needs_arguments` names the rules that read
+         *     them. `unread` rows are older than the verdicts in the trail.
+         */
+        ReplayShape: {
+            /** Calls */
+            calls: number;
+            /** Blocked */
+            blocked: number;
+            /** Asked */
+            asked: number;
+            /** Allowed */
+            allowed: number;
+            /** Undecided */
+            undecided: number;
+            /** Unread */
+            unread: number;
+            /** Matched */
+            matched: {
+                [key: string]: number;
+            };
+            /** Needs Arguments */
+            needs_arguments: string[];
+            /** Examples */
+            examples: components["schemas"]["ChangeShape"][];
+        };
+        /**
+         * ResourceMetadata
+         * @description OAuth protected resource metadata, as RFC 9728 names its fields.
+         */
+        ResourceMetadata: {
+            /** Resource */
+            resource: string;
+            /** Authorization Servers */
+            authorization_servers?: string[] | null;
+            /** Bearer Methods Supported */
+            bearer_methods_supported: string[];
+            /** Scopes Supported */
+            scopes_supported?: string[] | null;
+            /** Resource Name */
+            resource_name: string;
+        };
+        /**
          * ResourceShape
          * @description One version of a declared resource.
          */
@@ -1654,6 +1973,25 @@ export interface components {
             };
             /** Manifest */
             manifest: string;
+        };
+        /**
+         * RuleShape
+         * @description One rule. `reads` says what it needs beyond who, what and where: `arguments`, `time`.
+         */
+        RuleShape: {
+            /** Id */
+            id: string;
+            /**
+             * Effect
+             * @enum {string}
+             */
+            effect: "permit" | "forbid";
+            /** Line */
+            line: number;
+            /** Text */
+            text: string;
+            /** Reads */
+            reads: string[];
         };
         /**
          * RunDetail
@@ -1789,6 +2127,31 @@ export interface components {
             schema_hash: string;
         };
         /**
+         * ServerTrafficShape
+         * @description One tool server; `breaker` is the worst of its own and its tools'. `refused` counts since the process started.
+         */
+        ServerTrafficShape: {
+            /** Name */
+            name: string;
+            /** In Flight */
+            in_flight: number;
+            /** Queued */
+            queued: number;
+            /**
+             * Breaker
+             * @enum {string}
+             */
+            breaker: "closed" | "open" | "half_open" | "probing";
+            /** Resting S */
+            resting_s: number;
+            /** Refused */
+            refused: {
+                [key: string]: number;
+            };
+            /** Tools */
+            tools: components["schemas"]["ToolTrafficShape"][];
+        };
+        /**
          * SessionShape
          * @description Who the caller is and what they may do.
          */
@@ -1806,7 +2169,29 @@ export interface components {
              * Auth
              * @enum {string}
              */
-            auth: "key" | "session";
+            auth: "key" | "token" | "session" | "jwt" | "certificate";
+            /** Environment */
+            environment: string;
+            /** Expires At */
+            expires_at: string | null;
+        };
+        /**
+         * ShortTokenIn
+         * @description A short-lived token to make from the caller's key; without roles it has all of the key's.
+         */
+        ShortTokenIn: {
+            /** Roles */
+            roles?: string[];
+            /**
+             * Environment
+             * @default
+             */
+            environment: string;
+            /**
+             * Expires In S
+             * @default 3600
+             */
+            expires_in_s: number;
         };
         /**
          * SignInIn
@@ -1999,6 +2384,25 @@ export interface components {
             problem: string;
         };
         /**
+         * ToolTrafficShape
+         * @description One tool: calls under way and waiting, and whether it is left alone, for how many seconds more.
+         */
+        ToolTrafficShape: {
+            /** Name */
+            name: string;
+            /** In Flight */
+            in_flight: number;
+            /** Queued */
+            queued: number;
+            /**
+             * Breaker
+             * @enum {string}
+             */
+            breaker: "closed" | "open" | "half_open" | "probing";
+            /** Resting S */
+            resting_s: number;
+        };
+        /**
          * VerifyIn
          * @description Verify the chain; with a checkpoint, that it was not rewritten or cut off since.
          */
@@ -2072,6 +2476,95 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HealthShape"];
+                };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    identity_whole_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResourceMetadata"];
+                };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    identity_mcp_endpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResourceMetadata"];
+                };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    identity_named_mcp_endpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResourceMetadata"];
                 };
             };
             /** @description What went wrong, and the way out. */
@@ -2344,6 +2837,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    people_mint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShortTokenIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewTokenShape"];
+                };
             };
             /** @description What went wrong, and the way out. */
             default: {
@@ -3163,6 +3689,130 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_ToolServerShape_"];
+                };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    policies_find: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_PolicyShape_"];
+                };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    policies_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyShape"];
+                };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    policies_try_out: {
+        parameters: {
+            query?: {
+                last?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/yaml": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplayShape"];
+                };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tools_traffic: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ServerTrafficShape_"];
                 };
             };
             /** @description What went wrong, and the way out. */

@@ -144,7 +144,8 @@ def port(settings: "Settings") -> Check:
         return Check("port", "ok", f"{where} is free")
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     try:
-        health = Client(f"http://{host}:{settings.port}", "", _PATIENCE_S).get("/readyz")
+        scheme = "https" if settings.tls_cert else "http"
+        health = Client(f"{scheme}://{host}:{settings.port}", "", _PATIENCE_S).get("/readyz")
         return Check("port", "ok", f"Swarmstead {health['version']} answers on {where}")
     except (SteadError, TypeError, KeyError):
         way = f"Stop what uses it, or start with another --port: --port {settings.port + 1}."

@@ -5,6 +5,7 @@ Proxies of the environment are not used: the key goes to the address that was na
 
 import http.client
 import json
+import os
 import ssl
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -177,8 +178,9 @@ class Client:
 
     def _connection(self, timeout: float) -> HTTPConnection:
         host = self._url.hostname or ""
-        kind = HTTPSConnection if self._url.scheme == "https" else HTTPConnection
-        return kind(host, self._url.port, timeout=timeout)
+        if self._url.scheme != "https":
+            return HTTPConnection(host, self._url.port, timeout=timeout)
+        return HTTPSConnection(host, self._url.port, timeout=timeout, context=_tls())
 
     def _expect(self, answer: HTTPResponse) -> None:
         if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
@@ -207,6 +209,21 @@ def parse_events(lines: Iterable[bytes]) -> Iterator[SentEvent]:
         elif not line and data:
             yield SentEvent(seq, kind, _event_data(data))
             seq, kind, data = 0, "message", ""
+
+
+def _tls() -> ssl.SSLContext:
+    """The system's trust, or SSL_CERT_FILE; with STEAD_CLIENT_CERTIFICATE (PEM, certificate and key), who we are."""
+    context = ssl.create_default_context()
+    if path := os.environ.get("STEAD_CLIENT_CERTIFICATE", ""):
+        try:
+            context.load_cert_chain(path)
+        except (OSError, ssl.SSLError) as error:
+            raise BadInput(
+                f"The client certificate {path} is not usable.",
+                field="STEAD_CLIENT_CERTIFICATE",
+                way_out="Name a PEM file that holds the certificate, its chain and its private key.",
+            ) from error
+    return context
 
 
 def _event_data(text: str) -> dict[str, Any]:

@@ -1,17 +1,11 @@
 """`stead key`: API keys, and one-time links that sign a browser in."""
 
-import re
-
 import click
 
 from swarmstead.doors.cli import words
 from swarmstead.doors.cli.client import Client, part
-from swarmstead.doors.cli.options import with_client
+from swarmstead.doors.cli.options import ROLES, seconds, with_client
 from swarmstead.doors.cli.output import dump, facts, listed, output_option
-from swarmstead.kernel.errors import BadInput
-
-_ROLES = ("viewer", "operator", "approver", "admin")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 @click.group()
@@ -30,7 +24,7 @@ def list_(client: Client, form: str) -> None:
         {
             "KEY": lambda one: one["id"],
             "NAME": lambda one: one["name"],
-            "BEGINS": lambda one: one["prefix"],
+            "BEGINS": lambda one: one["certificate"] or one["prefix"],
             "ROLES": lambda one: ", ".join(one["roles"]),
             "MADE": lambda one: words.age(one["created_at"]),
             "EXPIRES": lambda one: words.age(one["expires_at"]),
@@ -41,25 +35,37 @@ def list_(client: Client, form: str) -> None:
 
 @key.command()
 @click.argument("name")
-@click.option("--role", "roles", multiple=True, required=True, type=click.Choice(_ROLES), help="Repeatable.")
+@click.option("--role", "--roles", "roles", multiple=True, required=True, type=click.Choice(ROLES), help="Repeatable.")
 @click.option("--expires", default="", metavar="AGE", help="When it stops working: 90m, 12h, 30d. [never]")
+@click.option(
+    "--certificate",
+    default="",
+    metavar="IDENTITY",
+    help="A client certificate instead of a secret: san:spiffe://ORG/NAME, san:HOST, subject:CN=NAME or sha256:HEX.",
+)
 @output_option
 @with_client
-def create(client: Client, name: str, roles: tuple[str, ...], expires: str, form: str) -> None:
+def create(client: Client, name: str, roles: tuple[str, ...], expires: str, certificate: str, form: str) -> None:
     """Make a key for NAME (a person or a program). It is shown this once."""
-    made = client.post("/api/v1/keys", {"name": name, "roles": list(roles), "expires_in_s": _seconds(expires)})
+    life = seconds(expires, "--expires") if expires else None
+    body = {"name": name, "roles": list(roles), "expires_in_s": life, "certificate": certificate}
+    made = client.post("/api/v1/keys", body)
     if form != "table":
         dump(made, form)
         return
+    shown = {"certificate": made["certificate"]} if made["certificate"] else {"key": made["key"]}
     facts(
         {
-            "key": made["key"],
+            **shown,
             "id": made["id"],
             "roles": ", ".join(made["roles"]),
             "expires": words.age(made["expires_at"]),
         }
     )
-    click.echo("The key is shown this once. Use it with STEAD_KEY or --key-file.", err=True)
+    if made["certificate"]:
+        click.echo("Connect with such a certificate; no other credential is needed.", err=True)
+    else:
+        click.echo("The key is shown this once. Use it with STEAD_KEY or --key-file.", err=True)
 
 
 @key.command()
@@ -76,14 +82,3 @@ def revoke(client: Client, key_id: str) -> None:
 def link(client: Client) -> None:
     """Print a link that signs a browser in as this key: once, within 15 minutes."""
     click.echo(client.address + client.post("/api/v1/session:link")["path"])
-
-
-def _seconds(text: str) -> int | None:
-    if not text:
-        return None
-    found = re.fullmatch(r"(\d{1,6})([smhd])", text)
-    if not found or not int(found[1]):
-        raise BadInput(
-            f"--expires {text!r} is not an age.", field="--expires", way_out="Write a number and s, m, h or d: 30d."
-        )
-    return int(found[1]) * _SECONDS[found[2]]

@@ -33,11 +33,14 @@ _SECTIONS = {
         "schema": Lazy("resources", "schema", "What a kind may hold, as JSON Schema."),
         "agent": Lazy("agent", "agent", "Agents and their versions."),
         "model": Lazy("model", "model", "Models: list, add."),
-        "mcp": Lazy("mcp", "mcp", "MCP tool servers and the state of their tools."),
+        "mcp": Lazy("mcp", "mcp", "MCP tool servers, what they do now, and the state of their tools."),
     },
     "Govern": {
+        "policy": Lazy("policy", "policy", "Policies: list, show, check, and test on past calls."),
         "audit": Lazy("audit", "audit", "The audit trail: list, verify, checkpoint, export."),
         "key": Lazy("key", "key", "API keys and sign-in links."),
+        "token": Lazy("token", "token", "Short-lived tokens, made from a key."),
+        "whoami": Lazy("token", "whoami", "Say who the server takes you for."),
     },
     "About": {
         "openapi": Lazy("about", "openapi", "Print the API's description."),

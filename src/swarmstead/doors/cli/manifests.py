@@ -2,7 +2,8 @@
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,8 +49,15 @@ def joined(sources: Sequence[Source]) -> str:
 
 def apply(client: Client, sources: Sequence[Source], *, dry_run: bool = False) -> Any:
     """Send them. Fails: Refused; BadInput that names file, line, column and field of each fault."""
-    try:
+    with placed(sources, "Nothing was applied"):
         return client.post_yaml("/api/v1/apply", joined(sources), dry_run="true" if dry_run else None)
+
+
+@contextmanager
+def placed(sources: Sequence[Source], consequence: str) -> Generator[None]:
+    """The server's complaints about these texts, said with their places in the files. Fails: BadInput, Refused."""
+    try:
+        yield
     except Refused as error:
         faults: Any = error.extra.get("errors")
         if error.code != "manifest_refused" or not faults:
@@ -57,7 +65,7 @@ def apply(client: Client, sources: Sequence[Source], *, dry_run: bool = False) -
         lines = [_placed(fault, sources) for fault in faults]
         count = "one fault" if len(lines) == 1 else f"{len(lines)} faults"
         raise BadInput(
-            f"Nothing was applied, there is {count}:\n  " + "\n  ".join(lines), way_out=error.way_out, code=error.code
+            f"{consequence}, there is {count}:\n  " + "\n  ".join(lines), way_out=error.way_out, code=error.code
         ) from error
 
 

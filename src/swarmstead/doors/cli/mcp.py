@@ -13,7 +13,7 @@ from swarmstead.kernel.errors import BadInput, NotFound
 
 @click.group()
 def mcp() -> None:
-    """MCP tool servers: list, add, inspect; accept, quarantine and release their tools."""
+    """MCP tool servers: list, add, inspect, status; accept, quarantine and release their tools."""
 
 
 @mcp.command("list")
@@ -59,6 +59,31 @@ def inspect(client: Client, name: str, form: str) -> None:
         }
     )
     pins.show(client, found)
+
+
+@mcp.command()
+@output_option
+@with_client
+def status(client: Client, form: str) -> None:
+    """Show what tool servers are doing now: calls under way, queues, breakers, refusals."""
+    listed(
+        client.get("/api/v1/traffic"),
+        form,
+        {
+            "SERVER": lambda one: one["name"],
+            "IN FLIGHT": lambda one: str(one["in_flight"]),
+            "QUEUED": lambda one: str(one["queued"]),
+            "BREAKER": _breaker_cell,
+            "RESTING": lambda one: ", ".join(tool["name"] for tool in one["tools"] if tool["breaker"] != "closed"),
+            "REFUSED": lambda one: ", ".join(f"{code} {count}" for code, count in sorted(one["refused"].items())),
+        },
+        empty="No tool was called since the server started.",
+    )
+
+
+def _breaker_cell(one: dict[str, Any]) -> str:
+    state = one["breaker"].replace("_", " ")
+    return f"{state}, {one['resting_s']:g} s" if one["resting_s"] else state
 
 
 @mcp.command()

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,9 @@ from swarmstead.kernel.errors import BadInput
 if TYPE_CHECKING:
     from swarmstead.doors.cli.client import Client
 
-_MOST_KEY_BYTES = 4096
+ROLES = ("viewer", "operator", "approver", "admin")
+_MOST_KEY_BYTES = 16_384  # an issuer's JWT is longer than a key
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def with_client(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -71,6 +74,16 @@ def _key_in(path: Path) -> str:
             field="--key-file",
         )
     return key
+
+
+def seconds(text: str, option: str) -> int:
+    """`90m` -> 5400. Fails: BadInput for anything but a number and s, m, h or d."""
+    found = re.fullmatch(r"(\d{1,6})([smhd])", text)
+    if not found or not int(found[1]):
+        raise BadInput(
+            f"{option} {text!r} is not an age.", field=option, way_out="Write a number and s, m, h or d: 30d."
+        )
+    return int(found[1]) * _SECONDS[found[2]]
 
 
 limit_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(

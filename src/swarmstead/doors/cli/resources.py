@@ -1,6 +1,6 @@
 """`stead apply`, `get`, `diff` and `schema`: what people declare, whatever its kind."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -21,7 +21,7 @@ from swarmstead.doors.cli.output import (
 )
 from swarmstead.kernel.errors import BadInput
 
-KINDS = ("Agent", "Binding", "Model", "Swarm", "ToolServer")
+KINDS = ("Agent", "Binding", "Model", "Policy", "Swarm", "ToolServer", "ToolSet")
 _SHORTEST_DIGEST = 6  # fewer digits are the number of a version
 _COLUMNS: dict[str, Callable[[dict[str, Any]], str | int | None]] = {
     "NAME": lambda one: one["name"],
@@ -32,13 +32,13 @@ _COLUMNS: dict[str, Callable[[dict[str, Any]], str | int | None]] = {
 }
 
 
-def kind_of(text: str) -> str:
+def kind_of(text: str, kinds: Sequence[str] = KINDS) -> str:
     """`agents` -> `Agent`: any case, plural or not. Fails: BadInput."""
     plain = text.lower().replace("-", "").replace("_", "")
-    for kind in KINDS:
+    for kind in kinds:
         if plain in (kind.lower(), f"{kind.lower()}s"):
             return kind
-    raise BadInput(f"There is no kind {text!r}.", field="KIND", way_out=f"Kinds are {', '.join(KINDS)}.")
+    raise BadInput(f"There is no kind {text!r}.", field="KIND", way_out=f"Kinds are {', '.join(kinds)}.")
 
 
 @click.command()
@@ -165,8 +165,9 @@ def compare(client: Client, kind: str, name: str, from_: str, to: str, form: str
 @document_option
 def schema(kind: str, form: str) -> None:
     """Print what a KIND's documents may hold, as JSON Schema. Needs no server."""
-    name = kind_of(kind)
+    name = kind_of(kind, (*KINDS, "IdentityProvider"))
     from swarmstead.resources.manifests import schema_of
     from swarmstead.wiring import KINDS as DECLARED
+    from swarmstead.wiring import OPERATOR_KINDS
 
-    dump(schema_of(DECLARED[name]), form)
+    dump(schema_of((DECLARED | OPERATOR_KINDS)[name]), form)

@@ -36,16 +36,33 @@ def _paths(command: Any) -> Any:
     )
 
 
+def _identity(command: Any) -> Any:
+    """Options about TLS and about who is let in."""
+    for name, help_text in (
+        ("--client-ca", "CA certificates that client certificates must come from. [STEAD_CLIENT_CA]"),
+        ("--tls-key", "The private key of --tls-cert. [STEAD_TLS_KEY]"),
+        ("--tls-cert", "The server's certificate with its chain: speak TLS. [STEAD_TLS_CERT]"),
+        ("--identity-providers", "A file of issuers whose JWTs are let in. [STEAD_IDENTITY_PROVIDERS]"),
+    ):
+        command = click.option(name, type=click.Path(path_type=Path, dir_okay=False), help=help_text)(command)
+    return click.option(
+        "--client-cert",
+        type=click.Choice(["optional", "required"]),
+        help="Whether every connection must show a client certificate. [STEAD_CLIENT_CERT; else optional]",
+    )(command)
+
+
 @click.command()
 @click.option("--host", help="The address to listen on. [STEAD_HOST; else 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65_535), help="The port; 0 takes a free one. [STEAD_PORT; else 8700]")
 @_paths
-def up(host: str | None, port: int | None, data: Path | None, allow: tuple[Path, ...]) -> None:
+@_identity
+def up(host: str | None, port: int | None, data: Path | None, allow: tuple[Path, ...], **identity: Any) -> None:
     """Start the server, and stop it with Ctrl-C. Unfinished runs go on where they were at the next start."""
     with _refused_at_start():
         from swarmstead.settings import load
 
-        settings = load(host=host, port=port, data=data, allowed_paths=allow or None)
+        settings = load(host=host, port=port, data=data, allowed_paths=allow or None, **identity)
         from swarmstead.doors.worker.serve import serve  # after the settings: it takes most of the time of a start
 
         serve(settings, _announce)

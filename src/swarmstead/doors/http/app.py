@@ -4,15 +4,16 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from swarmstead import __version__
-from swarmstead.doors.http import health, problems, shapes
+from swarmstead.doors.http import health, problems, resource_metadata, shapes
 from swarmstead.doors.http.guards import Guards, hosts_of
 from swarmstead.doors.http.metrics import metrics_app
-from swarmstead.doors.http.routes import approvals, audit, overview, people, pins, resources, runs
+from swarmstead.doors.http.routes import approvals, audit, overview, people, pins, policies, resources, runs, traffic
 from swarmstead.doors.http.static import WebUi
 from swarmstead.doors.mcp.endpoint import PATH as MCP
 from swarmstead.doors.mcp.endpoint import McpEndpoint
 from swarmstead.wiring import App
 
+_API = ("/api/", resource_metadata.WELL_KNOWN)
 _DESCRIPTION = "Agents work in your stead; you stay in charge. Errors are RFC 9457 problems with a way out."
 
 
@@ -29,7 +30,8 @@ def make_api() -> FastAPI:
         generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}" if route.tags else route.name,
     )
     problems.install(api)
-    for module in (health, overview, people, runs, approvals, resources, pins, audit):
+    modules = (health, resource_metadata, overview, people, runs, approvals, resources, pins, policies, traffic, audit)
+    for module in modules:
         api.include_router(module.router)
     return api
 
@@ -62,7 +64,7 @@ class _Switch:
         path: str = scope["path"]
         if path == MCP or path.startswith(f"{MCP}/"):
             await self._mcp(scope, receive, send)
-        elif path.startswith("/api/") or path in ("/metrics", "/healthz", "/readyz"):
+        elif path.startswith(_API) or path in ("/metrics", "/healthz", "/readyz"):
             await self._api(scope, receive, send)
         else:
             await self._ui(scope, receive, send)

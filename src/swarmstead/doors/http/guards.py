@@ -30,6 +30,7 @@ _HEADERS = [
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-opener-policy", b"same-origin"),
 ]
+_PACE = 65_536
 _PROBED = {"/healthz", "/readyz"}  # asked by address, by whoever watches the process
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -93,16 +94,21 @@ class _Watched:
         self._limit = limit
         self._seen = 0
         self._timeout_s = timeout_s
+        self._began: float | None = None
         self._complete = False
 
     async def __call__(self) -> Message:
         if self._complete:  # what is waited for now is the client's leaving, which may take hours
             return await self._receive()
+        if self._began is None:
+            self._began = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout_at(self._began + self._timeout_s + self._seen / _PACE):
                 message = await self._receive()
         except TimeoutError:
-            detail = f"The body did not arrive within {self._timeout_s:.0f} seconds of silence."
+            detail = (
+                f"The body did not arrive within {self._timeout_s:.0f} seconds, and one more for each 64 KiB of it."
+            )
             raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, detail) from None
         self._seen += len(message.get("body", b""))
         self._complete = not message.get("more_body", False)

@@ -6,6 +6,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from swarmstead.gateway.traffic.state import Totals
 from swarmstead.permits.queries import count_all_pending
 from swarmstead.runs.queries import count_all
 from swarmstead.telemetry.meter import METER
@@ -14,9 +15,14 @@ from swarmstead.wiring import App
 _HELP = {
     "stead_tool_calls_total": "Tool calls that walked the gateway's chain.",
     "stead_tool_call_seconds": "How long tool calls took, in seconds.",
+    "stead_tool_calls_refused_total": "Tool calls that backpressure has refused, by reason.",
+    "stead_tool_calls_retried_total": "Tool calls that the gateway has sent once more, by what went wrong before.",
+    "stead_tool_call_wait_seconds": "How long tool calls that waited for a token or for room did so, in seconds.",
     "stead_model_calls_total": "Model steps that have ended.",
     "stead_spend_micros_total": "Money spent on models since the start, in micro-dollars.",
     "stead_tokens_total": "Tokens used since the start.",
+    "stead_policy_checks_total": "Calls that policies were asked about, by what they said.",
+    "stead_policy_monitored_total": "Calls that policies in monitor mode were asked about too, by what they would say.",
     "stead_runs_finished_total": "Runs that have ended since the start.",
     "stead_http_requests_total": "HTTP requests answered.",
     "stead_http_request_seconds": "How long HTTP requests took, in seconds.",
@@ -32,16 +38,17 @@ def metrics_app(app: App) -> Callable[[Request], Awaitable[Response]]:
         runs = await app.db.read(count_all)
         pending = await app.db.read(count_all_pending)
         registry = CollectorRegistry()
-        registry.register(_Collector(runs, pending))  # pyright: ignore[reportArgumentType] - duck-typed by the library
+        registry.register(_Collector(runs, pending, app.gateway.traffic.totals()))  # pyright: ignore[reportArgumentType] - duck-typed by the library
         return Response(generate_latest(registry), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return metrics
 
 
 class _Collector:
-    def __init__(self, runs: dict[str, int], pending: int) -> None:
+    def __init__(self, runs: dict[str, int], pending: int, traffic: Totals) -> None:
         self._runs = runs
         self._pending = pending
+        self._traffic = traffic
 
     def collect(self) -> Iterable[Any]:
         """The metric families, as the library asks for them."""
@@ -64,3 +71,10 @@ class _Collector:
             gauge.add_metric([status], count)
         yield gauge
         yield GaugeMetricFamily("stead_approvals_pending", "Questions that wait for a person.", value=self._pending)
+        traffic = self._traffic
+        yield GaugeMetricFamily("stead_tool_calls_in_flight", "Tool calls under way.", value=traffic.in_flight)
+        yield GaugeMetricFamily("stead_tool_calls_queued", "Tool calls that wait for room.", value=traffic.queued)
+        gauge = GaugeMetricFamily("stead_breakers", "Breakers of tools and tool servers, by state.", labels=["state"])
+        for state, count in traffic.breakers.items():
+            gauge.add_metric([state.value], count)
+        yield gauge

@@ -31,7 +31,9 @@ class SessionShape(Shape):
     permissions: list[str]
     environments: list[EnvironmentShape]
     version: str
-    auth: Literal["key", "session"]
+    auth: Literal["key", "token", "session", "jwt", "certificate"]
+    environment: str
+    expires_at: str | None
 
 
 class KeyShape(Shape):
@@ -44,10 +46,11 @@ class KeyShape(Shape):
     created_at: str
     expires_at: str | None
     revoked_at: str | None
+    certificate: str
 
 
 class NewKeyShape(KeyShape):
-    """A new key; `key` is shown this once."""
+    """A new key; `key` is shown this once, and is empty for one that is a client certificate."""
 
     key: str
 
@@ -58,6 +61,35 @@ class KeyIn(Shape):
     name: Annotated[str, Field(min_length=1, max_length=120)]
     roles: Annotated[list[str], Field(min_length=1, max_length=4)]
     expires_in_s: Annotated[int | None, Field(ge=1, le=315_360_000)] = None
+    certificate: Annotated[str, Field(max_length=2048)] = ""
+
+
+class ShortTokenIn(Shape):
+    """A short-lived token to make from the caller's key; without roles it has all of the key's."""
+
+    roles: Annotated[list[str], Field(max_length=4, default_factory=list)]
+    environment: Annotated[str, Field(max_length=63)] = ""
+    expires_in_s: Annotated[int, Field(ge=1, le=43_200)] = 3_600
+
+
+class NewTokenShape(Shape):
+    """A new short-lived token; `token` is shown this once."""
+
+    id: str
+    token: str
+    roles: list[str]
+    environment: str
+    expires_at: str
+
+
+class ResourceMetadata(Shape):
+    """OAuth protected resource metadata, as RFC 9728 names its fields."""
+
+    resource: str
+    authorization_servers: list[str] | None = None
+    bearer_methods_supported: list[str]
+    scopes_supported: list[str] | None = None
+    resource_name: str
 
 
 class TokenIn(Shape):

@@ -5,6 +5,7 @@ What we did not foresee leaves as a 500 without details, and is logged.
 
 import logging
 import secrets
+from math import ceil
 from typing import Any, cast
 
 from fastapi import FastAPI, Request
@@ -13,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from swarmstead.doors.http import views
+from swarmstead.gateway.errors import retry_after_s
 from swarmstead.kernel.errors import NotSignedIn, SteadError
 from swarmstead.runs.contract import Plan
 from swarmstead.runs.errors import PlanChanged
@@ -33,7 +35,9 @@ def response_of(error: SteadError) -> Response:
     body = error.problem()
     if isinstance(error, PlanChanged) and isinstance(error.plan, Plan):
         body["plan"] = views.plan(error.plan).model_dump(mode="json")
-    headers = {"www-authenticate": "Bearer"} if isinstance(error, NotSignedIn) else {}
+    headers = {"www-authenticate": "Bearer"} if isinstance(error, NotSignedIn) else dict[str, str]()
+    if again := retry_after_s(error):
+        headers["retry-after"] = str(ceil(again))
     return JSONResponse(body, error.status, headers, MEDIA_TYPE)
 
 
@@ -69,7 +73,7 @@ _REFUSALS = {
     400: ("bad_input", "", "Send what /api/v1/openapi.json describes for this call."),
     404: ("not_found", "There is nothing at this address.", "See /api/v1/openapi.json."),
     405: ("method_not_allowed", "This address does not take this method.", "See /api/v1/openapi.json."),
-    408: ("body_too_slow", "", "Send the body without long pauses."),
+    408: ("body_too_slow", "", "Send the body faster, or raise STEAD_READ_TIMEOUT_S."),
     413: ("body_too_large", "", "Send less, or raise STEAD_MAX_BODY_BYTES."),
 }
 

@@ -195,6 +195,8 @@ class PlannedToolShape(Shape):
     schema_hash: str
     verdict: Literal["allow", "ask", "deny"]
     rule: str
+    rules: list[str]
+    conditional: list[str]
 
 
 class PlannedAgentShape(Shape):
@@ -243,7 +245,7 @@ class MissingShape(Shape):
 
 
 class PlanShape(Shape):
-    """What would run; launch it by its hash."""
+    """What would run; launch it by its hash. `policy` is the version of the rules that the verdicts come from."""
 
     hash: str
     swarm: str
@@ -254,6 +256,7 @@ class PlanShape(Shape):
     overrides: dict[str, Any]
     task: str
     agents: list[PlannedAgentShape]
+    policy: str
     cost: CostShape
     time: TimeShape
     expected_approvals: list[ExpectedApproval]
@@ -479,20 +482,3 @@ class OverviewShape(Shape):
     spend: SpendShape
     sample_available: bool
     sample_input: dict[str, Any]
-
-
-class CheckShape(Shape):
-    """One thing that readiness depends on."""
-
-    name: str
-    ok: bool
-    detail: str
-
-
-class HealthShape(Shape):
-    """Whether the server can do its work."""
-
-    status: Literal["ok", "unavailable"]
-    version: str
-    protocol_versions: list[str]
-    checks: list[CheckShape]

@@ -193,6 +193,7 @@ def plan(found: Plan) -> shapes.PlanShape:
         overrides=dict(found.overrides),
         task=found.task,
         agents=[_planned(agent) for agent in found.agents],
+        policy=found.policy,
         cost=shapes.CostShape(
             low_micros=found.cost_low_micros, high_micros=found.cost_high_micros, cap_micros=found.budget_micros
         ),
@@ -212,6 +213,7 @@ def _planned(agent: PlannedAgent) -> shapes.PlannedAgentShape:
 
 def _planned_tool(tool: PlannedTool) -> shapes.PlannedToolShape:
     names = ("server", "name", "description", "risk", "idempotent", "schema_hash", "verdict", "rule")
+    names += ("rules", "conditional")
     return shapes.PlannedToolShape(**{name: getattr(tool, name) for name in names})
 
 
@@ -258,4 +260,5 @@ def key(found: KeyView) -> dict[str, Any]:
         "created_at": rfc3339(found.created_at),
         "expires_at": when(found.expires_at),
         "revoked_at": when(found.revoked_at),
+        "certificate": found.certificate,
     }

@@ -22,7 +22,10 @@ def result_of(answer: CallOutcome | PlanNeeded) -> dict[str, Any]:
     result = answer.result
     if result is None:
         text = f"{answer.reason} {answer.way_out}".strip()
-        meta = {"swarmstead.dev/refusal": {"code": answer.code, "verdict": answer.verdict}}
+        refusal: dict[str, Any] = {"code": answer.code, "verdict": answer.verdict}
+        if answer.retry_after_s:
+            refusal["retry_after_s"] = answer.retry_after_s
+        meta = {"swarmstead.dev/refusal": refusal}
         return {"content": [{"type": "text", "text": text}], "isError": True, "_meta": meta}
     told: dict[str, Any] = {"content": result.content, "isError": result.is_error, **result.more}
     if result.structured is not None:

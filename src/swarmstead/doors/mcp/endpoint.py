@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from swarmstead.doors.http.auth import scope_of
+from swarmstead.doors.http.auth import scope_of_credential
 from swarmstead.doors.http.problems import problem, refusal, response_of
+from swarmstead.doors.http.resource_metadata import challenge
 from swarmstead.doors.mcp import protocol
 from swarmstead.doors.mcp.methods import Exchange, Methods
 from swarmstead.doors.mcp.offers import offer_at
@@ -54,10 +54,12 @@ class McpEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
+        headers: Headers = dict(scope["headers"])
         try:
-            headers: Headers = dict(scope["headers"])
             toolset = scope["path"][len(PATH) :].strip("/")
-            http = Http(await self._tenancy(scope, headers), toolset, headers, receive, send)
+            tenancy = await scope_of_credential(self._app, scope)  # no cookie: those are for our pages only
+            require(tenancy, "tool.call")
+            http = Http(tenancy, toolset, headers, receive, send)
             match scope["method"]:
                 case "POST":
                     await self._post(http)
@@ -70,19 +72,15 @@ class McpEndpoint:
                     await _send(send, 204)
                 case _:
                     await _not_allowed(scope, receive, send)
+        except NotSignedIn as error:
+            given = "invalid_token" if b"authorization" in headers else ""
+            answer = response_of(error)
+            answer.headers["www-authenticate"] = challenge(self._app, scope, error=given)
+            await answer(scope, receive, send)
         except SteadError as error:
             await response_of(error)(scope, receive, send)
         except HTTPException as error:
             await refusal(error)(scope, receive, send)
-
-    async def _tenancy(self, scope: Scope, headers: Headers) -> Tenancy:
-        if b"authorization" not in headers:  # a browser's cookie is for our pages only
-            raise NotSignedIn(
-                "MCP clients send `Authorization: Bearer KEY`.", way_out="Make a key: `stead key create`."
-            )
-        tenancy = await scope_of(Request(scope))
-        require(tenancy, "tool.call")
-        return tenancy
 
     async def _post(self, http: Http) -> None:
         modern = protocol.is_modern(http.headers)
@@ -113,7 +111,9 @@ class McpEndpoint:
             log_level=str(meta.get(protocol.LOG_LEVEL_META, "")),
             streams=protocol.takes_streams(http.headers),
         )
-        return await self._answer(http, asked, Caller(http.tenancy, modern=True), relay, None)
+        return await self._answer(
+            http, asked, Caller(http.tenancy, environment=http.tenancy.environment, modern=True), relay, None
+        )
 
     async def _subscribe(self, http: Http, asked: Asked) -> None:
         wanted = _mapping(asked.params.get("notifications"))
@@ -141,7 +141,8 @@ class McpEndpoint:
             session=session,
             streams=protocol.takes_streams(http.headers),
         )
-        caller = Caller(http.tenancy, session=session.lane if session else "")
+        lane = session.lane if session else ""
+        caller = Caller(http.tenancy, environment=http.tenancy.environment, session=lane)
         return await self._answer(http, asked, caller, relay, session, *more)
 
     async def _answer(

@@ -1,45 +1,127 @@
-"""uvicorn's HTTP protocol with a deadline for headers: who opens a connection and says nothing does not keep it."""
+"""uvicorn's HTTP protocol with deadlines, and with the client's certificate in the ASGI scope.
+
+A connection is not kept for one who sends no headers or reads no answer. A certificate that TLS has verified is read
+once a connection and lies in `scope["state"]["peer_certificate"]` as a `people.contract.PeerCertificate`.
+"""
 
 import asyncio
+import socket
+import struct
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from swarmstead.people.certificates import PEER, peer_certificate
+from swarmstead.people.contract import PeerCertificate
 
-def with_header_timeout(seconds: float) -> type[asyncio.Protocol]:
-    """The class for uvicorn's `http` setting; `seconds` run from the begin of a request to the end of its headers."""
+_PACE = 65_536
+_NOTHING_MORE = struct.pack("ii", 1, 0)  # SO_LINGER: on, for 0 seconds
 
-    class Timed(HttpToolsProtocol):
-        """One connection."""
 
-        def __init__(self, *args: Any, **more: Any) -> None:
-            super().__init__(*args, **more)
-            self._deadline: asyncio.TimerHandle | None = None
+class Timed(HttpToolsProtocol):
+    """One connection.
 
-        # pyright: ignore[reportIncompatibleMethodOverride] - uvicorn narrows the type in the same way
-        def connection_made(self, transport: asyncio.Transport) -> None:
-            super().connection_made(transport)
-            self._start()
+    `header_s` runs from the begin of a request to the end of its headers. While there is more to send than the system
+    takes from us, the client has to read 64 KiB, or all of it, within `write_s`; else the connection is dropped with
+    what is left. Connections without a request are uvicorn's `timeout_keep_alive`.
+    """
 
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._stop()
-            super().connection_lost(exc)
+    header_s: float
+    write_s: float
 
-        def on_message_begin(self) -> None:
-            super().on_message_begin()
-            self._stop()
-            self._start()
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._header: asyncio.TimerHandle | None = None
+        self._writing: asyncio.TimerHandle | None = None
+        self._unsent = 0
+        self._peer: PeerCertificate | None = None
 
-        def on_headers_complete(self) -> None:
-            self._stop()
-            super().on_headers_complete()
+    # pyright: ignore[reportIncompatibleMethodOverride] - uvicorn narrows the type in the same way
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        """Expect a request."""
+        super().connection_made(transport)
+        self._peer = _peer_of(transport)
+        self._expect_headers()
 
-        def _start(self) -> None:
-            self._deadline = asyncio.get_running_loop().call_later(seconds, self.transport.close)
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Expect nothing more."""
+        self._have_headers()
+        self._stop_watching()
+        super().connection_lost(exc)
 
-        def _stop(self) -> None:
-            if self._deadline is not None:
-                self._deadline.cancel()
-                self._deadline = None
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        cast("dict[str, Any]", self.scope)["state"][PEER] = self._peer
+        self._have_headers()
+        self._expect_headers()
 
-    return cast("type[asyncio.Protocol]", Timed)
+    def on_headers_complete(self) -> None:
+        """Its headers have come."""
+        self._have_headers()
+        super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """The application is done; the client may not have read it all."""
+        super().on_response_complete()
+        self._watch_writing()
+
+    def pause_writing(self) -> None:
+        """More is unsent than the transport likes to hold."""
+        super().pause_writing()
+        self._watch_writing()
+
+    def resume_writing(self) -> None:
+        """The client reads."""
+        super().resume_writing()
+        self._stop_watching()
+        self._watch_writing()
+
+    def _expect_headers(self) -> None:
+        self._header = self.loop.call_later(self.header_s, self._give_up)
+
+    def _have_headers(self) -> None:
+        if self._header is not None:
+            self._header.cancel()
+            self._header = None
+
+    def _give_up(self) -> None:
+        self.transport.close()
+        self._watch_writing()  # an earlier answer may not have been read, and closing would wait for it
+
+    def _watch_writing(self) -> None:
+        unsent = self.transport.get_write_buffer_size()
+        if unsent and self._writing is None:
+            self._unsent = unsent
+            self._writing = self.loop.call_later(self.write_s, self._look_at_writing)
+
+    def _look_at_writing(self) -> None:
+        self._writing = None
+        if self.transport.get_write_buffer_size() <= max(0, self._unsent - _PACE):
+            self._watch_writing()
+            return
+        # Without this, what the system holds of it would be kept until TCP gives up.
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NOTHING_MORE)
+        self.transport.abort()
+
+    def _stop_watching(self) -> None:
+        if self._writing is not None:
+            self._writing.cancel()
+            self._writing = None
+
+
+def with_timeouts(header_s: float, write_s: float) -> type[asyncio.Protocol]:
+    """The class for uvicorn's `http` setting: `Timed` with these seconds."""
+    return cast("type[asyncio.Protocol]", type("Timed", (Timed,), {"header_s": header_s, "write_s": write_s}))
+
+
+def _peer_of(transport: asyncio.Transport) -> PeerCertificate | None:
+    """The client's certificate, when the connection has one. TLS has verified it, or there would be no connection."""
+    tls = transport.get_extra_info("ssl_object")
+    der = tls.getpeercert(binary_form=True) if tls is not None else None
+    if not der:
+        return None
+    try:
+        return peer_certificate(der)
+    except ValueError:  # good enough for TLS, but we cannot read who it is: nobody, then
+        return None

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import uvicorn
 
 from swarmstead.doors.worker import logs
+from swarmstead.doors.worker.tls import context_of
 from swarmstead.kernel.errors import Conflict, Unavailable
 from swarmstead.people import handlers as people
 from swarmstead.people import queries
@@ -67,30 +69,32 @@ def serve(settings: Settings, announce: Announce) -> None:
     Fails: PortInUse, AddressRefused, storage.errors, BadInput; nothing is left behind.
     """
     logs.set_up(settings.log_level, as_json=settings.log_json)
+    tls = context_of(settings)
     listener = bind(settings.host, settings.port)
     try:
-        _run(_serve(settings, listener, announce))
+        _run(_serve(settings, listener, tls, announce))
     finally:
         listener.close()
 
 
-async def _serve(settings: Settings, listener: socket.socket, announce: Announce) -> None:
+async def _serve(settings: Settings, listener: socket.socket, tls: ssl.SSLContext | None, announce: Announce) -> None:
     app = await open_app(settings)
     try:
         from swarmstead.doors.http.app import make_door
-        from swarmstead.doors.worker.protocol import with_header_timeout
+        from swarmstead.doors.worker.protocol import with_timeouts
 
         config = uvicorn.Config(
             make_door(app, settings.host),
-            http=with_header_timeout(settings.header_timeout_s),
+            http=with_timeouts(settings.header_timeout_s, settings.write_timeout_s),
             lifespan="off",
             access_log=False,
             log_config=None,
             server_header=False,
-            timeout_keep_alive=settings.header_timeout_s,
+            timeout_keep_alive=settings.idle_timeout_s,
             timeout_graceful_shutdown=_GRACE_S,
+            ssl_context_factory=None if tls is None else lambda _config, _default: tls,
         )
-        address = address_of(settings.host, listener)
+        address = address_of(settings.host, listener, secure=tls is not None)
         link = await sign_in_link(app, address)
         server = _Server(config, app, lambda: announce(app, address, link))
         await server.serve([listener])
@@ -132,11 +136,11 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def address_of(host: str, listener: socket.socket) -> str:
+def address_of(host: str, listener: socket.socket, *, secure: bool = False) -> str:
     """`http://127.0.0.1:8700`, with the port that was really taken."""
     port = listener.getsockname()[1]
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
-    return f"http://{shown}:{port}"
+    return f"{'https' if secure else 'http'}://{shown}:{port}"
 
 
 def work(settings: Settings, announce: Callable[[App], None]) -> None:

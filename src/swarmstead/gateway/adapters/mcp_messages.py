@@ -12,6 +12,7 @@ from typing import Any, Protocol, cast
 from swarmstead import __version__
 from swarmstead.gateway.contract import CallResult, Relay
 from swarmstead.gateway.errors import RelayRefused
+from swarmstead.kernel.plain import plain
 
 LATEST = "2025-11-25"
 MODERN = "2026-07-28"
@@ -23,7 +24,9 @@ NOT_STARTED = frozenset({PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID
 """Errors that JSON-RPC reserves for requests that are turned away before a method runs. Any other proves nothing."""
 
 _TEXT_CAP = 300
-_UNPRINTABLE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
+_UNPRINTABLE = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200e\u200f\u202a-\u202e\u2066-\u2069]+"
+)
 
 COMPLETE = "complete"
 _OF_TOOLS = {"content", "structuredContent", "isError", "resultType"}
@@ -173,7 +176,10 @@ def asks(message: Message) -> bool:
 
 
 def result_of(message: Message) -> Message:
-    """The result in a response. Fails: RpcRefused for an error response, SessionLost for a malformed one."""
+    """The result in a response, its texts such as can be kept.
+
+    Fails: RpcRefused for an error response, SessionLost for a malformed one.
+    """
     error: Any = message.get("error")
     if isinstance(error, dict):
         fields = cast("Message", error)
@@ -182,7 +188,10 @@ def result_of(message: Message) -> Message:
     result = message.get("result")
     if not isinstance(result, dict):
         raise SessionLost("it answered with something that is not an MCP result")
-    return cast("Message", result)
+    try:
+        return cast("Message", plain(result))
+    except ValueError as error:
+        raise SessionLost(f"its answer holds {error}") from error
 
 
 def handshake() -> Message:

@@ -22,7 +22,7 @@ from swarmstead.gateway.adapters.mcp_stdio import Program, StdioSession
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
 from swarmstead.gateway.contract import BUILTIN, CallResult, Relay, ServerRef
 from swarmstead.gateway.egress import WAY_OUT, Egress
-from swarmstead.gateway.errors import EGRESS_DENIED, UpstreamFailed, UpstreamUnknown
+from swarmstead.gateway.errors import EGRESS_DENIED, UpstreamFailed, UpstreamRefused, UpstreamUnknown
 from swarmstead.gateway.ports import Resolver
 from swarmstead.kernel.errors import SteadError
 from swarmstead.kernel.secrets import resolve_reference
@@ -179,7 +179,7 @@ class Upstreams:
                 ticket.sent = False
             line.failures = 0
             words = f"it refused: {mcp.clean(str(error), line.secrets)} (code {error.code})"
-            raise _failure(server, ticket, words) from error
+            raise _failure(server, ticket, words, not_started=UpstreamRefused) from error
         else:
             line.failures = 0
             return answer
@@ -331,14 +331,20 @@ def _seen(task: asyncio.Task[None]) -> None:
         task.exception()
 
 
-def _failure(server: ServerRef, ticket: Ticket, why: str, code: str = "") -> SteadError:
+def _failure(
+    server: ServerRef,
+    ticket: Ticket,
+    why: str,
+    code: str = "",
+    not_started: type[UpstreamFailed] = UpstreamFailed,
+) -> SteadError:
     why = why.strip().rstrip(".")
     if ticket.sent:
         return UpstreamUnknown(
             f"The call was sent to the tool server {server.name!r}, and no usable answer came: {why}.",
             way_out="Check whether it happened before you try again.",
         )
-    return UpstreamFailed(
+    return not_started(
         f"The tool server {server.name!r} did not take the call: {why}.",
         way_out=f"Nothing was done. {WAY_OUT if code == EGRESS_DENIED else _CHECK_SPEC}",
         code=code,

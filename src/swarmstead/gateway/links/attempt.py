@@ -2,6 +2,7 @@
 
 from swarmstead.audit.contract import record
 from swarmstead.gateway.chain import Answer, Call, Next
+from swarmstead.gateway.links.expensive import Expensive
 from swarmstead.gateway.links.record import audit_entry
 from swarmstead.gateway.model import plan_payload
 from swarmstead.gateway.ports import Approvals
@@ -11,20 +12,29 @@ from swarmstead.storage.database import Database, Tx
 
 
 class Attempt:
-    """Fails closed: no side effect starts before the trail says that it is about to."""
+    """Fails closed: no side effect starts before the trail says that it is about to.
 
-    def __init__(self, db: Database, clock: Clock, approvals: Approvals) -> None:
+    A call of an expensive tool in a run, a read too, takes its number in the same transaction.
+    """
+
+    def __init__(self, db: Database, clock: Clock, approvals: Approvals, expensive: Expensive) -> None:
         self._db = db
         self._clock = clock
         self._approvals = approvals
+        self._expensive = expensive
 
     async def __call__(self, call: Call, proceed: Next) -> Answer:
-        request = call.request
-        if request.kind != "tool" or call.target[1].tool.risk == "read":
+        request, policy, is_expensive = call.request, call.progress.policy, self._expensive.counts(call)
+        asked = policy is not None and policy.effect == "ask"
+        if call.tool is None or (call.tool.risk == "read" and not asked):
+            if is_expensive:
+                await self._db.write(lambda tx: self._expensive.take_number(tx, call))
             return await proceed(call)
-        tool = call.target[1].tool
+        tool = call.tool
 
         def write(tx: Tx) -> None:
+            if is_expensive:
+                self._expensive.take_number(tx, call)
             if request.hooks.begin is not None:
                 request.hooks.begin(tx)
             if request.plan_id:

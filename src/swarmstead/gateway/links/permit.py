@@ -1,4 +1,4 @@
-"""Straight through, wait for a person, or never."""
+"""Straight through, wait for a person, or never: what the policies say."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -6,47 +6,59 @@ from typing import Any
 
 from swarmstead.gateway.catalogue import Catalogue, Listed
 from swarmstead.gateway.chain import Answer, Call, Next
-from swarmstead.gateway.contract import CallResult, PlanNeeded
-from swarmstead.gateway.errors import RiskUnknown, UpstreamFailed, UpstreamUnknown
+from swarmstead.gateway.contract import CallResult, PlanNeeded, Tool
+from swarmstead.gateway.errors import PolicyDenied, RiskUnknown, UpstreamFailed, UpstreamUnknown
 from swarmstead.gateway.links.arguments import fault_of
-from swarmstead.gateway.links.record import preview_entry
+from swarmstead.gateway.links.record import policy_facts, preview_entry
 from swarmstead.gateway.links.result import fault_in
-from swarmstead.gateway.model import plan_payload, plan_sentence
-from swarmstead.gateway.ports import Approvals, Upstream
+from swarmstead.gateway.model import plan_payload, plan_sentence, question_of
+from swarmstead.gateway.ports import Approvals, Policies, Upstream
 from swarmstead.gateway.trail import Trail
 from swarmstead.kernel.clock import Clock
-from swarmstead.permits.contract import Ask, rule_for
+from swarmstead.kernel.errors import NotPermitted
+from swarmstead.permits.contract import UNKNOWN_RISK, Ask, PolicyVerdict
 from swarmstead.storage.database import Database, Tx
-from swarmstead.telemetry.contract import redact, redact_text
+from swarmstead.telemetry.contract import policy_checked, redact, redact_text
 
 _PREVIEW_S = 10.0
 
 
 class Permit:
-    """Decides by risk class; turns a risky call into a plan, and spends an approved plan."""
+    """Asks the policies; turns a call that they want a person to see into a plan."""
 
-    def __init__(self, db: Database, clock: Clock, approvals: Approvals, dry_run: "DryRun", plan_life_ms: int) -> None:
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        policies: Policies,
+        approvals: Approvals,
+        dry_run: "DryRun",
+        plan_life_ms: int,
+    ) -> None:
         self._db = db
         self._clock = clock
+        self._policies = policies
         self._approvals = approvals
         self._dry_run = dry_run
         self._plan_life_ms = plan_life_ms
 
     async def __call__(self, call: Call, proceed: Next) -> Answer:
-        if call.request.kind != "tool":  # resources and prompts are read, and reads go straight through
+        request = call.request
+        if request.kind != "tool":  # resources and prompts are read, and reads go straight through
             return await proceed(call)
         tool = call.target[1].tool
-        rule = rule_for(tool.risk)
-        if rule.verdict == "deny":
-            raise RiskUnknown(
-                f"Denied: nobody has said what {tool.name!r} of {tool.server!r} may do.",
-                way_out=f"Class it in the ToolServer: spec.risk.{tool.name}: read, write or danger.",
-            )
-        if rule.verdict == "ask" and not call.request.plan_id:
-            return await self._plan(call, rule.text)
+        question = question_of(request.caller, tool, request.arguments, self._clock.now_ms())
+        verdict = await self._policies.decide(request.caller.scope, question)
+        seen = call.progress
+        seen.risk, seen.idempotent, seen.policy = tool.risk, tool.idempotent, verdict
+        policy_checked(verdict.effect, verdict.monitored.effect if verdict.monitored else "")
+        if verdict.effect == "deny":
+            raise _denied(tool, verdict)
+        if verdict.effect == "ask" and not request.plan_id:
+            return await self._plan(call, verdict)
         return await proceed(call)
 
-    async def _plan(self, call: Call, rule: str) -> PlanNeeded:
+    async def _plan(self, call: Call, verdict: PolicyVerdict) -> PlanNeeded:
         request, tool = call.request, call.target[1].tool
         caller = request.caller
         effect = await self._dry_run.of(call)
@@ -62,10 +74,11 @@ class Permit:
             tool=request.tool,
             risk=tool.risk,
             sentence=plan_sentence(request, effect),
-            rule=rule,
+            rule=verdict.text,
             payload=plan_payload(request, tool),
             effect=effect,
             expires_in_ms=self._plan_life_ms,
+            check=policy_facts(call.request, call.progress),
         )
 
         def write(tx: Tx) -> PlanNeeded:
@@ -76,6 +89,19 @@ class Permit:
             return needed
 
         return await self._db.write(write)
+
+
+def _denied(tool: Tool, verdict: PolicyVerdict) -> NotPermitted:
+    if UNKNOWN_RISK in verdict.rules:
+        return RiskUnknown(
+            f"Denied: nobody has said what {tool.name!r} of {tool.server!r} may do.",
+            way_out=f"Class it in the ToolServer: spec.risk.{tool.name}: read, write or danger.",
+        )
+    return PolicyDenied(
+        f"Denied by policy: {verdict.text}.",
+        way_out="Do it another way, or ask whoever keeps the policies: `stead policy list` shows them.",
+        extra={"rules": list(verdict.rules)},
+    )
 
 
 class DryRun:

@@ -4,13 +4,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from swarmstead.audit.contract import Entry, Phase, record
-from swarmstead.gateway.chain import Answer, Call, Next
-from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, Verdict
-from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown
+from swarmstead.gateway.chain import Answer, Call, Next, Progress
+from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, Verdict, Withdrawn
+from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown, retry_after_s
 from swarmstead.gateway.trail import Trail
 from swarmstead.kernel.errors import SteadError, Unavailable
 from swarmstead.kernel.hashing import digest
@@ -18,6 +19,7 @@ from swarmstead.storage.database import Database, Tx
 from swarmstead.telemetry.contract import redact_text, tool_called
 
 _STORAGE_CODES = {"database_unavailable", "database_locked", "disk_full"}
+_WITHOUT_FORM = "sha256:none"
 log = logging.getLogger(__name__)
 
 
@@ -38,10 +40,36 @@ def preview_entry(request: CallRequest, preview: str, verdict: str) -> Entry:
 
 
 def _facts(request: CallRequest) -> dict[str, Any]:
-    facts: dict[str, Any] = {"arguments": digest(dict(request.arguments)), "key": request.key}
+    facts: dict[str, Any] = {"arguments": _fingerprint(dict(request.arguments)), "key": request.key}
     if request.caller.agent:
         facts["agent"] = request.caller.agent
     return facts
+
+
+def policy_facts(request: CallRequest, progress: Progress) -> dict[str, Any]:
+    """What decided about the call, and what else it takes to judge it again without its arguments."""
+    if progress.policy is None:
+        return {}
+    caller = request.caller
+    facts: dict[str, Any] = {
+        "risk": progress.risk,
+        "environment": caller.environment,
+        "idempotent": progress.idempotent,
+        "policy.check": progress.policy.facts(),
+    }
+    if caller.swarm:
+        facts["swarm"] = caller.swarm
+    if not caller.agent:
+        facts |= {"name": caller.scope.actor.name, "roles": sorted(caller.scope.actor.roles)}
+    return facts
+
+
+def _fingerprint(value: object) -> str:
+    """The value's digest; a fixed word for what has none, because a call that cannot be hashed is recorded too."""
+    try:
+        return digest(value)
+    except (ValueError, TypeError, RecursionError):
+        return _WITHOUT_FORM
 
 
 class Record:
@@ -50,6 +78,9 @@ class Record:
     How a side effect ended is on disk before the caller hears of it, and is tried again after each of `pauses_s`: a
     database that is away for a moment must not make a known outcome an unknown one. What changed nothing, and has no
     row of a run beside it, goes to the trail.
+
+    A fault of ours after a side effect may have begun is no answer, and says nothing about it: that call is `unknown`,
+    so that a person is asked. Any other fault is recorded and raised.
     """
 
     def __init__(self, db: Database, trail: Trail, pauses_s: Sequence[float]) -> None:
@@ -69,43 +100,71 @@ class Record:
             if call.progress.attempted:  # nobody waits for it any more, and nobody knows how it ended
                 await asyncio.shield(self._write(call, _CUT))
             raise
+        except Withdrawn:
+            raise
+        except Exception:
+            if not call.progress.attempted:
+                await self._trail.note(partial(_effect, call.request, _BROKEN, call.progress))
+                raise
+            log.exception("a fault of ours leaves the outcome of %s unknown", call.request.key)
+            answer = _LOST
         if isinstance(answer, PlanNeeded):
             return answer
         seconds = (time.perf_counter_ns() - started) / 1e9
         duration = int(seconds * 1000)
-        outcome = CallOutcome(answer.verdict, answer.result, answer.code, answer.reason, answer.way_out, duration)
+        outcome = replace(answer, duration_ms=duration)
         if call.progress.attempted or call.request.hooks.settle is not None:
-            await self._write(call, outcome)
+            outcome = await self._written(call, outcome)
         else:
-            await self._trail.note(partial(_effect, call.carried, outcome))
+            await self._trail.note(partial(_effect, call.carried, outcome, call.progress))
         tool_called(outcome.verdict, "planned" if call.request.plan_id else "direct", seconds)
         return outcome
 
+    async def _written(self, call: Call, outcome: CallOutcome) -> CallOutcome:
+        """The outcome that is on disk now: this one, or `unknown` where its answer cannot be stored."""
+        try:
+            await self._write(call, outcome)
+        except Unavailable:
+            raise
+        except Exception:
+            if not call.progress.attempted or outcome.result is None:
+                raise
+            log.exception("the answer to %s cannot be stored", call.request.key)
+            await self._write(call, outcome := _LOST)
+        return outcome
+
     async def _write(self, call: Call, outcome: CallOutcome) -> None:
-        request = call.carried
-        for pause in self._pauses_s if call.progress.attempted else ():
+        request, progress = call.carried, call.progress
+        for pause in self._pauses_s if progress.attempted else ():
             try:
-                return await self._db.write(lambda tx: _settle(tx, request, outcome))
+                return await self._db.write(lambda tx: _settle(tx, request, outcome, progress))
             except Unavailable as error:
                 log.warning("how %s/%s ended cannot be written yet: %s", request.server, request.tool, error.message)
                 await asyncio.sleep(pause)
-        return await self._db.write(lambda tx: _settle(tx, request, outcome))
+        return await self._db.write(lambda tx: _settle(tx, request, outcome, progress))
 
 
 _CUT = CallOutcome("unknown", None, "cancelled", "The caller went away before the answer came.")
+_LOST = CallOutcome(
+    "unknown",
+    code="outcome_unknown",
+    reason="The call was sent, and something in Swarmstead failed before its answer was kept.",
+    way_out="Look whether it happened before it is sent again; the server's log says what failed.",
+)
+_BROKEN = CallOutcome("failed", code="internal", reason="Something in Swarmstead failed.")
 
 
-def _effect(request: CallRequest, outcome: CallOutcome) -> Entry:
-    data: dict[str, Any] = {"verdict": outcome.verdict, "ms": outcome.duration_ms}
+def _effect(request: CallRequest, outcome: CallOutcome, progress: Progress) -> Entry:
+    data: dict[str, Any] = {"verdict": outcome.verdict, "ms": outcome.duration_ms} | policy_facts(request, progress)
     if outcome.code:
         data["code"] = outcome.code
     if outcome.result is not None:
-        data["result"] = digest(list(outcome.result.content) or outcome.result.more)
+        data["result"] = _fingerprint(list(outcome.result.content) or outcome.result.more)
     return audit_entry(request, "effect", data)
 
 
-def _settle(tx: Tx, request: CallRequest, outcome: CallOutcome) -> None:
-    record(tx, _effect(request, outcome))
+def _settle(tx: Tx, request: CallRequest, outcome: CallOutcome, progress: Progress) -> None:
+    record(tx, _effect(request, outcome, progress))
     if request.hooks.settle is not None:
         request.hooks.settle(tx, outcome)
 
@@ -116,4 +175,5 @@ def _refused(error: SteadError) -> CallOutcome:
         verdict = "unknown"
     elif isinstance(error, UpstreamFailed):
         verdict = "failed"
-    return CallOutcome(verdict, None, error.code, redact_text(error.message), error.way_out)
+    message, again = redact_text(error.message), retry_after_s(error)
+    return CallOutcome(verdict, None, error.code, message, error.way_out, retry_after_s=again)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from swarmstead.gateway.chain import Answer, Call, Next
 from swarmstead.gateway.contract import CallOutcome, CallResult, PlanNeeded, Risk
-from swarmstead.gateway.schemas.compiled import Contract, too_large
+from swarmstead.gateway.schemas.bounds import too_large
+from swarmstead.gateway.schemas.compiled import Contract
 
 RESULT_REFUSED = "result_refused"
 
@@ -26,7 +27,7 @@ class Results:
 
 def fault_in(contract: Contract, result: CallResult) -> str:
     """What is wrong with an answer, '' for nothing; redacted."""
-    large = too_large(contract, [*result.content, result.structured, result.more])
+    large = too_large([*result.content, result.structured, result.more], contract.result_bounds)
     if large:
         return large
     if contract.result is None or result.is_error or _unfinished(result):

@@ -22,7 +22,7 @@ class CallUpstream:
             listed.tool.name,
             request.arguments,
             key=request.key,
-            timeout_s=self._timeout_s,
+            timeout_s=self._time_of(call),
             more=request.more,
             relay=request.relay,
         )
@@ -30,12 +30,13 @@ class CallUpstream:
 
     async def _fetch(self, call: Call) -> Answer:
         request = call.request
-        if call.server is None:
-            raise LookupError("the chain is out of order: the server is not known yet")
         params = dict(request.more)
         if request.arguments:
             params["arguments"] = request.arguments
         found = await self._upstream.fetch(
-            call.server, request.method, params, timeout_s=self._timeout_s, relay=request.relay
+            call.place, request.method, params, timeout_s=self._time_of(call), relay=request.relay
         )
         return CallOutcome("ok", CallResult(more=found))
+
+    def _time_of(self, call: Call) -> float:
+        return call.timeout_s or call.place.spec.limits.timeout_s or self._timeout_s

@@ -40,18 +40,19 @@ def fault_of(arguments: Mapping[str, Any], bounds: Bounds) -> tuple[str, str] | 
     return None
 
 
-def problem_of(value: Any, bounds: Bounds) -> str:
-    """What is too large about a value, '' for nothing."""
-    return _Walk(bounds).through(value)
+def too_large(value: Any, bounds: Bounds) -> str:
+    """What is too large about an answer, '' for nothing. Text that cannot be kept is not this module's business."""
+    return _Walk(bounds, strict=False).through(value)
 
 
 class _Walk:
     """What was met so far, held against the bounds."""
 
-    __slots__ = ("_bounds", "_size", "_values")
+    __slots__ = ("_bounds", "_size", "_strict", "_values")
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: Bounds, *, strict: bool = True) -> None:
         self._bounds = bounds
+        self._strict = strict
         self._size = 0
         self._values = 0
 
@@ -91,7 +92,7 @@ class _Walk:
             return problem
         names = "".join(members)
         self._size += len(names)
-        return "" if _is_unicode(names) else "a name is not valid Unicode"
+        return "" if not self._strict or _is_unicode(names) else "a name is not valid Unicode"
 
     def _items(self, count: int, depth: int, kind: str) -> str:
         if count > self._bounds.items:
@@ -106,10 +107,10 @@ class _Walk:
         if len(text) > self._bounds.characters:
             most = self._bounds.characters
             return f"a string has {len(text):,} characters, and at most {most:,} are let through"
-        return "" if _is_unicode(text) else "a string is not valid Unicode"
+        return "" if not self._strict or _is_unicode(text) else "a string is not valid Unicode"
 
     def _number(self, value: Any) -> str:
-        if isinstance(value, float) and not isfinite(value):
+        if self._strict and isinstance(value, float) and not isfinite(value):
             return "a number is not finite"
         self._size += value.bit_length() // 3 + 1 if isinstance(value, int) else _SMALL
         return ""

@@ -13,7 +13,7 @@ import jsonschema_rs
 
 from swarmstead.gateway.contract import Tool
 from swarmstead.gateway.schemas.advice import declared, free_form, unbounded
-from swarmstead.gateway.schemas.bounds import Bounds, fault_of, problem_of
+from swarmstead.gateway.schemas.bounds import Bounds, fault_of
 from swarmstead.gateway.schemas.cost import cost_of
 from swarmstead.gateway.schemas.limits import ContractLimits
 from swarmstead.gateway.schemas.shape import SchemaRefused, Shape
@@ -134,11 +134,6 @@ def _result(schema: Mapping[str, Any], limits: ContractLimits) -> Checker:
 def _result_bounds(limits: ContractLimits) -> Bounds:
     most = limits.result_bytes
     return Bounds(characters=most, items=most, depth=limits.result_depth, size=most, values=most)
-
-
-def too_large(contract: Contract, content: object) -> str:
-    """What is too large about an answer, '' for nothing."""
-    return problem_of(content, contract.result_bounds)
 
 
 def compiled(schema: Mapping[str, Any]) -> tuple[jsonschema_rs.Validator, bool]:

@@ -12,15 +12,17 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from swarmstead.kernel.errors import SteadError
 from swarmstead.kernel.secrets import SecretMissing, resolve_reference
 from swarmstead.models.adapters.retries import Failure, Timing, explain, wait_before_next
 from swarmstead.models.contract import ModelReply, ModelRequest, ModelSpec, Usage
-from swarmstead.models.errors import ModelRefusedKey
+from swarmstead.models.errors import ModelRefusedKey, told
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from swarmstead.models.adapters.wire import Client
+    from swarmstead.models.contract import BeforeRetry
     from swarmstead.models.ports import OnDelta
 
 _MOST_CLIENTS = 32
@@ -51,15 +53,21 @@ class DirectModel:
         self._pool: dict[tuple[str, str, str], _Pooled] = {}
         self._opening = asyncio.Lock()
 
-    async def request(self, spec: ModelSpec, request: ModelRequest, on_delta: OnDelta | None = None) -> ModelReply:
+    async def request(
+        self,
+        spec: ModelSpec,
+        request: ModelRequest,
+        on_delta: OnDelta | None = None,
+        before_retry: BeforeRetry | None = None,
+    ) -> ModelReply:
         """One reply; `retries.py` says what is tried again.
 
-        Fails: ModelRefusedKey, ModelRefusedRequest, ModelRateLimited, ModelFailed. Their `extra` tells the attempts
-        and the tokens that the failed ones used.
+        Fails: ModelRefusedKey, ModelRefusedRequest, ModelRateLimited, ModelFailed, and what `before_retry` raises.
+        Their `extra` tells the attempts and the tokens that the failed ones used.
         """
         key = _key_of(spec)
         async with self._client(spec, key) as client:
-            return await self._until_answered(client, spec, request, on_delta)
+            return await self._until_answered(client, spec, request, on_delta, before_retry)
 
     async def aclose(self) -> None:
         """Close all connections. Safe to call again."""
@@ -68,7 +76,12 @@ class DirectModel:
             await each.client.aclose()
 
     async def _until_answered(
-        self, client: Client, spec: ModelSpec, request: ModelRequest, on_delta: OnDelta | None
+        self,
+        client: Client,
+        spec: ModelSpec,
+        request: ModelRequest,
+        on_delta: OnDelta | None,
+        before_retry: BeforeRetry | None,
     ) -> ModelReply:
         deadline = self._timing.now() + spec.timeout_s
         spent = Usage()
@@ -84,6 +97,12 @@ class DirectModel:
             if wait is None or self._timing.now() + wait >= deadline:
                 raise explain(outcome, spec, attempt, spent)
             arguments_retried = arguments_retried or outcome.kind == "arguments"
+            if before_retry is not None and outcome.usage != Usage():
+                try:
+                    await before_retry(spent)
+                except SteadError as error:
+                    error.extra |= told(attempt, spent)
+                    raise
             await self._timing.sleep(wait)
 
     async def _attempt(

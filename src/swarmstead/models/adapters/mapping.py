@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NoReturn, cast
+from typing import Any
 
 from pydantic_ai.messages import (
     ModelMessage,
@@ -21,6 +21,7 @@ from pydantic_ai.messages import ModelRequest as WireRequest
 from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.tools import ToolDefinition
 
+from swarmstead.kernel.plain import plain, plain_text
 from swarmstead.models import prices
 from swarmstead.models.adapters.retries import Failure
 from swarmstead.models.contract import FinishReason, Message, ModelReply, ModelRequest, ToolCall, ToolSpec, Usage
@@ -90,14 +91,14 @@ def to_reply(response: ModelResponse, request: ModelRequest, names: Names) -> Mo
     if response.finish_reason is None and not details.get("finish_reason"):
         return Failure("cut", usage=usage)
     finish = _FINISH.get(response.finish_reason or "", "other")
-    text = "".join(part.content for part in response.parts if isinstance(part, TextPart))
+    text = plain_text("".join(part.content for part in response.parts if isinstance(part, TextPart)))
     try:
         calls = _calls(response.parts, names)
-    except ValueError:
+    except (ValueError, RecursionError):
         return Failure("cut_arguments" if finish == "length" else "arguments", usage=usage)
     if calls and finish == "stop":
         finish = "tool_calls"
-    return ModelReply(text, calls, usage, finish, model=response.model_name or "")
+    return ModelReply(text, calls, usage, finish, model=plain_text(response.model_name or ""))
 
 
 def usage_of(response: ModelResponse, request: ModelRequest) -> Usage:
@@ -105,8 +106,9 @@ def usage_of(response: ModelResponse, request: ModelRequest) -> Usage:
     used = response.usage
     if used.input_tokens or used.output_tokens:
         return Usage(used.input_tokens, used.output_tokens, min(used.cache_read_tokens, used.input_tokens))
-    said = sum(len(part.content.encode()) for part in response.parts if isinstance(part, TextPart))
-    said += sum(len(part.args_as_json_str().encode()) for part in response.parts if isinstance(part, ToolCallPart))
+    texts = [part.content for part in response.parts if isinstance(part, TextPart)]
+    texts += [part.args_as_json_str() for part in response.parts if isinstance(part, ToolCallPart)]
+    said = sum(len(text.encode(errors="replace")) for text in texts)
     return Usage(prices.token_upper_bound(request), min(said, request.max_output_tokens))
 
 
@@ -143,21 +145,18 @@ def _calls(parts: Sequence[ModelResponsePart], names: Names) -> tuple[ToolCall, 
     for part in parts:
         if isinstance(part, ToolCallPart):
             # Some servers that speak a provider's API give every call of a reply the same id.
-            call_id = part.tool_call_id if part.tool_call_id not in seen else f"{part.tool_call_id}_{len(calls)}"
+            given = plain_text(part.tool_call_id)
+            call_id = given if given not in seen else f"{given}_{len(calls)}"
             seen.add(call_id)
-            calls.append(ToolCall(call_id, names.from_wire(part.tool_name), _arguments(part.args)))
+            calls.append(ToolCall(call_id, names.from_wire(plain_text(part.tool_name)), _arguments(part.args)))
     return tuple(calls)
 
 
 def _arguments(args: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """Fails: ValueError when they are not a JSON object."""
-    value: Any = json.loads(args, parse_constant=_refuse) if isinstance(args, str) and args.strip() else args or {}
+    """Fails: ValueError when they are not a JSON object, RecursionError when they are nested beyond reading."""
+    value: Any = json.loads(args) if isinstance(args, str) and args.strip() else args or {}
     if value is None:  # models that have nothing to say for a tool without parameters say `null`
         return {}
     if isinstance(value, dict):
-        return cast("dict[str, Any]", value)
+        return plain(value)
     raise ValueError("not an object")
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")

@@ -29,7 +29,7 @@ from typing import Literal
 
 from swarmstead.kernel.errors import SteadError
 from swarmstead.models.contract import ModelSpec, Usage
-from swarmstead.models.errors import ModelFailed, ModelRateLimited, ModelRefusedKey, ModelRefusedRequest
+from swarmstead.models.errors import ModelFailed, ModelRateLimited, ModelRefusedKey, ModelRefusedRequest, told
 
 FailureKind = Literal[
     "rate_limited",
@@ -129,14 +129,14 @@ def wait_before_next(failure: Failure, attempt: int, jitter: float, *, arguments
 def explain(failure: Failure, spec: ModelSpec, attempts: int, spent: Usage) -> SteadError:
     """The failure as a person reads it: provider, model, what happened, and what to do."""
     who = f"{spec.provider} model {spec.model}"
-    extra = {"attempts": attempts, "input_tokens": spent.input_tokens, "output_tokens": spent.output_tokens}
+    extra = told(attempts, spent)
     tried = f" Tried {attempts} times." if attempts > 1 else ""
     said = f" It said: {failure.detail}" if failure.detail else ""
     status = f" (HTTP {failure.status})" if failure.status else ""
     if failure.kind == "key":
-        return _key_refused(spec, said, status)
+        return _key_refused(spec, said, status, extra)
     if failure.kind == "request":
-        return _request_refused(failure, spec, said, status)
+        return _request_refused(failure, spec, said, status, extra)
     if failure.kind == "rate_limited":
         wait = f" and asks to wait {failure.retry_after_s:.0f} s" if failure.retry_after_s else ""
         return ModelRateLimited(
@@ -149,34 +149,41 @@ def explain(failure: Failure, spec: ModelSpec, attempts: int, spent: Usage) -> S
     return ModelFailed(f"{who} {sentence}{status}.{tried}{said}", way_out=way_out, code=code, extra=extra)
 
 
-def _key_refused(spec: ModelSpec, said: str, status: str) -> ModelRefusedKey:
+def _key_refused(spec: ModelSpec, said: str, status: str, extra: Mapping[str, object]) -> ModelRefusedKey:
     if not spec.api_key:
         return ModelRefusedKey(
             f"{spec.provider} wants a key for model {spec.model}, and the model has none{status}.{said}",
             way_out="Set `api_key` in the model's spec to a reference such as `env:NAME` and apply it again.",
             field="spec.api_key",
+            extra=extra,
         )
     return ModelRefusedKey(
         f"{spec.provider} refused the key at {spec.api_key} for model {spec.model}{status}.{said}",
         way_out=f"Check that {spec.api_key} holds a valid key that may use {spec.model}, then try again.",
         field="spec.api_key",
+        extra=extra,
     )
 
 
-def _request_refused(failure: Failure, spec: ModelSpec, said: str, status: str) -> ModelRefusedRequest:
+def _request_refused(
+    failure: Failure, spec: ModelSpec, said: str, status: str, extra: Mapping[str, object]
+) -> ModelRefusedRequest:
     who = f"{spec.provider} model {spec.model}"
     if failure.status == HTTPStatus.NOT_FOUND:
         return ModelRefusedRequest(
             f"{spec.provider} does not know model {spec.model}{status}.{said}",
             way_out="Check `model` and `base_url` in the model's spec; the key may also lack access to this model.",
             field="spec.model",
+            extra=extra,
         )
     if failure.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return ModelRefusedRequest(
             f"{who} refused the request as too large{status}.{said}",
             way_out="Send less (fewer tools, shorter tool results), or choose a model that takes more.",
+            extra=extra,
         )
     return ModelRefusedRequest(
         f"{who} refused the request{status}.{said}",
         way_out="Look at its words: often the input is too long, or a tool's schema is one that it cannot read.",
+        extra=extra,
     )

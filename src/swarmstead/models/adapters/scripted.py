@@ -10,6 +10,7 @@ from swarmstead.models.errors import ScriptExhausted
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from swarmstead.models.contract import BeforeRetry
     from swarmstead.models.ports import OnDelta
 
 ANY_AGENT = "*"
@@ -26,8 +27,17 @@ class ScriptedModel:
     and token limits look alive; they are not what any provider would count.
     """
 
-    async def request(self, spec: ModelSpec, request: ModelRequest, on_delta: OnDelta | None = None) -> ModelReply:
-        """The scripted turn. Fails: ScriptExhausted, naming the agent, the turn and what is wrong in which template."""
+    async def request(
+        self,
+        spec: ModelSpec,
+        request: ModelRequest,
+        on_delta: OnDelta | None = None,
+        before_retry: BeforeRetry | None = None,
+    ) -> ModelReply:
+        """The scripted turn; there is never a second attempt.
+
+        Fails: ScriptExhausted, naming the agent, the turn and what is wrong in which template.
+        """
         from swarmstead.models import script  # imports Jinja2: only servers that play scripts pay for it
 
         turn = sum(message.role == "assistant" for message in request.messages)

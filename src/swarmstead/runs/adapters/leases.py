@@ -2,6 +2,9 @@
 
 A worker that could not renew its lease in time stops its own loops before others may take them (`lost`), so that no
 loop has two carriers even when the network between a worker and the database fails.
+
+Machines do not agree on the time. What is compared with others' is the database's time; what a worker measures for
+itself is how long ago it renewed.
 """
 
 import os
@@ -11,48 +14,51 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
-from swarmstead.kernel.clock import Clock
+from swarmstead.kernel.clock import Clock, elapsed_s
 from swarmstead.runs.tables import workers
 from swarmstead.storage.database import Database, Tx
 from swarmstead.storage.engines import is_sqlite
+from swarmstead.storage.tables import Millis
 
 RENEW_EVERY_S = 5.0
 LEASE_MS = 30_000
 _MARGIN_MS = 10_000
+_NOW = sa.cast(sa.extract("epoch", sa.func.clock_timestamp()) * 1000, Millis)  # leases are kept on Postgres only
 
 
 class Leases:
     """This process's lease, and a view of the others'. With SQLite there is one process and no lease."""
 
-    def __init__(self, db: Database, clock: Clock, version: str) -> None:
+    def __init__(self, db: Database, clock: Clock, version: str, elapsed_s: Callable[[], float] = elapsed_s) -> None:
         self._db = db
         self._clock = clock
+        self._elapsed_s = elapsed_s
         self._version = version
         self._single = is_sqlite(db.writer)
         self.executor = "local" if self._single else f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(4)}"
-        self._until = 0
+        self._until_s: float | None = None
 
     async def renew(self) -> None:
         """Say that this process lives. Fails: storage errors."""
         if self._single:
             return
-        until = self._clock.now_ms() + LEASE_MS
+        until_s = self._elapsed_s() + LEASE_MS / 1000  # measured before, so that it ends no later than what is written
 
         def write(tx: Tx) -> None:
             # In this order: while others take our loops they hold our row, and then they remove it.
             mine = workers.c.executor == self.executor
-            if tx.conn.execute(workers.update().where(mine).values(lease_until=until)).rowcount:
+            if tx.conn.execute(workers.update().where(mine).values(lease_until=_NOW + LEASE_MS)).rowcount:
                 return
-            row = {"version": self._version, "started_at": self._clock.now_ms(), "lease_until": until}
-            tx.conn.execute(workers.insert().values(executor=self.executor, **row))
+            row = {"version": self._version, "started_at": self._clock.now_ms()}
+            tx.conn.execute(workers.insert().values(executor=self.executor, lease_until=_NOW + LEASE_MS, **row))
 
         await self._db.write(write)
-        self._until = until
+        self._until_s = until_s
 
     @property
     def lost(self) -> bool:
         """Whether others may soon think that this process is gone."""
-        return not self._single and self._until != 0 and self._clock.now_ms() > self._until - _MARGIN_MS
+        return self._until_s is not None and self._elapsed_s() > self._until_s - _MARGIN_MS / 1000
 
     async def take(self, take_loops: Callable[[str], int]) -> int:
         """Strike off the workers whose lease has run out; `take_loops` is called for each of them. Returns its sum.
@@ -62,7 +68,7 @@ class Leases:
         """
         if self._single:
             return 0
-        late = sa.select(workers.c.executor).where(workers.c.lease_until < self._clock.now_ms())
+        late = sa.select(workers.c.executor).where(workers.c.lease_until < _NOW)
 
         def write(tx: Tx) -> int:
             taken = 0

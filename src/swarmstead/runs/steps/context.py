@@ -22,6 +22,7 @@ from swarmstead.storage.signals import Signals
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+PARALLEL_READS = 4
 AWAY = (DatabaseUnavailable, DatabaseLocked, DiskFull)
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
@@ -92,8 +93,11 @@ class AgentContext:
         """The key of a step: unique for ever, the same on every replay."""
         return f"{self.agent_run}/{turn}/{part}"
 
-    async def safe_point(self, step: str) -> None:
-        """Before `step`: where pausing and cancelling take hold. Fails: RunCancelled, DeadlinePassed."""
+    async def safe_point(self, step: str) -> bool:
+        """Before `step`: where pausing and cancelling take hold; whether it rested here, and is `queued` since then.
+
+        Fails: RunCancelled, DeadlinePassed.
+        """
         hands = self.hands
 
         async def resting() -> None:
@@ -102,7 +106,7 @@ class AgentContext:
         async def woken() -> None:
             await hands.db.write(lambda tx: records.settle_status(tx, self.scope, hands.clock, self.run))
 
-        await self.control.safe_point(resting, woken)
+        return await self.control.safe_point(resting, woken)
 
     async def write_patiently(self, handler: Callable[[Tx], T]) -> T:
         """Write what cannot be had again, such as a reply that was paid for: while the database is away, try again."""

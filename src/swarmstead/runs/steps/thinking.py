@@ -1,8 +1,12 @@
-"""The model step: reserve, ask, settle."""
+"""The model step: reserve, ask, settle.
+
+A reservation covers one answer. When an attempt has used tokens and gave none, it is settled with what it cost, and
+the next attempt is sent on a reservation of its own, or not at all.
+"""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,10 +16,11 @@ from swarmstead.budgets.errors import BudgetReached
 from swarmstead.kernel.clock import utc_day
 from swarmstead.kernel.errors import SteadError
 from swarmstead.models.contract import Message, ModelReply, ModelRequest, ToolCall, ToolSpec, Usage
+from swarmstead.models.errors import usage_of
 from swarmstead.runs import records
 from swarmstead.runs.errors import JournalMoved, RunCancelled, StepFailed, as_data
 from swarmstead.runs.events import emit
-from swarmstead.runs.steps.context import AgentContext
+from swarmstead.runs.steps.context import PARALLEL_READS, AgentContext, Hands
 from swarmstead.runs.tables import agent_runs
 from swarmstead.storage.database import Tx
 from swarmstead.storage.prepared import Prepared
@@ -35,6 +40,22 @@ _ADD_USAGE = Prepared(
         turns=sa.case((agent_runs.c.turns < _TURN, _TURN), else_=agent_runs.c.turns),
     )
 )
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A question to a model: which reservation it stands on now, and what is booked for the attempts before."""
+
+    key: str
+    turn: int
+    estimate: int
+    attempt: int
+    booked: int = 0
+    used: Usage = field(default_factory=Usage)
+
+    @property
+    def lease(self) -> str:
+        return _lease(self.key, self.attempt)
 
 
 class Thinking:
@@ -58,64 +79,94 @@ class Thinking:
         await context.safe_point(key)
         request = ModelRequest(context.planned.name, tuple(messages), tools, context.model.max_output_tokens)
         estimate = context.hands.thinker.estimate(context.model, request)
-        attempt = recorded.attempts + 1 if recorded else 1
-        lease = await self._reserve(key, turn, attempt, estimate)
+        asked = _Asked(key, turn, estimate, recorded.attempts + 1 if recorded else 1)
+        attempt = asked.attempt
+        await self._reserve(asked)
+
+        async def before_retry(used: Usage) -> None:
+            await self._reserve_again(asked, used)
+
         try:
-            reply = await context.control.unless_cancelled(context.hands.thinker.request(context.model, request))
+            reply = await context.control.unless_cancelled(
+                context.hands.thinker.request(context.model, request, None, before_retry)
+            )
         except RunCancelled:
             # The provider may bill what it had begun, so the whole estimate is charged.
-            await context.write_patiently(lambda tx: self._fail(tx, key, lease, estimate, "cancelled", None))
+            whole = asked.booked + estimate
+            await context.write_patiently(lambda tx: self._fail(tx, asked, whole, asked.used, None))
             raise
         except SteadError as fault:
-            error = fault
-            await context.write_patiently(lambda tx: self._fail(tx, key, lease, 0, "failed", error))
+            error, used = fault, usage_of(fault)
+            spent = context.hands.thinker.cost_of_failure(context.model, used)
+            await context.write_patiently(lambda tx: self._fail(tx, asked, spent, used, error))
             raise
-        spent = context.hands.thinker.cost(context.model, reply)
-        await context.write_patiently(lambda tx: self._settle(tx, key, turn, lease, reply, spent, attempt))
+        await context.write_patiently(lambda tx: self._settle(tx, asked, reply, attempt))
         return reply
 
-    async def _reserve(self, key: str, turn: int, attempt: int, estimate: int) -> str:
-        """Hold the estimate and open the step, in one transaction.
-
-        Waits, bounded, when only others' reservations are in the way.
-        """
-        hands = self._context.hands
-        if attempt > 1:
-            await hands.db.write(lambda tx: self._charge_lost(tx, key, attempt - 1, estimate))
-        lease = _lease(key, attempt)
-        for left in range(_WAITS_FOR_ROOM, -1, -1):
-            try:
-                await hands.db.write(lambda tx: self._open(tx, key, turn, attempt, lease, estimate))
-            except BudgetReached as error:
-                if not error.only_reserved or left == 0:
-                    raise
-                await asyncio.sleep(_WAIT_S)
-                await self._context.safe_point(key)
-            else:
-                break
-        return lease
-
-    def _charge_lost(self, tx: Tx, key: str, attempt: int, estimate: int) -> None:
-        """An earlier attempt was in flight when its process ended: the provider may have answered, and bills then."""
-        if self._context.hands.ledger.settle(tx, _lease(key, attempt), estimate):
-            _add_usage(tx, self._context.agent_run, estimate, Usage(), 0)
-
-    def _open(self, tx: Tx, key: str, turn: int, attempt: int, lease: str, estimate: int) -> None:
+    async def _reserve(self, asked: _Asked) -> None:
+        """Hold the estimate and open the step, in one transaction."""
         context, hands = self._context, self._context.hands
-        life = context.model.timeout_s * 1000 + _LEASE_MARGIN_MS
-        hands.ledger.reserve(tx, context.scope.tenant, hands.clock, lease, self._accounts(), estimate, life)
+        if asked.attempt > 1:
+            await hands.db.write(lambda tx: self._charge_lost(tx, asked))
+
+        async def open_step() -> None:
+            await hands.db.write(lambda tx: self._open(tx, asked))
+
+        async def meanwhile() -> None:
+            await context.safe_point(asked.key)
+
+        await _once_there_is_room(open_step, meanwhile)
+
+    def _charge_lost(self, tx: Tx, asked: _Asked) -> None:
+        """An earlier attempt was in flight when its process ended: the provider may have answered, and bills then."""
+        lost = _lease(asked.key, asked.attempt - 1)
+        self._book(tx, lost, asked.estimate, Usage(), 0)
+
+    def _open(self, tx: Tx, asked: _Asked) -> None:
+        context, key, attempt = self._context, asked.key, asked.attempt
+        self._hold(tx, asked, attempt)
         if attempt == 1:
-            row = context.step_row(key, turn, "model", context.planned.model, status="running", attempts=1)
+            row = context.step_row(key, asked.turn, "model", context.planned.model, status="running", attempts=1)
             records.open_steps(tx, [row])
         elif not records.change_step(tx, key, {"status": "running", "attempts": attempt}):
             raise JournalMoved(key)
         data = {
             "agent_run": context.agent_run,
             "agent": context.planned.name,
-            "turn": turn,
-            "reserved_micros": estimate,
+            "turn": asked.turn,
+            "reserved_micros": asked.estimate,
         }
         emit(tx, "turn.started", context.scope, run=context.run, step=key, trace_id=context.trace_id, data=data)
+
+    async def _reserve_again(self, asked: _Asked, used: Usage) -> None:
+        """Book what the attempts so far have cost, and hold the estimate for another, in one transaction.
+
+        Fails: BudgetReached; then nothing is booked yet.
+        """
+        context = self._context
+        spent = context.hands.thinker.cost_of_failure(context.model, used)
+        if spent <= asked.booked:
+            return
+
+        def write(tx: Tx) -> None:
+            self._book(tx, asked.lease, spent - asked.booked, _less(used, asked.used), 0)
+            self._hold(tx, asked, asked.attempt + 1)
+            if not records.change_step(tx, asked.key, {"attempts": asked.attempt + 1}):
+                raise JournalMoved(asked.key)
+
+        await _once_there_is_room(lambda: context.write_patiently(write))
+        asked.attempt, asked.booked, asked.used = asked.attempt + 1, spent, used
+
+    def _hold(self, tx: Tx, asked: _Asked, attempt: int) -> None:
+        context, hands = self._context, self._context.hands
+        life = context.model.timeout_s * 1000 + _LEASE_MARGIN_MS
+        lease, accounts = _lease(asked.key, attempt), self._accounts()
+        hands.ledger.reserve(tx, context.scope.tenant, hands.clock, lease, accounts, asked.estimate, life)
+
+    def _book(self, tx: Tx, lease: str, spent: int, used: Usage, turn: int) -> None:
+        """Settle a reservation, and book the same on the agent: nothing where the sweeper has done both."""
+        settled = self._context.hands.ledger.settle(tx, lease, spent)
+        _add_usage(tx, self._context.agent_run, spent if settled else 0, used, turn)
 
     def _accounts(self) -> list[Account]:
         context, hands = self._context, self._context.hands
@@ -126,26 +177,35 @@ class Thinking:
             Account(f"tenant/{day}", hands.tenant_day_cap, "tenant's daily"),
         ]
 
-    def _fail(self, tx: Tx, key: str, lease: str, spent: int, status: str, error: SteadError | None) -> None:
+    def _fail(self, tx: Tx, asked: _Asked, spent: int, used: Usage, error: SteadError | None) -> None:
+        """Close the step without a reply. `spent` and `used` are those of all its attempts."""
         context, hands = self._context, self._context.hands
-        hands.ledger.settle(tx, lease, spent)
-        values: dict[str, Any] = {"status": status, "finished_at": hands.clock.now_ms(), "spent_micros": spent}
+        status = "failed" if error else "cancelled"
+        self._book(tx, asked.lease, max(0, spent - asked.booked), _less(used, asked.used), 0)
+        values: dict[str, Any] = {
+            "status": status,
+            "spent_micros": spent,
+            "input_tokens": used.input_tokens,
+            "output_tokens": used.output_tokens,
+            "finished_at": hands.clock.now_ms(),
+        }
         if error is not None:
             values["error"] = as_data(error)
-        records.change_step(tx, key, values)
-        _add_usage(tx, context.agent_run, spent, Usage(), 0)
-        tx.after_commit(lambda: model_called(context.planned.model_kind, status, spent, 0, 0))
+        records.change_step(tx, asked.key, values)
+        tokens = used.input_tokens, used.output_tokens
+        tx.after_commit(lambda: model_called(context.planned.model_kind, status, spent, *tokens))
         data = {
             "agent_run": context.agent_run,
             "status": status,
             "spent_micros": spent,
             "code": error.code if error else "",
         }
-        emit(tx, "model.called", context.scope, run=context.run, step=key, trace_id=context.trace_id, data=data)
+        emit(tx, "model.called", context.scope, run=context.run, step=asked.key, trace_id=context.trace_id, data=data)
 
-    def _settle(self, tx: Tx, key: str, turn: int, lease: str, reply: ModelReply, spent: int, attempt: int) -> None:
-        context, hands = self._context, self._context.hands
-        hands.ledger.settle(tx, lease, spent)
+    def _settle(self, tx: Tx, asked: _Asked, reply: ModelReply, attempt: int) -> None:
+        context, hands, key, turn = self._context, self._context.hands, asked.key, asked.turn
+        spent = max(asked.booked, hands.thinker.cost(context.model, reply))
+        self._book(tx, asked.lease, spent - asked.booked, _less(reply.usage, asked.used), turn)
         output = records.stored(tx, context.scope.tenant, hands.clock, encode_reply(reply))
         values: dict[str, Any] = {
             "status": "succeeded",
@@ -160,7 +220,6 @@ class Thinking:
         if not records.change_step(tx, key, values):
             raise JournalMoved(key)
         self._announce(tx, turn, reply.tool_calls)
-        _add_usage(tx, context.agent_run, spent, reply.usage, turn)
         tokens = reply.usage.input_tokens, reply.usage.output_tokens
         tx.after_commit(lambda: model_called(context.planned.model_kind, "succeeded", spent, *tokens))
         data = {
@@ -182,10 +241,12 @@ class Thinking:
         context = self._context
         risk = {f"{tool.server}__{tool.name}": tool.risk for tool in context.planned.tools}
         rows: list[dict[str, Any]] = []
+        reads = 0
         for index, call in enumerate(calls):
             kind = "delegate" if call.name == "delegate" and context.is_coordinator else "tool"
-            # Reads begin at once and leave no mark of their own; whatever else has to wait for its turn.
-            status = "running" if risk.get(call.name) == "read" else "queued"
+            # The first reads begin at once and leave no mark of their own; whatever else has to wait for its turn.
+            reads += risk.get(call.name) == "read"
+            status = "running" if risk.get(call.name) == "read" and reads <= PARALLEL_READS else "queued"
             row = context.step_row(context.key(turn, str(index)), turn, kind, call.name[:263], status=status)
             arguments = records.stored(tx, context.scope.tenant, context.hands.clock, dict(call.arguments))
             rows.append(row | {"risk": risk.get(call.name, ""), "input": arguments})
@@ -194,8 +255,37 @@ class Thinking:
 
 
 def _lease(key: str, attempt: int) -> str:
-    """The name of an attempt's reservation: whoever goes on after a crash knows it."""
+    """The name of an attempt's reservation: whoever goes on after a crash knows it, and so does the sweeper."""
     return f"{key}#{attempt}"
+
+
+def charge_abandoned(tx: Tx, hands: Hands) -> int:
+    """Charge the reservations that nobody has settled in time, also to the agents that asked; returns how many."""
+    charged = hands.ledger.charge_expired(tx, hands.clock)
+    for one in charged:
+        agent_run, _, _ = one.lease.partition("/")
+        _add_usage(tx, agent_run, one.amount, Usage(), 0)
+    return len(charged)
+
+
+async def _once_there_is_room(
+    reserve: Callable[[], Awaitable[None]], meanwhile: Callable[[], Awaitable[None]] | None = None
+) -> None:
+    """Reserve; while only others' reservations are in the way, wait for them, bounded. Fails: BudgetReached."""
+    for left in range(_WAITS_FOR_ROOM, -1, -1):
+        try:
+            return await reserve()
+        except BudgetReached as error:
+            if not error.only_reserved or left == 0:
+                raise
+        await asyncio.sleep(_WAIT_S)
+        if meanwhile is not None:
+            await meanwhile()
+    return None
+
+
+def _less(used: Usage, booked: Usage) -> Usage:
+    return Usage(used.input_tokens - booked.input_tokens, used.output_tokens - booked.output_tokens)
 
 
 def _add_usage(tx: Tx, agent_run: str, spent: int, usage: Usage, turn: int) -> None:

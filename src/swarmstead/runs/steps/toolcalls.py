@@ -35,18 +35,30 @@ class ToolCalls:
         tool = self._planned.get(call.name)
         return tool is not None and tool.risk == "read"
 
-    async def call(self, turn: int, index: int, call: ToolCall) -> Message:
+    async def call(self, turn: int, index: int, call: ToolCall, *, waited: bool = False) -> Message:
         """The tool's answer as the model reads it: from the journal, or from the tool.
 
-        Fails: RunCancelled, DeadlinePassed. A refusal, a denial or a failing tool is an answer.
+        `waited`: it is a read, and others went first. Fails: RunCancelled, DeadlinePassed. A refusal, a denial or a
+        failing tool is an answer.
         """
         context = self._context
         key = context.key(turn, str(index))
         recorded = context.journal.get(key)
         if recorded is not None and recorded.output is not None:
             return _message(call, recorded.output)
-        await context.safe_point(key)
-        return _message(call, await self._resolve(self._request(key, call), recorded))
+        request = self._request(key, call)
+        await self._safe_point(request, waited=waited or (recorded is not None and recorded.status == "queued"))
+        return _message(call, await self._resolve(request, recorded))
+
+    async def _safe_point(self, request: CallRequest, *, waited: bool = False) -> None:
+        """Before a call. A read that stood still here, or `waited`, says that it is in flight; others do so themselves.
+
+        Fails: RunCancelled, DeadlinePassed.
+        """
+        rested = await self._context.safe_point(request.key)
+        tool = self._tool_of(request)
+        if (rested or waited) and tool is not None and tool.risk == "read":
+            await self._context.hands.db.write(lambda tx: records.begin_read(tx, request.key))
 
     async def _resolve(self, request: CallRequest, recorded: Recorded | None) -> Mapping[str, Any]:
         plan = await self._plan_of(recorded)
@@ -70,7 +82,7 @@ class ToolCalls:
         approval = await self._decision(plan_id)
         if approval.status != "approved":
             return await self._write_refusal(request, approval)
-        await self._context.safe_point(request.key)
+        await self._safe_point(request)
         return await self._concluded(replace(request, plan_id=plan_id))
 
     async def _concluded(self, request: CallRequest) -> Mapping[str, Any]:
@@ -82,7 +94,7 @@ class ToolCalls:
             if not repeatable:
                 return await self._ask_what_happened(self._again(request))
             tries += 1
-            await self._context.safe_point(request.key)
+            await self._safe_point(request)
             outcome = await self._send(self._again(request))
         if isinstance(outcome, PlanNeeded):
             return await self._after_decision(request, outcome.plan_id)
@@ -107,7 +119,7 @@ class ToolCalls:
             approval = await self._decision(await self._ask(request))
             if approval.status != "approved":
                 return await self._write_unknown(request, approval)
-            await self._context.safe_point(request.key)
+            await self._safe_point(request)
             outcome = await self._send(request)
             if isinstance(outcome, PlanNeeded):
                 return await self._after_decision(request, outcome.plan_id)
@@ -174,6 +186,8 @@ class ToolCalls:
             "finished_at": hands.clock.now_ms(),
         }
         records.change_step(tx, key, values)
+        if context.control.pausing:  # others of this turn may rest already
+            records.settle_status(tx, context.scope, hands.clock, context.run)
         data = {"agent_run": context.agent_run, "status": status, "verdict": output["verdict"], "ms": duration_ms}
         emit(tx, "tool.called", context.scope, run=context.run, step=key, trace_id=context.trace_id, data=data)
 
@@ -191,7 +205,6 @@ class ToolCalls:
             environment=context.environment,
             trace_id=context.trace_id,
         )
-
         return CallRequest(
             caller=caller,
             server=server,

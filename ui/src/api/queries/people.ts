@@ -33,6 +33,8 @@ const NOBODY: Session = {
   environments: [],
   version: '',
   auth: 'session',
+  environment: '',
+  expires_at: null,
 }
 
 export function useCan(permission: Permission): boolean {
@@ -65,7 +67,7 @@ export const keysQuery = queryOptions({
 export function useCreateKey() {
   return useMutation({
     mutationFn: (wanted: { name: string; roles: string[]; expires_in_s?: number }) =>
-      body(api.POST('/api/v1/keys', { body: wanted })),
+      body(api.POST('/api/v1/keys', { body: { certificate: '', ...wanted } })),
     onSuccess: () => queryClient.invalidateQueries({ queryKey: keys.apiKeys }),
   })
 }

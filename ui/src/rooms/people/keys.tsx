@@ -70,7 +70,7 @@ function keyColumns(): Column<Key>[] {
         </span>
       ),
     },
-    { id: 'prefix', header: 'Begins with', width: '136px', from: 'sm', cell: (k) => <span className="mono text-soft">{k.prefix}…</span> },
+    { id: 'prefix', header: 'Begins with', width: '136px', from: 'sm', cell: (k) => <span className="mono text-soft">{k.certificate || `${k.prefix}…`}</span> },
     {
       id: 'roles',
       header: 'Roles',

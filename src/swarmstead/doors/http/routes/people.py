@@ -4,20 +4,19 @@ from fastapi import APIRouter, Request, Response
 
 from swarmstead import __version__
 from swarmstead.doors.http import people_shapes, shapes, views
-from swarmstead.doors.http.auth import COOKIE, Caller, Server, credential
-from swarmstead.kernel.errors import NotSignedIn
-from swarmstead.kernel.scope import Scope
-from swarmstead.people import handlers, queries
-from swarmstead.people.contract import permissions_of, require
+from swarmstead.doors.http.auth import COOKIE, Caller, Server, address_of, identity_of
+from swarmstead.kernel.clock import rfc3339
+from swarmstead.people import handlers, queries, tokens
+from swarmstead.people.contract import Identity, permissions_of
 from swarmstead.wiring import App
 
 router = APIRouter(prefix="/api/v1", tags=["people"])
 
 
 @router.get("/session")
-async def session(request: Request, scope: Caller, app: Server) -> people_shapes.SessionShape:
-    """Who the caller is and what they may do."""
-    return await _session(app, scope, credential(request)[0])
+async def session(request: Request, app: Server) -> people_shapes.SessionShape:
+    """Who the caller is, how that is known, and what they may do."""
+    return await _session(app, await identity_of(request))
 
 
 @router.post("/session:redeem")
@@ -25,7 +24,8 @@ async def redeem(
     body: people_shapes.TokenIn, request: Request, response: Response, app: Server
 ) -> people_shapes.SessionShape:
     """Use a one-time link: sets the session cookie."""
-    secret = await app.db.write(lambda tx: handlers.redeem_link(tx, app.clock, body.token))
+    redeemed = app.db.write(lambda tx: handlers.redeem_link(tx, app.clock, body.token))
+    secret = await app.credentials.counted(address_of(request.scope), redeemed)
     return await _signed_in(request, response, app, secret)
 
 
@@ -34,8 +34,8 @@ async def sign_in(
     body: people_shapes.SignInIn, request: Request, response: Response, app: Server
 ) -> people_shapes.SessionShape:
     """Sign a browser in with an API key: sets the session cookie."""
-    scope = await app.db.read(lambda conn: queries.scope_of_key(conn, app.clock, body.key))
-    key_id = scope.actor.id.removeprefix("key:")
+    known = app.db.read(lambda conn: queries.scope_of_key(conn, app.clock, body.key))
+    key_id = handlers.key_of(await app.credentials.counted(address_of(request.scope), known))
     secret = await app.db.write(lambda tx: handlers.sign_in(tx, app.clock, key_id))
     return await _signed_in(request, response, app, secret)
 
@@ -52,9 +52,7 @@ async def sign_out(request: Request, response: Response, scope: Caller, app: Ser
 @router.post("/session:link", status_code=201)
 async def link(scope: Caller, app: Server) -> people_shapes.LinkShape:
     """A one-time link that signs a browser in as the caller."""
-    if not scope.actor.id.startswith("key:"):
-        raise NotSignedIn("Only a key has links.")
-    key_id = scope.actor.id.removeprefix("key:")
+    key_id = handlers.key_of(scope)
     token = await app.db.write(lambda tx: handlers.create_link(tx, app.clock, key_id))
     return people_shapes.LinkShape(path=f"/signin#token={token}")
 
@@ -70,7 +68,7 @@ async def keys(scope: Caller, app: Server) -> shapes.Page[people_shapes.KeyShape
 async def create(body: people_shapes.KeyIn, scope: Caller, app: Server) -> people_shapes.NewKeyShape:
     """Make a key; its secret is in this answer and nowhere else."""
     made = await app.db.write(
-        lambda tx: handlers.create_key(tx, scope, app.clock, body.name, body.roles, body.expires_in_s)
+        lambda tx: handlers.create_key(tx, scope, app.clock, body.name, body.roles, body.expires_in_s, body.certificate)
     )
     return people_shapes.NewKeyShape(**views.key(made.view), key=made.secret)
 
@@ -79,6 +77,21 @@ async def create(body: people_shapes.KeyIn, scope: Caller, app: Server) -> peopl
 async def revoke(key: str, scope: Caller, app: Server) -> None:
     """Make a key useless at once, with its sessions and links."""
     await app.db.write(lambda tx: handlers.revoke_key(tx, scope, app.clock, key))
+
+
+@router.post("/tokens", status_code=201)
+async def mint(body: people_shapes.ShortTokenIn, scope: Caller, app: Server) -> people_shapes.NewTokenShape:
+    """Make a short-lived token from the caller's key: no more than the key may, for twelve hours at most."""
+    made = await app.db.write(
+        lambda tx: tokens.mint_token(tx, scope, app.clock, body.roles, body.environment, body.expires_in_s)
+    )
+    return people_shapes.NewTokenShape(
+        id=made.id,
+        token=made.secret,
+        roles=list(made.roles),
+        environment=made.environment,
+        expires_at=rfc3339(made.expires_at),
+    )
 
 
 async def _signed_in(request: Request, response: Response, app: App, secret: str) -> people_shapes.SessionShape:
@@ -92,21 +105,23 @@ async def _signed_in(request: Request, response: Response, app: App, secret: str
         secure=secure,
         path="/",
     )
-    scope = await app.db.read(lambda conn: queries.scope_of_session(conn, app.clock, secret))
-    return await _session(app, scope, "session")
+    return await _session(app, await app.db.read(lambda conn: queries.identity_of_session(conn, app.clock, secret)))
 
 
-async def _session(app: App, scope: Scope, how: str) -> people_shapes.SessionShape:
-    require(scope, "read")
-    found = await app.db.read(lambda conn: queries.list_environments(conn, scope))
+async def _session(app: App, identity: Identity) -> people_shapes.SessionShape:
+    scope = identity.scope
+    may = permissions_of(scope)
+    found = await app.db.read(lambda conn: queries.list_environments(conn, scope)) if "read" in may else []
     actor = scope.actor
     return people_shapes.SessionShape.model_validate(
         {
             "tenant": scope.tenant,
             "actor": {"id": actor.id, "name": actor.name, "kind": actor.kind, "roles": sorted(actor.roles)},
-            "permissions": sorted(permissions_of(scope)),
+            "permissions": sorted(may),
             "environments": [{"name": one.name, "production": one.production} for one in found],
             "version": __version__,
-            "auth": how,
+            "auth": identity.means,
+            "environment": scope.environment,
+            "expires_at": views.when(identity.expires_at),
         }
     )

@@ -53,17 +53,21 @@ async def apply(
 ) -> shapes.Page[shapes.AppliedShape]:
     """Apply YAML documents, all or none. With `dry_run`, everything is checked and nothing is kept."""
     require(scope, "resource.apply")
-    try:
-        text = (await request.body()).decode()
-    except UnicodeDecodeError as error:
-        raise BadInput("The body is not UTF-8 text.", way_out="Send the YAML as UTF-8.") from error
-    documents = parse(text, app.registry.kinds)
+    documents = parse(await body_text(request), app.registry.kinds)
     if dry_run:
         applied = await app.db.read(lambda conn: [_would(app, conn, scope, document) for document in documents])
     else:
         done = await app.db.write(lambda tx: handlers.apply(tx, scope, app.clock, documents))
         applied = [shapes.AppliedShape.model_validate(one, from_attributes=True) for one in done]
     return shapes.Page(items=applied)
+
+
+async def body_text(request: Request) -> str:
+    """The body as text. Fails: BadInput."""
+    try:
+        return (await request.body()).decode()
+    except UnicodeDecodeError as error:
+        raise BadInput("The body is not UTF-8 text.", way_out="Send the YAML as UTF-8.") from error
 
 
 def _would(app: App, conn: Any, scope: Scope, document: Document) -> shapes.AppliedShape:

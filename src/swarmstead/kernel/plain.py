@@ -1,0 +1,50 @@
+"""What tools and models say, made fit to be kept: text that every encoding and database can hold, numbers JSON has.
+
+JSON that was read may hold more than can be written again: half a surrogate pair cannot be encoded, Postgres keeps no
+NUL, and NaN and infinity are no JSON. It is mended or refused once, where it comes in, so that nobody behind has to.
+"""
+
+import math
+import re
+from typing import Any, cast
+
+_BROKEN = re.compile("[\0\ud800-\udfff]")
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_DEEPEST = 100
+
+
+def plain_text(text: str) -> str:
+    """`text` with U+FFFD in place of NUL and of halves of surrogate pairs. Cost: none to speak of where it is well."""
+    if "\0" not in text:
+        if text.isascii():
+            return text
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            pass
+        else:
+            return text
+    return _BROKEN.sub(_REPLACEMENT, text)
+
+
+def plain(value: Any) -> Any:
+    """A copy of a JSON value that can be written as JSON again, its texts as `plain_text` makes them.
+
+    Fails: ValueError, naming what is wrong, for NaN and infinity and for what is nested more than 100 deep.
+    """
+    return _plain(value, 0)
+
+
+def _plain(value: Any, depth: int) -> Any:
+    if isinstance(value, str):
+        return plain_text(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("a number that JSON does not have")
+    if not isinstance(value, dict | list):
+        return value
+    if depth >= _DEEPEST:
+        raise ValueError(f"values nested more than {_DEEPEST} deep")
+    if isinstance(value, list):
+        return [_plain(item, depth + 1) for item in cast("list[Any]", value)]
+    fields = cast("dict[str, Any]", value)
+    return {plain_text(name): _plain(item, depth + 1) for name, item in fields.items()}

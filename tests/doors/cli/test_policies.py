@@ -1,0 +1,63 @@
+"""`stead policy`: what is in force, whether a new rule is sound, and what it would have done."""
+
+from pathlib import Path
+
+from tests.doors.cli.conftest import Call
+
+_POLICY = """\
+apiVersion: swarmstead.dev/v1alpha1
+kind: Policy
+metadata: {{name: {name}}}
+spec:
+  mode: monitor
+  cedar: |
+    @id("{name}-rule")
+    @reason("nothing for nobody")
+    forbid (principal == Agent::"nobody", action, resource)
+    when {{ {condition} }};
+  exceptions:
+  - {{principal: agent/nobody, tool: git/*, until: "2020-01-01T00:00:00Z", reason: long ago}}
+"""
+
+
+def _file(folder: Path, name: str, condition: str = "context.environment.production") -> Path:
+    path = folder / f"{name}.yaml"
+    path.write_text(_POLICY.format(name=name, condition=condition))
+    return path
+
+
+def test_policies_are_listed_and_shown(call: Call, tmp_path: Path) -> None:
+    assert call("apply", "-f", _file(tmp_path, "shown")).code == 0
+    listed = call("policy", "list")
+    assert "builtin" in listed.out
+    assert "1 expired" in listed.out
+    items = {one["name"]: one for one in call("policy", "list", "-o", "json").json["items"]}
+    assert items["builtin"]["built_in"] is True
+    assert (items["shown"]["mode"], items["shown"]["problem"]) == ("monitor", "")
+    shown = call("policy", "show", "shown").out
+    assert "shown-rule" in shown
+    assert "nothing for nobody" in shown
+    assert "2020-01-01T00:00:00Z (expired)" in shown
+    assert "builtin/unknown" in call("policy", "show", "builtin").out
+    call("policy", "show", "none").refused("no Policy called 'none'", "stead policy list")
+
+
+def test_a_policy_is_checked_and_nothing_is_changed(call: Call, tmp_path: Path) -> None:
+    assert call("policy", "check", _file(tmp_path, "checked")).out == "One policy is sound.\n"
+    call("policy", "show", "checked").refused("no Policy")
+    broken = _file(tmp_path, "broken", "context.environment.prodction")
+    call("policy", "check", broken).refused(f"{broken}:10:1: spec.cedar: line 4: attribute `environment.prodction`")
+
+
+def test_a_policy_is_tested_on_past_calls(call: Call, tmp_path: Path) -> None:
+    path = _file(tmp_path, "tested")
+    assert call("policy", "test", "-f", path, "--last", "4300").out.startswith("This would have blocked 0, ")
+    found = call("policy", "test", "-f", path, "-o", "json").json
+    assert (found["blocked"], found["asked"], found["undecided"], found["examples"]) == (0, 0, 0, [])
+    broken = _file(tmp_path, "broken", "1")
+    call("policy", "test", "-f", broken).refused(f"{broken}:", "Nothing was tested, there is one fault")
+    head = "apiVersion: swarmstead.dev/v1alpha1\nkind: Binding\n"
+    binding = f"{head}metadata: {{name: b}}\nspec: {{agent: a, server: s, tools: [t]}}\n"
+    other = tmp_path / "other.yaml"
+    other.write_text(binding)
+    call("policy", "test", "-f", other).refused("There is no Policy in it")

@@ -1,0 +1,50 @@
+"""What comes from outside can be kept afterwards, or is refused."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from swarmstead.kernel.hashing import digest
+from swarmstead.kernel.plain import plain, plain_text
+
+_ANY_TEXT = st.text(st.characters(codec=None, categories=None))
+_ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | _ANY_TEXT,
+    lambda inner: st.lists(inner) | st.dictionaries(_ANY_TEXT, inner),
+    max_leaves=20,
+)
+
+
+@given(_ANY)
+def test_whatever_json_can_bring_can_be_hashed_and_kept(value: Any) -> None:
+    kept = plain(value)
+    assert digest(kept)
+    assert "\\u0000" not in json.dumps(kept)
+    assert plain(kept) == kept
+
+
+@pytest.mark.parametrize("text", ["", "plain", "ü \N{EURO SIGN} \N{GRINNING FACE}", "line\nline\t\x1b"])
+def test_text_that_is_well_is_left_alone(text: str) -> None:
+    assert plain_text(text) == text
+
+
+def test_each_broken_character_is_replaced() -> None:
+    assert plain({"a\0": ["\ud83d\ud83d", "x\udfff"]}) == {"a\ufffd": ["\ufffd\ufffd", "x\ufffd"]}
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_numbers_that_json_does_not_have_are_refused(number: float) -> None:
+    with pytest.raises(ValueError, match="a number that JSON does not have"):
+        plain({"a": [number]})
+
+
+def test_what_is_nested_beyond_reason_is_refused() -> None:
+    deep: Any = "x"
+    for _ in range(100):
+        deep = [deep]
+    assert plain(deep) == deep
+    with pytest.raises(ValueError, match="nested more than 100 deep"):
+        plain({"a": deep})
