@@ -12,6 +12,7 @@ SYNCED := .venv/.stamp
 ASSETS := src/swarmstead/doors/ui/assets
 BUNDLE := $(ASSETS)/index.html
 NODE_MODULES := ui/node_modules/.package-lock.json
+CONFORMANCE := tests/conformance/node_modules/.package-lock.json
 OIDC := tests/fakes/oidc
 OIDC_MODULES := $(OIDC)/node_modules/.package-lock.json
 WEB := $(shell find ui -type f -not -path 'ui/node_modules/*' -not -path 'ui/dist/*' 2>/dev/null)
@@ -19,7 +20,7 @@ WEB := $(shell find ui -type f -not -path 'ui/node_modules/*' -not -path 'ui/dis
 # HOST is taken from make's own command line only: some shells export a HOST of their own, and it would open the server up.
 UP := $(if $(DATA),--data "$(DATA)") $(if $(filter command,$(firstword $(origin HOST))),--host "$(HOST)") $(if $(PORT),--port "$(PORT)")
 
-.PHONY: help up setup ui oidc browser test test-web test-python check check-lint check-types check-floors check-house \
+.PHONY: help up setup ui oidc browser conformance test test-web test-python check check-lint check-types check-floors check-house \
     check-web bench screenshots dist lock clean force
 
 help: ## list the targets
@@ -59,6 +60,13 @@ $(BUNDLE): $(WEB) $(NODE_MODULES)
 	cd ui && npm run --silent build
 	@touch $@
 
+conformance: $(CONFORMANCE) ## install the official MCP conformance suite, for tests/conformance
+
+$(CONFORMANCE): tests/conformance/package.json tests/conformance/package-lock.json tests/conformance/.npmrc
+	@sh scripts/node.sh
+	cd tests/conformance && npm ci --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel=error
+	@touch $@
+
 browser:
 	@sh scripts/browser.sh
 
@@ -67,7 +75,7 @@ test: test-web test-python ## every test, with a real Postgres and a real browse
 test-web: $(NODE_MODULES)
 	cd ui && npm test --silent
 
-test-python: setup ui browser oidc
+test-python: setup ui browser oidc conformance
 	$(BIN)/pytest $(ARGS)
 
 check: check-lint check-types check-floors check-house check-web ## lint, types, floors, docs, locks; the web sources from an empty folder
@@ -103,7 +111,7 @@ lock: setup ## resolve requirements.lock anew for Python 3.11-3.13 (UPGRADE=1 fo
 	    $(if $(UPGRADE),--upgrade) pyproject.toml --group dev --output-file requirements.lock
 
 clean: ## remove what was made: environment, bundle, caches (never your data)
-	rm -rf .venv ui/node_modules $(OIDC)/node_modules ui/dist $(ASSETS) dist build .import_linter_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv ui/node_modules $(OIDC)/node_modules tests/conformance/node_modules ui/dist $(ASSETS) dist build .import_linter_cache .ruff_cache .pytest_cache .hypothesis
 	find src tests bench scripts -type d -name __pycache__ -prune -exec rm -rf {} +
 
 force:

@@ -14,7 +14,7 @@ from bench import postgres
 from bench.manifests import document, dump
 from bench.workload import FINDING, Counts, Stamps, arguments_of, said_of, task_of, work_of
 from swarmstead import wiring
-from swarmstead.gateway.contract import CallResult, ServerRef
+from swarmstead.gateway.contract import CallResult, Relay, ServerRef
 from swarmstead.kernel.scope import Actor, Scope
 from swarmstead.models.contract import ModelReply, ModelRequest, ModelSpec, ToolCall, Usage
 from swarmstead.models.ports import OnDelta
@@ -75,10 +75,19 @@ class ToolServer:
         return [_TOOL]
 
     async def call_tool(
-        self, server: ServerRef, tool: str, arguments: Mapping[str, Any], *, key: str, timeout_s: float
+        self,
+        server: ServerRef,
+        tool: str,
+        arguments: Mapping[str, Any],
+        *,
+        key: str,
+        timeout_s: float,
+        more: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        relay: Relay | None = None,
     ) -> CallResult:
         """Always the same finding."""
-        del server, tool, arguments, key, timeout_s
+        del server, tool, arguments, key, timeout_s, more, headers, relay
         return CallResult(({"type": "text", "text": FINDING},))
 
     async def aclose(self) -> None:

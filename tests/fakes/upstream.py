@@ -73,6 +73,7 @@ class FakeUpstream:
         self.fetched: dict[str, Mapping[str, Any]] = {}
         self.fetches: list[tuple[ServerRef, str, Mapping[str, Any]]] = []
         self.relay: Relay | None = None
+        self.listeners: list[tuple[ServerRef, Mapping[str, Any], Relay]] = []
         self.answers: dict[str, CallResult] = {}
         self.losing: dict[str, int] = {}
         self.refusing: set[str] = set()
@@ -117,6 +118,17 @@ class FakeUpstream:
             raise UpstreamFailed(self.down)
         return self.fetched.get(method, {})
 
+    async def listen(
+        self, server: ServerRef, wanted: Mapping[str, Any], relay: Relay, ready: Callable[[], None]
+    ) -> None:
+        """Tell nothing but what a test has it tell through `listeners`."""
+        self.listeners.append((server, wanted, relay))
+        try:
+            ready()
+            await asyncio.Event().wait()
+        finally:
+            self.listeners.remove((server, wanted, relay))
+
     async def call_tool(
         self,
         server: ServerRef,
@@ -126,6 +138,7 @@ class FakeUpstream:
         key: str,
         timeout_s: float,
         more: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
         relay: Relay | None = None,
     ) -> CallResult:
         """Act, and answer. `refusing` tools do neither, and `flaky` ones do so at first.

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -66,14 +66,23 @@ class Catalogue:
 
     def forget(self, heard: str) -> None:
         """A signal watcher: `tools:TENANT` makes that tenant's lists be asked for, and held against the pins, again."""
+        if heard == EVERYTHING:
+            self._drop(lambda _: True)
+        elif heard.startswith("tools:"):
+            self._drop(lambda key: topic(key[0]) == heard)
+
+    def outdated(self, server: ServerRef) -> None:
+        """Its tools have changed, it says: ask for them again."""
+        self._drop(lambda key: key == server.definition)
+
+    def _drop(self, wanted: Callable[[tuple[str, ...]], bool]) -> None:
+        """Whoever asks from now on is given what is read from now on, not what is on its way already."""
         with self._lock:
-            if heard == EVERYTHING:
-                self._generation += 1
-                self._kept.clear()
-            elif heard.startswith("tools:"):
-                self._generation += 1
-                for key in [key for key in self._kept if topic(key[0]) == heard]:
-                    del self._kept[key]
+            self._generation += 1
+            for key in filter(wanted, list(self._kept)):
+                del self._kept[key]
+            for key in filter(wanted, list(self._loading)):
+                self._loading.pop(key, None)
 
     def _loaded(self, key: tuple[str, ...], task: asyncio.Task[Tools]) -> None:
         if self._loading.get(key) is task:

@@ -15,6 +15,13 @@ Transport = Literal["stdio", "http"]
 ToolState = Literal["accepted", "quarantined", "unusable"]
 BUILTIN = "builtin:"
 TOOLS_CALL = "tools/call"
+CHANGES: Mapping[str, tuple[Kind, str]] = {
+    "notifications/tools/list_changed": ("tool", "toolsListChanged"),
+    "notifications/prompts/list_changed": ("prompt", "promptsListChanged"),
+    "notifications/resources/list_changed": ("resource", "resourcesListChanged"),
+}
+"""What tells that a list has changed: which, and how MCP calls the wish to be told."""
+UPDATED, SUBSCRIPTIONS = "notifications/resources/updated", "resourceSubscriptions"
 SEPARATOR = "__"  # between server and tool; MCP allows dots and slashes in names, model providers do not
 Overload = Literal["fail-fast", "queue", "shed"]
 _STRICT: dict[str, Any] = {"extra": "forbid", "use_attribute_docstrings": True}
@@ -95,10 +102,7 @@ class ToolServerSpec:
     preview: Mapping[str, str] = field(default_factory=dict[str, str])
     """Tools with a dry run of their own: `{write: preview}` shows what `write` would do by calling `preview`."""
     defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
-    """Arguments that a call gets where it leaves them out: `{delete: {dry_run: true, limit: 50}}`.
-
-    They are filled in before anything is checked, hashed or planned, so a plan shows them.
-    """
+    """Arguments that a call gets where it leaves them out: `{delete: {dry_run: true}}`. A plan shows them."""
     pin: Literal["first-use", "reviewed"] = "first-use"
     """Whether a tool's definition is trusted when it is first seen, or waits for a person like a changed one."""
     limits: ServerLimits = field(default_factory=ServerLimits)
@@ -180,11 +184,19 @@ class ToolSetSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Mirror:
+    """An argument that is repeated in the header `mcp-param-HEADER`; `kind` is its JSON type."""
+
+    path: tuple[str, ...]
+    header: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tool:
     """One tool of one server, as discovered and classed. `schema_hash` covers all that it says of itself but its icons.
 
-    `definition` is the MCP `Tool` object as the server gave it. What is not `accepted` cannot be called and is shown to
-    operators only, with the `problem`; `warnings` say what its schema leaves open.
+    `definition` is as the server gave it. What is not `accepted` cannot be called; only operators see it, and why.
     """
 
     server: str
@@ -196,6 +208,7 @@ class Tool:
     idempotent: bool
     schema_hash: str
     definition: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    mirrors: tuple[Mirror, ...] = ()
     state: ToolState = "accepted"
     problem: str = ""
     warnings: tuple[str, ...] = ()
@@ -266,6 +279,10 @@ class Relay(Protocol):
         """Pass on what the server tells meanwhile: progress, log lines."""
         ...
 
+    def hang_up(self) -> None:
+        """The server has let go of the connection and will go on later: the client may be let go as well."""
+        ...
+
     async def ask(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         """Ask the client for what the server needs: input of its person, a sample of its model, its roots.
 
@@ -304,6 +321,8 @@ class CallRequest:
 
     `kind` says what is asked for: a tool by default; else `tool` holds the address of a resource or the name of a
     prompt, and `method` the MCP request. `more` holds further params of the request, sent on as they came.
+    `mirrored` are the `mcp-param-…` headers that came with it, decoded (None: that could not be done), where headers
+    have to agree with arguments.
     """
 
     caller: Caller
@@ -320,6 +339,7 @@ class CallRequest:
     kind: Kind = "tool"
     method: str = TOOLS_CALL
     more: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    mirrored: Mapping[str, str | None] | None = None
     relay: Relay | None = field(default=None, compare=False)
 
 
@@ -345,9 +365,19 @@ Verdict = Literal["ok", "tool_error", "denied", "failed", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
+class RpcFault:
+    """A JSON-RPC error in a tool server's own words, without secrets: MCP clients act upon its code and data."""
+
+    code: int
+    message: str
+    data: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
 class CallOutcome:
     """How a call ended. `unknown`: it was sent and no answer came; nobody can say whether it happened.
 
+    `fault` is there where the server turned the call away with a JSON-RPC error.
     `retry_after_s`, when it is not 0: a limit stood in the way, and this is when to try again.
     """
 
@@ -357,6 +387,7 @@ class CallOutcome:
     reason: str = ""
     way_out: str = ""
     duration_ms: int = 0
+    fault: RpcFault | None = None
     retry_after_s: float = 0.0
 
 

@@ -1,5 +1,6 @@
 """Why a tool call was refused or failed. `code` is what audit rows, events and clients carry."""
 
+from swarmstead.gateway.contract import RpcFault
 from swarmstead.kernel.errors import BadInput, Conflict, NotFound, NotPermitted, SteadError, TooMuch, Unavailable
 
 
@@ -13,6 +14,12 @@ class ArgumentsRefused(BadInput):
     """The arguments do not satisfy the tool's contract."""
 
     code = "arguments_refused"
+
+
+class HeadersRefused(BadInput):
+    """A header says something else than the argument that it repeats."""
+
+    code = "headers_refused"
 
 
 class RiskUnknown(NotPermitted):
@@ -61,7 +68,15 @@ EGRESS_DENIED = "egress_denied"
 """The code of an UpstreamFailed that the egress rules caused."""
 
 
-class UpstreamFailed(Unavailable):
+class _OfUpstream(Unavailable):
+    """`fault`: the JSON-RPC error that the server gave, if it gave one."""
+
+    def __init__(self, message: str, *, way_out: str = "", code: str = "", fault: RpcFault | None = None) -> None:
+        super().__init__(message, way_out=way_out, code=code)
+        self.fault = fault
+
+
+class UpstreamFailed(_OfUpstream):
     """The tool server could not be reached or refused; it is certain that nothing happened."""
 
     code = "upstream_failed"
@@ -71,7 +86,7 @@ class UpstreamRefused(UpstreamFailed):
     """The tool server answered that it does not take the call: it lives, and nothing happened."""
 
 
-class UpstreamUnknown(Unavailable):
+class UpstreamUnknown(_OfUpstream):
     """The call was sent and no usable answer came; it may have happened."""
 
     code = "outcome_unknown"

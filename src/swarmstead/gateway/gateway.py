@@ -1,16 +1,27 @@
 """The gateway: `call` is the one way to a tool, `tools` is what a caller may know of."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from swarmstead.gateway.catalogue import Catalogue
 from swarmstead.gateway.chain import Answer, Call, chained
-from swarmstead.gateway.contract import Caller, CallRequest, Kind, ServerRef, Tool, ToolServerSpec, ToolSetSpec
+from swarmstead.gateway.contract import (
+    Caller,
+    CallRequest,
+    Kind,
+    Relay,
+    ServerRef,
+    Tool,
+    ToolServerSpec,
+    ToolSetSpec,
+)
 from swarmstead.gateway.egress import Egress
 from swarmstead.gateway.errors import UpstreamFailed
 from swarmstead.gateway.grants import GrantedServers, Grants
+from swarmstead.gateway.hearing import Source, hear
 from swarmstead.gateway.links.arguments import Contract
 from swarmstead.gateway.links.attempt import Attempt
 from swarmstead.gateway.links.breaker import Breakers
@@ -171,6 +182,21 @@ class Gateway:
                     if granted.shows(kind, shown := str(item.get(name, "")))
                 ]
         return found
+
+    async def listen(
+        self, caller: Caller, wanted: Mapping[str, Any], relay: Relay, ready: Callable[[], None], root: str = ""
+    ) -> None:
+        """Pass on what servers tell on their own of what is granted to this caller, until cancelled.
+
+        `wanted` says what of it, as in MCP's `subscriptions/listen`. `ready` is called when nothing is missed any more.
+        """
+        grants = await self._grants.of(caller.scope)
+        sources: list[Source] = []
+        for name, granted in sorted(grants.of(caller).items()):
+            server = grants.server(name, root, caller)
+            if server is not None:
+                sources.append(Source(server, granted, partial(self._catalogue.outdated, server)))
+        await hear(self._upstream, sources, wanted, relay, ready)
 
     async def granted(self, caller: Caller) -> GrantedServers:
         """What is bound to this caller, server by server."""

@@ -5,6 +5,7 @@ from typing import Any, cast
 from urllib.parse import unquote
 
 from swarmstead.gateway.contract import Caller, CallRequest, Risk, Tool, ToolServerSpec
+from swarmstead.gateway.mirrored import mirrors_of
 from swarmstead.gateway.schemas.advice import free_form
 from swarmstead.kernel.hashing import digest
 from swarmstead.permits.contract import PolicyQuestion
@@ -34,6 +35,7 @@ def tool_from(server: str, spec: ToolServerSpec, definition: Mapping[str, Any]) 
         idempotent=risk == "read" or name in spec.idempotent or annotations.get("idempotentHint") is True,
         schema_hash=definition_hash(definition),
         definition=definition,
+        mirrors=mirrors_of(schema),
     )
 
 

@@ -1,6 +1,6 @@
 """What the gateway needs from outside: sessions with MCP servers, declared resources, and the inbox."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -85,15 +85,27 @@ class Upstream(Protocol):
         key: str,
         timeout_s: float,
         more: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
         relay: Relay | None = None,
     ) -> CallResult:
         """Call; sent again at most once, and only when it is certain that it did not start.
 
-        `key` goes upstream in `_meta` as `swarmstead.dev/idempotency-key`. `more` holds further params; what the
+        `key` goes upstream in `_meta` as `swarmstead.dev/idempotency-key`. `more` holds further params, `headers`
+        what is to be repeated in headers where the way to the server has any; what the
         server tells and asks meanwhile goes to `relay`, and is refused without one.
 
         Fails: UpstreamFailed when it is certain that the call did not start; UpstreamUnknown when it may have happened
         (sent, then time-out, broken pipe or malformed answer).
+        """
+        ...
+
+    async def listen(
+        self, server: ServerRef, wanted: Mapping[str, Any], relay: Relay, ready: Callable[[], None]
+    ) -> None:
+        """Pass on to `relay` what the server tells on its own, until cancelled, or it turns out that it never does.
+
+        `wanted` says what of it, as in MCP's `subscriptions/listen`. From `ready` on nothing is missed.
+        Fails: UpstreamFailed.
         """
         ...
 

@@ -313,6 +313,27 @@ async def test_no_more_lists_are_kept_than_allowed(desk: Desk, monkeypatch: pyte
     assert asked == ["/a", "/b", "/c", "/d", "/a"]
 
 
+async def test_a_decision_while_a_list_is_read_is_not_missed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await code(desk) == ""
+    reached, go = asyncio.Event(), asyncio.Event()
+    check = StoredPins.check
+
+    async def slow(self: StoredPins, server: ServerRef, seen: Any) -> Any:
+        found = await check(self, server, seen)
+        reached.set()
+        await go.wait()
+        return found
+
+    monkeypatch.setattr(StoredPins, "check", slow)
+    desk.clock.advance(seconds=61)
+    before = asyncio.create_task(code(desk))
+    await reached.wait()
+    await desk.quarantine("read")
+    after = asyncio.create_task(code(desk))
+    go.set()
+    assert (await before, await after, await code(desk)) == ("", "tool_quarantined", "tool_quarantined")
+
+
 async def test_who_is_cut_off_does_not_take_the_list_from_the_others(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

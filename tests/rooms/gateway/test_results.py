@@ -71,6 +71,14 @@ async def test_defaults_are_held_to_the_contract_too(desk: Desk) -> None:
     assert (await desk.call("wipe")).code == "arguments_refused"
 
 
+async def test_headers_repeat_what_a_client_sent_and_not_what_defaults_filled_in(desk: Desk) -> None:
+    desk.upstream.tools = [tool("read", {"readOnlyHint": True}, name=TEXT | {"x-mcp-header": "Name"})]
+    await desk.declare(DEFAULTS)
+    assert (await desk.call("read", mirrored={})).verdict == "ok"
+    wrong = await desk.call("read", {"name": "x"}, mirrored={"mcp-param-name": "y"})
+    assert (wrong.verdict, desk.upstream.called("read")) == ("denied", 1)
+
+
 # Results --------------------------------------------------------------------------------------------------------------
 
 COUNT = {"type": "object", "properties": {"count": {"type": "integer"}}, "required": ["count"]}

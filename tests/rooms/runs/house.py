@@ -184,6 +184,10 @@ class House:
         """Command a run."""
         return await self.runs.command(ADA, Command(run, kind, **more))
 
+    async def heard(self, run: str) -> None:
+        """Return once the run knows what it was told: its loops read a command when the signal for it reaches them."""
+        await self.hands.controls.refresh(run)
+
     async def run(self, run: str) -> Mapping[str, Any]:
         """The run's row as it is now."""
         return (await self.read(lambda conn: queries.get(conn, ADA, run))).row

@@ -114,6 +114,7 @@ async def test_cancelling_while_a_question_waits_closes_it(house: House) -> None
 async def test_cancelling_ends_the_tree_from_its_leaves(any_house: House) -> None:
     run, held = await approved_and_held(any_house, ANN_APPENDS)
     await any_house.say(run, "cancel")
+    await any_house.heard(run)
     held.release()
     await any_house.status(run, "cancelled")
     ends = [event.data["agent"] for event in await any_house.events(run) if event.kind == "agent.finished"]
@@ -182,6 +183,7 @@ async def test_pausing_shows_once_nothing_is_in_flight(any_house: House) -> None
     run = await any_house.launch(READS)
     await held.reached.wait()
     await any_house.say(run, "pause")
+    await any_house.heard(run)
     assert (await any_house.run(run))["status"] == "running"
     held.release()
     await any_house.status(run, "paused")

@@ -3,16 +3,36 @@
 from collections.abc import Mapping
 from typing import Any
 
+from swarmstead import __version__
 from swarmstead.doors.mcp.protocol import PLAN_META
 from swarmstead.gateway.contract import CallOutcome, PlanNeeded, Tool
 from swarmstead.kernel.clock import rfc3339
 
 NOT_CACHED: Mapping[str, Any] = {"ttlMs": 0, "cacheScope": "private"}
 """What a caller sees depends on grants that may change at any time."""
+INFO: Mapping[str, Any] = {"name": "swarmstead", "title": "Swarmstead", "version": __version__}
+SERVER_META = "io.modelcontextprotocol/serverInfo"
+_OF_THE_OTHER_ERA = ("resultType", *NOT_CACHED)
 PLANS = (
     "Tools that change something answer with a plan first; a person approves it, then call again with the same "
     f"arguments and _meta {PLAN_META}."
 )
+
+
+def whole(result: Mapping[str, Any]) -> dict[str, Any]:
+    """A result in the era without sessions: it says of what kind it is, and that it comes from us."""
+    meta: Any = result.get("_meta")
+    return {"resultType": "complete", **result, "_meta": {**(meta or {}), SERVER_META: INFO}}
+
+
+def plain(result: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A result in the era of sessions, without what a server of the other one has said."""
+    return {name: value for name, value in result.items() if name not in _OF_THE_OTHER_ERA}
+
+
+def read_result(result: Mapping[str, Any]) -> dict[str, Any]:
+    """The contents of a resource. How long they keep is the server's to say; they are this caller's alone."""
+    return {**NOT_CACHED, **result, "cacheScope": NOT_CACHED["cacheScope"]}
 
 
 def result_of(answer: CallOutcome | PlanNeeded) -> dict[str, Any]:

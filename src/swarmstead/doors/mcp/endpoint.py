@@ -6,6 +6,7 @@ client calls the same tool with the same arguments and `_meta: {"swarmstead.dev/
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from starlette.exceptions import HTTPException
@@ -15,10 +16,13 @@ from swarmstead.doors.http.auth import scope_of_credential
 from swarmstead.doors.http.problems import problem, refusal, response_of
 from swarmstead.doors.http.resource_metadata import challenge
 from swarmstead.doors.mcp import protocol
+from swarmstead.doors.mcp.answers import plain, whole
+from swarmstead.doors.mcp.listening import Listening
 from swarmstead.doors.mcp.methods import Exchange, Methods
 from swarmstead.doors.mcp.offers import offer_at
 from swarmstead.doors.mcp.protocol import Asked, Headers, Params, RpcError
 from swarmstead.doors.mcp.relays import ClientRelay
+from swarmstead.doors.mcp.resuming import Replays, resume
 from swarmstead.doors.mcp.sessions import CALLED_OFF, Session, Sessions
 from swarmstead.doors.mcp.sse import Header, encode
 from swarmstead.doors.mcp.streams import Stream, acknowledged
@@ -29,7 +33,7 @@ from swarmstead.people.contract import require
 from swarmstead.wiring import App
 
 PATH = "/mcp"
-_SESSION = b"mcp-session-id"
+_SESSION, _LAST_EVENT = b"mcp-session-id", b"last-event-id"
 _CANCELLED = -32800
 
 
@@ -50,11 +54,12 @@ class McpEndpoint:
     def __init__(self, app: App) -> None:
         self._app = app
         self._sessions = Sessions()
+        self._replays = Replays()
         self._methods = Methods(app.gateway, app.db, app.sample_repository())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        headers: Headers = dict(scope["headers"])
+        headers = protocol.headers_of(scope["headers"])
         try:
             toolset = scope["path"][len(PATH) :].strip("/")
             tenancy = await scope_of_credential(self._app, scope)  # no cookie: those are for our pages only
@@ -64,9 +69,7 @@ class McpEndpoint:
                 case "POST":
                     await self._post(http)
                 case "GET" if _SESSION in headers:
-                    session = self._named(http)
-                    session.stream = Stream(http.tenancy.tenant)
-                    await session.stream.serve(receive, send, self._app.signals, self._app.closing)
+                    await self._listen_in_session(http, self._named(http))
                 case "DELETE":
                     self._sessions.end(http.tenancy, self._named(http))
                     await _send(send, 204)
@@ -109,6 +112,7 @@ class McpEndpoint:
             capabilities=_mapping(meta.get(protocol.CAPABILITIES_META)),
             token=meta.get("progressToken"),
             log_level=str(meta.get(protocol.LOG_LEVEL_META, "")),
+            prefers=protocol.prefers_streams(http.headers),
             streams=protocol.takes_streams(http.headers),
         )
         return await self._answer(
@@ -118,8 +122,38 @@ class McpEndpoint:
     async def _subscribe(self, http: Http, asked: Asked) -> None:
         wanted = _mapping(asked.params.get("notifications"))
         stream = Stream(http.tenancy.tenant, wanted=wanted, subscription=asked.id)
-        stream.notify(*acknowledged(wanted))
-        await stream.serve(http.receive, http.send, self._app.signals, self._app.closing)
+        caller = Caller(http.tenancy, environment=http.tenancy.environment, modern=True)
+        listening = Listening(lambda ready: self._methods.listen(caller, wanted, stream, ready))
+        await self._stream(http, stream, listening, acknowledged(wanted))
+
+    async def _listen_in_session(self, http: Http, session: Session) -> None:
+        """What the servers behind a session tell on their own. One stream is open at a time: the last one."""
+        last_event = http.headers.get(_LAST_EVENT, b"").decode("latin-1")
+        if (found := self._replays.find(session.id, last_event)) is not None:
+            return await resume(*found, http.receive, http.send, self._app.closing)
+        if session.stream is not None:
+            session.stream.close()
+        caller = Caller(http.tenancy, environment=http.tenancy.environment, session=session.lane)
+        stream = session.stream = Stream(http.tenancy.tenant, wanted=session.wanted)
+        session.listening = Listening(lambda ready: self._methods.listen(caller, session.wanted, stream, ready))
+        await self._stream(http, stream, session.listening)
+        if session.stream is stream:
+            session.stream = session.listening = None
+        return None
+
+    async def _stream(
+        self, http: Http, stream: Stream, listening: Listening, first: tuple[str, Params] | None = None
+    ) -> None:
+        stream.on_change = listening.anew
+        task = asyncio.create_task(listening.run())
+        try:
+            if first is not None:
+                await listening.settled()
+                stream.notify(*first)
+            await stream.serve(http.receive, http.send, self._app.signals, self._app.closing)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     async def _in_session(self, http: Http, asked: Asked) -> None:
         """A request of a session, or one that opens it, or of a client that keeps none."""
@@ -133,8 +167,11 @@ class McpEndpoint:
             if session is not None and asked.method == "notifications/cancelled":
                 session.call_off(asked.params.get("requestId"))
             return await _send(http.send, 202)
+        replay = partial(self._replays.open, session.id) if session and session.version == protocol.RESUMABLE else None
         relay = ClientRelay(
             http.send,
+            prefers=protocol.prefers_streams(http.headers),
+            replay=replay,
             capabilities=session.capabilities if session else {},
             token=_mapping(asked.params.get("_meta")).get("progressToken"),
             log_level=(session.log_level or "debug") if session else "",
@@ -150,7 +187,8 @@ class McpEndpoint:
     ) -> None:
         try:
             offer = await offer_at(self._app.gateway, caller, http.toolset)
-            exchange = Exchange(caller, offer, relay, session, caller.modern)
+            mirrored = protocol.mirrored(http.headers) if caller.modern else None
+            exchange = Exchange(caller, offer, relay, session, caller.modern, mirrored)
             if session is None:
                 result = await self._methods.answer(exchange, asked.method, asked.params)
             else:
@@ -163,8 +201,7 @@ class McpEndpoint:
                 raise
             gone = RpcError(_CANCELLED, "The request was called off.")
             return await relay.answer(200, encode(gone.body(asked.id)))
-        if caller.modern and "resultType" not in result:
-            result = {"resultType": "complete", **result}
+        result = whole(result) if caller.modern else plain(result)
         return await relay.answer(200, encode({"jsonrpc": "2.0", "id": asked.id, "result": result}), *headers)
 
     def _named(self, http: Http) -> Session:

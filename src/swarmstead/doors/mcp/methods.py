@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from swarmstead import __version__
 from swarmstead.doors.mcp import answers, protocol
 from swarmstead.doors.mcp.offers import Offer
 from swarmstead.doors.mcp.protocol import INVALID_PARAMS, METHOD_NOT_FOUND, PLAN_META, Params, RpcError
 from swarmstead.doors.mcp.relays import ClientRelay
 from swarmstead.doors.mcp.sessions import LOG_LEVELS, Session
-from swarmstead.gateway.contract import TOOLS_CALL, Caller, CallOutcome, CallRequest, Kind
+from swarmstead.gateway.contract import TOOLS_CALL, Caller, CallOutcome, CallRequest, Kind, Relay, RpcFault
+from swarmstead.gateway.errors import HeadersRefused
 from swarmstead.gateway.gateway import Gateway
 from swarmstead.kernel.scope import Scope
 from swarmstead.permits import queries as permits
@@ -19,20 +19,24 @@ from swarmstead.storage.database import Database
 
 Result = Mapping[str, Any]
 RESOURCE_NOT_FOUND = -32002
-_INFO = {"name": "swarmstead", "title": "Swarmstead", "version": __version__}
+_NOT_FOUND = {RESOURCE_NOT_FOUND, INVALID_PARAMS}
 _NOT_SENT_ON = ("name", "arguments", "_meta")
 _REF_KINDS: Mapping[str, tuple[Kind, str]] = {"ref/prompt": ("prompt", "name"), "ref/resource": ("resource", "uri")}
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request on its way: who asks what of which address. `session` is None in the era without sessions."""
+    """One request on its way: who asks what of which address.
+
+    In the era without sessions `session` is None, and `mirrored` are the headers that repeat arguments.
+    """
 
     caller: Caller
     offer: Offer
     relay: ClientRelay
     session: Session | None
     modern: bool
+    mirrored: Mapping[str, str | None] | None = None
 
 
 class Methods:
@@ -71,12 +75,16 @@ class Methods:
             raise RpcError(METHOD_NOT_FOUND, f"There is no method {method[:100]!r}.")
         return await found(exchange, params)
 
+    async def listen(self, caller: Caller, wanted: Params, relay: Relay, ready: Callable[[], None]) -> None:
+        """What servers tell on their own, until cancelled."""
+        await self._gateway.listen(caller, wanted, relay, ready, self._root)
+
     # Agreements -----------------------------------------------------------------------------------------------------
 
     async def _initialize(self, exchange: Exchange, params: Params) -> Result:
         del params
         version = exchange.session.version if exchange.session else protocol.SESSION_VERSIONS[0]
-        return {"protocolVersion": version} | await self._about(exchange)
+        return {"protocolVersion": version, "serverInfo": answers.INFO} | await self._about(exchange)
 
     async def _discover(self, exchange: Exchange, params: Params) -> Result:
         del params
@@ -85,16 +93,16 @@ class Methods:
 
     async def _about(self, exchange: Exchange) -> dict[str, Any]:
         granted = (await self._gateway.granted(exchange.caller)).values()
-        capabilities: dict[str, Any] = {"tools": {}, "logging": {}}
+        capabilities: dict[str, Any] = {"tools": {"listChanged": True}, "logging": {}}
         if any(one.resources for one in granted):
-            capabilities["resources"] = {} if exchange.modern else {"subscribe": True}
+            capabilities["resources"] = {"subscribe": True, "listChanged": True}
         if any(one.prompts for one in granted):
-            capabilities["prompts"] = {}
+            capabilities["prompts"] = {"listChanged": True}
         if any(one.prompts or one.resources for one in granted):
             capabilities["completions"] = {}
         own = exchange.offer.toolset.instructions if exchange.offer.toolset else "Tools of this Swarmstead tenant."
         instructions = f"{own} {answers.PLANS}".strip()
-        return {"capabilities": capabilities, "serverInfo": _INFO, "instructions": instructions}
+        return {"capabilities": capabilities, "instructions": instructions}
 
     async def _set_level(self, exchange: Exchange, params: Params) -> Result:
         level = params.get("level")
@@ -155,9 +163,15 @@ class Methods:
             root=self._root,
             plan_id=plan_id,
             more={name: value for name, value in params.items() if name not in _NOT_SENT_ON},
+            mirrored=exchange.mirrored,
             relay=exchange.relay,
         )
-        return answers.result_of(await self._gateway.call(request))
+        answer = await self._gateway.call(request)
+        if isinstance(answer, CallOutcome) and answer.fault is not None:
+            raise _as_said(answer.fault)
+        if isinstance(answer, CallOutcome) and answer.code == HeadersRefused.code:
+            raise RpcError(protocol.HEADER_MISMATCH, answer.reason)
+        return answers.result_of(answer)
 
     async def _key(self, scope: Scope, plan_id: str) -> str:
         """A new key; or that of the plan, because a plan is for one call and its key is part of what was approved."""
@@ -166,13 +180,23 @@ class Methods:
         return (await self._db.read(lambda conn: permits.get(conn, scope, plan_id))).step
 
     async def _read(self, exchange: Exchange, params: Params) -> Result:
-        return await self._of_resource(exchange, _uri(params), "resources/read", params)
+        return answers.read_result(await self._of_resource(exchange, _uri(params), "resources/read", params))
 
     async def _subscribe(self, exchange: Exchange, params: Params) -> Result:
-        return await self._of_resource(exchange, _uri(params), "resources/subscribe", params)
+        return await self._watch(exchange, params, "resources/subscribe", watched=True)
 
     async def _unsubscribe(self, exchange: Exchange, params: Params) -> Result:
-        return await self._of_resource(exchange, _uri(params), "resources/unsubscribe", params)
+        return await self._watch(exchange, params, "resources/unsubscribe", watched=False)
+
+    async def _watch(self, exchange: Exchange, params: Params, method: str, *, watched: bool) -> Result:
+        uri, session = _uri(params), exchange.session
+        result = await self._of_resource(exchange, uri, method, params)
+        if session is not None:
+            session.watch(uri, watched=watched)
+            if session.listening is not None:
+                session.listening.anew()
+                await session.listening.settled()
+        return result
 
     async def _of_resource(self, exchange: Exchange, uri: str, method: str, params: Params) -> Result:
         """Ask the servers that may have it, in the order of their names; the first that has it answers."""
@@ -183,6 +207,8 @@ class Methods:
                 if outcome.result is not None:
                     return outcome.result.more
                 refused = refused or outcome
+        if refused is not None and refused.fault is not None and refused.fault.code not in _NOT_FOUND:
+            raise _as_said(refused.fault)
         if refused is not None and refused.verdict != "failed":
             raise RpcError(INVALID_PARAMS, refused.reason, {"code": refused.code, "uri": uri})
         code = INVALID_PARAMS if exchange.modern else RESOURCE_NOT_FOUND
@@ -238,9 +264,16 @@ def _uri(params: Params) -> str:
 
 
 def _or_refused(outcome: CallOutcome) -> Result:
+    if outcome.fault is not None:
+        raise _as_said(outcome.fault)
     if outcome.result is None:
         raise RpcError(INVALID_PARAMS, f"{outcome.reason} {outcome.way_out}".strip(), {"code": outcome.code})
     return outcome.result.more
+
+
+def _as_said(fault: RpcFault) -> RpcError:
+    """What a tool server answered with, for clients that act upon its code."""
+    return RpcError(fault.code, fault.message, fault.data)
 
 
 def _listed(exchange: Exchange, field: str, items: list[Any]) -> Result:

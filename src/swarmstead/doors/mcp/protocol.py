@@ -7,16 +7,18 @@ body because proxies route by them.
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, cast
 
 import msgspec
 
 SESSION_VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26")
 MODERN_VERSIONS = ("2026-07-28",)
+RESUMABLE = "2025-11-25"
+"""The session version in which a client can come back to a stream."""
 VERSIONS = (*MODERN_VERSIONS, *SESSION_VERSIONS)
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL = -32700, -32600, -32601, -32602, -32603
-HEADER_MISMATCH, UNSUPPORTED_VERSION = -32020, -32022
+HEADER_MISMATCH, MISSING_CAPABILITY, UNSUPPORTED_VERSION = -32020, -32021, -32022
 PLAN_META = "swarmstead.dev/plan-id"
 
 CAPABILITIES_META = "io.modelcontextprotocol/clientCapabilities"
@@ -29,10 +31,12 @@ _STATUS = {
     INVALID_REQUEST: 400,
     INVALID_PARAMS: 400,
     HEADER_MISMATCH: 400,
+    MISSING_CAPABILITY: 400,
     UNSUPPORTED_VERSION: 400,
     METHOD_NOT_FOUND: 404,
 }
 _BASE64, _END = "=?base64?", "?="
+_PARAM = b"mcp-param-"
 
 Params = Mapping[str, Any]
 Headers = Mapping[bytes, bytes]
@@ -107,6 +111,12 @@ def takes_streams(headers: Headers) -> bool:
     return b"text/event-stream" in accept or b"text/*" in accept or b"*/*" in accept
 
 
+def prefers_streams(headers: Headers) -> bool:
+    """Whether a client names server-sent events before JSON: then a single answer comes as an event as well."""
+    accept = headers.get(b"accept", b"")
+    return -1 < accept.find(b"text/event-stream") < accept.find(b"application/json")
+
+
 def negotiate(wanted: Any) -> str:
     """The version to speak in a session: the client's if we know it, else our newest with sessions."""
     return wanted if wanted in SESSION_VERSIONS else SESSION_VERSIONS[0]
@@ -138,15 +148,29 @@ def check_envelope(headers: Headers, method: str, params: Params) -> Mapping[str
     return fields
 
 
+def mirrored(headers: Headers) -> dict[str, str | None]:
+    """The headers that repeat arguments, their values decoded; None for a value that is broken."""
+    found = ((name, value) for name, value in headers.items() if name.startswith(_PARAM))
+    return {name.decode("latin-1"): decoded(value) for name, value in found}
+
+
+def headers_of(pairs: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Headers by name. One that came twice has both values, as HTTP joins them: nobody can be shown only one."""
+    found: dict[bytes, bytes] = {}
+    for name, value in pairs:
+        found[name] = b", ".join((found[name], value)) if name in found else value
+    return found
+
+
 def _agree(headers: Headers, header: bytes, value: Any, what: str) -> None:
     found = headers.get(header)
-    if found is None or _decoded(found) != value:
+    if found is None or decoded(found) != value:
         raise RpcError(HEADER_MISMATCH, f"The header {header.decode()} does not say the same as {what}.")
 
 
-def _decoded(value: bytes) -> str | None:
+def decoded(value: bytes) -> str | None:
     """A header's text; in MCP it may come as `=?base64?…?=`. None for one that is broken, which equals nothing."""
-    text = value.decode("latin-1")
+    text = value.decode("latin-1").strip(" \t")  # not every HTTP parser takes blanks off the end of a value
     if not (text.startswith(_BASE64) and text.endswith(_END)):
         return text
     try:

@@ -6,11 +6,13 @@ stream of server-sent events; the answer is then its last event. Nothing is set 
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from starlette.types import Send
 
+from swarmstead.doors.mcp.resuming import Replay
 from swarmstead.doors.mcp.sessions import LOG_LEVELS, Session
 from swarmstead.doors.mcp.sse import EVENTS, JSON, Header, encode, event
 from swarmstead.gateway.errors import RelayRefused
@@ -24,7 +26,7 @@ class ClientRelay:
     """Satisfies `gateway.contract.Relay` for one HTTP request, and sends its response.
 
     `log_level` is the least level of log lines that the client wants, '' for none. `streams` says whether it takes a
-    stream at all.
+    stream at all, `prefers` whether it wants one even for a single answer. With a `replay` it can come back to it.
     """
 
     def __init__(
@@ -36,6 +38,8 @@ class ClientRelay:
         log_level: str = "",
         session: Session | None = None,
         streams: bool = True,
+        prefers: bool = False,
+        replay: Callable[[], Replay] | None = None,
     ) -> None:
         self._send = send
         self._capabilities = capabilities
@@ -43,6 +47,12 @@ class ClientRelay:
         self._log_level = log_level
         self._session = session
         self._streams = streams
+        self._prefers = streams and prefers
+        self._replay_anew = replay
+        self._replay: Replay | None = None
+        self._hung_up = False
+        self._over = False
+        self._headers: tuple[Header, ...] = ()
         self._outbox: deque[bytes] = deque()
         self._pump: asyncio.Task[None] | None = None
         self._started = False
@@ -62,6 +72,12 @@ class ClientRelay:
             return
         self._post({"jsonrpc": "2.0", "method": method, "params": params})
 
+    def hang_up(self) -> None:
+        """End the connection, if the client can come back for the rest."""
+        if self._session is not None and self._streams and self._replay_anew is not None:
+            self._hung_up = True
+            self._start_pump()
+
     async def ask(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         """Put a request to the client of a session, and wait for its answer. Fails: RelayRefused."""
         need = _NEEDS.get(method)
@@ -79,9 +95,12 @@ class ClientRelay:
 
     async def answer(self, status: int, body: bytes, *headers: Header) -> None:
         """The response, or the last event of the stream that it has become."""
+        self._headers = headers
+        if self._prefers and status == HTTPStatus.OK:
+            self._start_pump()
         if self._pump is not None:
             await self._pump
-            await self._send({"type": "http.response.body", "body": event(body)})
+            await self._event(body, last=True)
             return
         length = (b"content-length", str(len(body)).encode())
         await self._send({"type": "http.response.start", "status": status, "headers": [*headers, JSON, length]})
@@ -94,13 +113,29 @@ class ClientRelay:
         if not self._streams or len(self._outbox) >= _MOST_WAITING:  # who does not read is told less, not more slowly
             return
         self._outbox.append(encode(message))
+        self._start_pump()
+
+    def _start_pump(self) -> None:
         if self._pump is None or self._pump.done():
             self._pump = asyncio.create_task(self._empty())
 
     async def _empty(self) -> None:
         if not self._started:
             self._started = True
-            await self._send({"type": "http.response.start", "status": 200, "headers": EVENTS})
+            await self._send({"type": "http.response.start", "status": 200, "headers": [*self._headers, *EVENTS]})
+            if self._replay_anew is not None:
+                self._replay = self._replay_anew()
+                await self._event(b"")
         while self._outbox:
-            body = event(self._outbox.popleft())
-            await self._send({"type": "http.response.body", "body": body, "more_body": True})
+            await self._event(self._outbox.popleft())
+        if self._hung_up and not self._over:
+            self._over = True
+            await self._send({"type": "http.response.body", "body": b""})
+
+    async def _event(self, message: bytes, *, last: bool = False) -> None:
+        """One event to whoever is there, and into what is kept for one who comes back."""
+        written = self._replay.add(message) if self._replay is not None else event(message)
+        if not self._over:
+            await self._send({"type": "http.response.body", "body": written, "more_body": not last})
+        if last and self._replay is not None:
+            self._replay.end()

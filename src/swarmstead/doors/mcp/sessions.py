@@ -18,7 +18,9 @@ from typing import Any, cast
 
 import msgspec
 
+from swarmstead.doors.mcp.listening import Listening
 from swarmstead.doors.mcp.streams import Stream
+from swarmstead.gateway.contract import CHANGES, SUBSCRIPTIONS
 from swarmstead.gateway.errors import RelayRefused
 from swarmstead.kernel.hashing import sha256_hex
 from swarmstead.kernel.scope import Scope
@@ -29,6 +31,7 @@ _MARK_DIGITS = 16
 _MOST_ENDED = 10_000
 _MOST_KNOWN = 10_000
 _LONGEST_ID = 4096
+_MOST_WATCHED = 1000
 
 
 class _Agreed(msgspec.Struct, frozen=True):
@@ -44,6 +47,10 @@ class _Agreed(msgspec.Struct, frozen=True):
     """The client's capabilities."""
 
 
+def _everything() -> dict[str, Any]:
+    return {name: True for _, name in CHANGES.values()} | {SUBSCRIPTIONS: []}
+
+
 @dataclass(slots=True)
 class Session:
     """What was agreed with a client, and what is under way with it in this process."""
@@ -54,11 +61,22 @@ class Session:
     capabilities: dict[str, Any]
     log_level: str = ""
     stream: Stream | None = None
+    listening: Listening | None = None
+    wanted: dict[str, Any] = field(default_factory=_everything)
     _expected: dict[str, asyncio.Future[Mapping[str, Any]]] = field(
         default_factory=dict[str, asyncio.Future[Mapping[str, Any]]]
     )
     _running: dict[str | int, asyncio.Task[Any]] = field(default_factory=dict[str | int, asyncio.Task[Any]])
     _asked: int = 0
+
+    def watch(self, uri: str, *, watched: bool) -> None:
+        """The client wants to be told when this resource changes, or does not any more."""
+        uris: dict[str, None] = dict.fromkeys(self.wanted[SUBSCRIPTIONS])
+        if watched and len(uris) < _MOST_WATCHED:
+            uris[uri] = None
+        elif not watched:
+            uris.pop(uri, None)
+        self.wanted[SUBSCRIPTIONS] = list(uris)
 
     def expect(self) -> tuple[str, asyncio.Future[Mapping[str, Any]]]:
         """The id of a new request to the client, and where its result will be."""

@@ -5,23 +5,20 @@ A stream tells of our own changes (what a caller may use) and passes on what too
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from starlette.types import Receive, Send
 
+from swarmstead.doors.mcp.resuming import gone
 from swarmstead.doors.mcp.sse import EVENTS, PING, PING_S, encode, event
+from swarmstead.gateway.contract import CHANGES, SUBSCRIPTIONS, UPDATED
 from swarmstead.gateway.errors import RelayRefused
 from swarmstead.resources.contract import resources_topic
 from swarmstead.storage.signals import EVERYTHING, Signals
 
 _MOST_WAITING = 1000
 SUBSCRIPTION_META = "io.modelcontextprotocol/subscriptionId"
-CHANGES = {
-    "notifications/tools/list_changed": "toolsListChanged",
-    "notifications/prompts/list_changed": "promptsListChanged",
-    "notifications/resources/list_changed": "resourcesListChanged",
-}
 
 
 class Stream:
@@ -38,11 +35,17 @@ class Stream:
         self._outbox: deque[bytes] = deque()
         self._stir = asyncio.Event()
         self._loop = asyncio.get_running_loop()
+        self._over = asyncio.Event()
+        self.on_change: Callable[[], None] | None = None
+        """Called when what this caller may hear has changed."""
 
     @property
     def capabilities(self) -> Mapping[str, Any]:
         """Nothing: who only listens cannot be asked."""
         return {}
+
+    def hang_up(self) -> None:
+        """Nothing: this is no answer that could come later."""
 
     async def ask(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         """Refused. Fails: RelayRefused."""
@@ -64,11 +67,15 @@ class Stream:
         if topic in {self._topic, EVERYTHING}:
             self._loop.call_soon_threadsafe(self._all_changed)
 
+    def close(self) -> None:
+        """Another stream has taken its place."""
+        self._over.set()
+
     async def serve(self, receive: Receive, send: Send, signals: Signals, closing: asyncio.Event) -> None:
         """Send events until the client goes or the server does."""
         await send({"type": "http.response.start", "status": 200, "headers": EVENTS})
         forget = signals.watch(self.hear)
-        ends = [asyncio.create_task(_gone(receive)), asyncio.create_task(closing.wait())]
+        ends = [asyncio.create_task(one) for one in (gone(receive), closing.wait(), self._over.wait())]
         try:
             while not any(task.done() for task in ends):
                 while self._outbox:
@@ -88,24 +95,21 @@ class Stream:
     def _listens_to(self, method: str, params: Mapping[str, Any]) -> bool:
         if self._wanted is None or method == "notifications/subscriptions/acknowledged":
             return True
-        if method == "notifications/resources/updated":
-            return params.get("uri") in (self._wanted.get("resourceSubscriptions") or ())
-        return self._wanted.get(CHANGES.get(method, "")) is True
+        if method == UPDATED:
+            return params.get("uri") in (self._wanted.get(SUBSCRIPTIONS) or ())
+        return self._wanted.get(CHANGES.get(method, ("", ""))[1]) is True
 
     def _all_changed(self) -> None:
+        if self.on_change is not None:
+            self.on_change()
         for method in CHANGES:
             self.notify(method, {})
 
 
 def acknowledged(wanted: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     """The first thing that a subscriber is told: which of the changes it wants we will tell."""
-    told: dict[str, Any] = {name: True for name in CHANGES.values() if wanted.get(name) is True}
-    uris: Any = wanted.get("resourceSubscriptions")
+    told: dict[str, Any] = {name: True for _, name in CHANGES.values() if wanted.get(name) is True}
+    uris: Any = wanted.get(SUBSCRIPTIONS)
     if isinstance(uris, list):
-        told["resourceSubscriptions"] = cast("list[Any]", uris)
+        told[SUBSCRIPTIONS] = cast("list[Any]", uris)
     return "notifications/subscriptions/acknowledged", {"notifications": told}
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

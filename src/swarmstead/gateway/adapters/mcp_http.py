@@ -12,6 +12,7 @@ Redirects are not followed, cookies not kept, proxies of the environment not use
 """
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -20,18 +21,15 @@ from http import HTTPStatus as Status
 from typing import Any
 
 from swarmstead.gateway.adapters import mcp_messages as mcp
-from swarmstead.gateway.adapters.http.client import HttpClient
 from swarmstead.gateway.adapters.http.errors import BadRequest, HttpFailed, Refused, TooLong
-from swarmstead.gateway.adapters.http.limits import HttpLimits
 from swarmstead.gateway.adapters.http.request import RequestHead, request_head
 from swarmstead.gateway.adapters.http.response import Response
-from swarmstead.gateway.adapters.mcp_messages import Message, SessionLost, Ticket
+from swarmstead.gateway.adapters.http_clients import Clients
+from swarmstead.gateway.adapters.mcp_messages import Message, RpcRefused, SessionLost, Ticket
 from swarmstead.gateway.adapters.sse import EventReader
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
-from swarmstead.gateway.contract import Relay
-from swarmstead.gateway.egress import Egress
+from swarmstead.gateway.contract import SUBSCRIPTIONS, Relay
 from swarmstead.gateway.errors import EGRESS_DENIED
-from swarmstead.gateway.ports import Resolver
 from swarmstead.gateway.targets import BadTarget, parse_target
 
 _SESSION = "mcp-session-id"
@@ -40,6 +38,8 @@ _OURS = frozenset({_SESSION, _VERSION, "accept", "content-type"})
 _ASIDE_S = 2.0
 _PERSON_S = 300.0
 _ERROR_BODY = 65_536
+_VISIBLE = re.compile(rb"[\x21-\x7e]{1,1000}")
+_SOONEST_MS, _LATEST_MS = 100, 10_000
 # Client errors, but for 408: that is a proxy's or server's word for "I gave up waiting", whatever it had received.
 _NOT_ACTED_ON = frozenset(range(400, 500)) - {408} | {307, 308}
 
@@ -53,18 +53,16 @@ class Endpoint:
     secrets: Sequence[str] = ()
 
 
-def make_client(limits: UpstreamLimits, egress: Egress, resolver: Resolver | None = None) -> HttpClient:
-    """The pool of connections that all HTTP sessions share. To be made on the event loop, and closed."""
-    bounds = HttpLimits(connect_timeout_s=limits.connect_timeout_s, max_per_host=limits.max_connections_per_host)
-    return HttpClient(egress, bounds, resolver=resolver)
-
-
 class HttpSession:
     """One MCP session over HTTP. Satisfies `mcp_messages.Session`."""
 
-    def __init__(self, endpoint: Endpoint, client: HttpClient, limits: UpstreamLimits) -> None:
+    def __init__(self, endpoint: Endpoint, clients: Clients, limits: UpstreamLimits) -> None:
         self._endpoint = endpoint
-        self._client = client
+        self._client = clients.calls
+        self._listening = clients.listening
+        self._listeners: list[Relay] = []
+        self._hearing: asyncio.Task[None] | None = None
+        self._heard = asyncio.Event()
         self._limits = limits
         self._session_id = ""
         self._version = ""
@@ -97,9 +95,60 @@ class HttpSession:
                 self._do_aside(lambda: self._tell(mcp.cancelled(request_id)))
             raise
 
+    async def listen(self, wanted: Mapping[str, Any], relay: Relay, ready: Callable[[], None]) -> None:
+        """One stream of the session serves all who listen. Fails: SessionLost, RpcRefused."""
+        self._listeners.append(relay)
+        try:
+            for uri in wanted.get(SUBSCRIPTIONS) or ():
+                with suppress(RpcRefused):  # it has no such resource, or never tells
+                    await self.request("resources/subscribe", {"uri": uri}, Ticket())
+            if self._hearing is None:
+                self._heard.clear()
+                self._hearing = asyncio.create_task(self._hear())
+                self._hearing.add_done_callback(_seen)
+            hearing = self._hearing
+            opened = asyncio.create_task(self._heard.wait())
+            await asyncio.wait([opened, hearing], return_when=asyncio.FIRST_COMPLETED)
+            opened.cancel()
+            ready()
+            await asyncio.wait([hearing])  # unlike `await hearing`, this leaves it to the others when we are cancelled
+            if not hearing.cancelled():
+                hearing.result()
+        finally:
+            self._listeners.remove(relay)
+            if not self._listeners and self._hearing is not None:
+                self._hearing.cancel()
+
+    async def _hear(self) -> None:
+        try:
+            response = await self._listening.send(self._head_of("GET"))
+            try:
+                if response.status != Status.OK or "text/event-stream" not in response.header("content-type"):
+                    return  # it tells nothing on its own
+                self._heard.set()
+                async with aclosing(self._events(response, EventReader(), endless=True)) as messages:
+                    async for message in messages:
+                        self._take_unasked(message)
+            finally:
+                response.close()
+        except HttpFailed as error:
+            raise lost(error) from error
+        finally:
+            self._hearing = None
+
+    def _take_unasked(self, message: Message) -> None:
+        notice = mcp.on_its_own(message)
+        if notice is not None:
+            for relay in tuple(self._listeners):
+                relay.notify(*notice)
+        elif (reply := mcp.reply_to(message)) is not None:
+            self._do_aside(partial(self._tell, reply))
+
     async def aclose(self) -> None:
         """Tell the server that the session is over. The connections belong to the pool."""
         self._ready = False
+        if self._hearing is not None:
+            self._hearing.cancel()
         for task in self._aside:
             task.cancel()
         await asyncio.gather(*self._aside, return_exceptions=True)
@@ -120,7 +169,7 @@ class HttpSession:
     async def _exchange(self, message: Message, ticket: Ticket, relay: Relay | None = None) -> Message:
         body = mcp.encode(message, self._limits.max_message_bytes)
         try:
-            response = await self._client.send(self._head_for(message), body, ticket)
+            response = await self._client.send(self._head_for(message, ticket.headers), body, ticket)
             try:
                 await self._turned_away(response, ticket)
                 if message["method"] == "initialize":
@@ -130,7 +179,7 @@ class HttpSession:
                 response.close()
                 raise
         except HttpFailed as error:
-            raise _lost(error) from error
+            raise lost(error) from error
         if not response.complete:
             self._do_aside(lambda: _read_out(response))
         return result
@@ -143,19 +192,56 @@ class HttpSession:
             if self._is_answer(message, request_id, relay):
                 return message
         elif kind == "text/event-stream":
-            async with aclosing(self._events(response)) as messages:
-                async for message in messages:
-                    if self._is_answer(message, request_id, relay):
-                        return message
+            return await self._in_stream(response, request_id, relay)
         else:
             raise SessionLost(f"it answered with {self._words(kind)!r}, which is not MCP")
         raise SessionLost("it ended its answer without the result")
+
+    async def _in_stream(self, response: Response, request_id: int, relay: Relay | None) -> Message:
+        """The response in a stream, which is taken up again where it ends early and the server has given it ids."""
+        reader, current = EventReader(), response
+        try:
+            while True:
+                try:
+                    async with aclosing(self._events(current, reader)) as messages:
+                        async for message in messages:
+                            if self._is_answer(message, request_id, relay):
+                                return message
+                except HttpFailed:
+                    if not reader.last_id:
+                        raise
+                if not _VISIBLE.fullmatch(reader.last_id):
+                    raise SessionLost("it ended its answer without the result")
+                if relay is not None:
+                    relay.hang_up()
+                await asyncio.sleep(min(max(reader.retry_ms, _SOONEST_MS), _LATEST_MS) / 1000)
+                if current is not response:
+                    current.close()
+                current = await self._resumed(reader.last_id)
+        finally:
+            if current is not response:
+                current.close()
+
+    async def _resumed(self, last_id: bytes) -> Response:
+        """The rest of a stream. Fails: SessionLost, RpcRefused."""
+        try:
+            response = await self._client.send(self._head_of("GET", {"last-event-id": last_id.decode()}))
+        except HttpFailed as error:
+            raise SessionLost(f"it ended its answer without the result, and {error} when asked for the rest") from error
+        try:
+            await self._turned_away(response, Ticket())
+        except BaseException:
+            response.close()
+            raise
+        return response
 
     def _is_answer(self, message: Message, request_id: int, relay: Relay | None) -> bool:
         """Whether this is the response to our request; what the server tells and asks meanwhile is passed on."""
         if mcp.is_answer(message) and message.get("id") == request_id:
             return True
-        if relay is not None and (notice := mcp.told(message)) is not None:
+        if mcp.on_its_own(message) is not None:
+            self._take_unasked(message)
+        elif relay is not None and (notice := mcp.told(message)) is not None:
             relay.notify(*notice)
         elif relay is not None and mcp.asks(message):
             self._do_aside(partial(self._pass_on, message, relay), _PERSON_S)
@@ -166,9 +252,9 @@ class HttpSession:
     async def _pass_on(self, message: Message, relay: Relay) -> None:
         await self._tell(await mcp.answered(message, relay))
 
-    def _head_for(self, message: Message) -> RequestHead:
+    def _head_for(self, message: Message, more: Mapping[str, str]) -> RequestHead:
         """The head of the request that carries a message: here the same for all."""
-        del message
+        del message, more
         if self._head is None:
             self._head = self._head_of("POST")
         return self._head
@@ -202,14 +288,20 @@ class HttpSession:
             mcp.result_of(answer)
         raise SessionLost(f"it answered HTTP {status} {_phrase(status)}".rstrip(), spoke=True)
 
-    async def _events(self, response: Response) -> AsyncGenerator[Message]:
-        """JSON-RPC messages in a stream of server-sent events. Fails: SessionLost, HttpFailed."""
-        reader, size, cap = EventReader(), 0, self._limits.max_message_bytes
+    async def _events(
+        self, response: Response, reader: EventReader, *, endless: bool = False
+    ) -> AsyncGenerator[Message]:
+        """JSON-RPC messages in a stream of server-sent events. Fails: SessionLost, HttpFailed.
+
+        An answer is bounded as a whole; of what is endless, each event.
+        """
+        size, cap = 0, self._limits.max_message_bytes
         async for chunk in response.chunks():
             size += len(chunk)
             if size > cap:
                 raise SessionLost(f"its answer has more than {cap} bytes")
             for data in reader.feed(chunk):
+                size = 0 if endless else size
                 if data.strip():  # an event that only carries an id has no message
                     yield _decoded(data)
 
@@ -217,9 +309,9 @@ class HttpSession:
         """Send a message that has no answer."""
         body = mcp.encode(message, self._limits.max_message_bytes)
         try:
-            response = await self._client.send(self._head_for(message), body)
+            response = await self._client.send(self._head_for(message, {}), body)
         except HttpFailed as error:
-            raise _lost(error) from error
+            raise lost(error) from error
         response.close()
         if (status := response.status) not in {Status.OK, Status.ACCEPTED, Status.NO_CONTENT}:
             raise SessionLost(f"it answered HTTP {status} to a notification")
@@ -238,6 +330,12 @@ async def _briefly(work: Callable[[], Awaitable[None]], within_s: float) -> None
     with suppress(SessionLost, HttpFailed, OSError, ValueError):  # OSError: TimeoutError too
         async with asyncio.timeout(within_s):
             await work()
+
+
+def _seen(task: asyncio.Task[None]) -> None:
+    """Take note of how it ended: asyncio complains when nobody looks."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def _read_out(response: Response) -> None:
@@ -272,5 +370,6 @@ def _phrase(status: int) -> str:
         return ""
 
 
-def _lost(error: HttpFailed) -> SessionLost:
+def lost(error: HttpFailed) -> SessionLost:
+    """A failure of the wire as a session's."""
     return SessionLost(str(error), code=EGRESS_DENIED if isinstance(error, Refused) else "")

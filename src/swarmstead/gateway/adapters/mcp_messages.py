@@ -6,11 +6,11 @@ And did the server say, in a way that leaves no doubt, that it did not act? Then
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 from swarmstead import __version__
-from swarmstead.gateway.contract import CallResult, Relay
+from swarmstead.gateway.contract import CHANGES, UPDATED, CallResult, Relay, RpcFault
 from swarmstead.gateway.errors import RelayRefused
 from swarmstead.kernel.plain import plain
 
@@ -20,10 +20,12 @@ SUPPORTED = frozenset({LATEST, "2025-06-18", "2025-03-26", "2024-11-05"})
 IDEMPOTENCY_KEY = "swarmstead.dev/idempotency-key"
 
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS = -32700, -32600, -32601, -32602
+MISSING_CAPABILITY = -32021
 NOT_STARTED = frozenset({PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS})
 """Errors that JSON-RPC reserves for requests that are turned away before a method runs. Any other proves nothing."""
 
 _TEXT_CAP = 300
+_DATA_CAP = 8192
 _UNPRINTABLE = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200e\u200f\u202a-\u202e\u2066-\u2069]+"
 )
@@ -35,12 +37,16 @@ Message = dict[str, Any]
 
 
 class Ticket:
-    """Whether a request may have reached the server: False until its first byte leaves us."""
+    """Whether a request may have reached the server: False until its first byte leaves us.
 
-    __slots__ = ("sent",)
+    `headers` go with it, beside those of the protocol, in the era that repeats arguments there.
+    """
+
+    __slots__ = ("headers", "sent")
 
     def __init__(self) -> None:
         self.sent = False
+        self.headers: Mapping[str, str] = {}
 
 
 class SessionLost(Exception):
@@ -59,9 +65,10 @@ class SessionLost(Exception):
 class RpcRefused(Exception):
     """The server answered with a JSON-RPC error."""
 
-    def __init__(self, code: int, message: str) -> None:
+    def __init__(self, code: int, message: str, data: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.data = data or {}
 
 
 class Session(Protocol):
@@ -82,6 +89,13 @@ class Session(Protocol):
         """The result of one request. Fails: SessionLost, RpcRefused. Cancelling it tells the server so.
 
         What the server tells and asks meanwhile goes to `relay`; without one it is dropped and refused.
+        """
+        ...
+
+    async def listen(self, wanted: Mapping[str, Any], relay: Relay, ready: Callable[[], None]) -> None:
+        """Pass on what the server tells on its own, until it has no more to tell. Fails: SessionLost, RpcRefused.
+
+        `wanted` says what of it, as in MCP's `subscriptions/listen`. From `ready` on nothing is missed.
         """
         ...
 
@@ -169,6 +183,12 @@ def told(message: Message) -> tuple[str, Message] | None:
     return method, cast("Message", params)
 
 
+def on_its_own(message: Message) -> tuple[str, Message] | None:
+    """(method, params) of what a server tells of itself, not of a call; None for anything else."""
+    notice = told(message)
+    return notice if notice is not None and (notice[0] in CHANGES or notice[0] == UPDATED) else None
+
+
 def asks(message: Message) -> bool:
     """Whether the server asks for something of the client, and not just whether we are there."""
     method, id_ = message.get("method"), message.get("id")
@@ -183,8 +203,9 @@ def result_of(message: Message) -> Message:
     error: Any = message.get("error")
     if isinstance(error, dict):
         fields = cast("Message", error)
-        code = fields.get("code")
-        raise RpcRefused(code if isinstance(code, int) else 0, str(fields.get("message", ""))[:2000])
+        code, data = fields.get("code"), fields.get("data")
+        kept = cast("Message", data) if isinstance(data, dict) and len(json.dumps(data)) <= _DATA_CAP else None
+        raise RpcRefused(code if isinstance(code, int) else 0, str(fields.get("message", ""))[:2000], kept)
     result = message.get("result")
     if not isinstance(result, dict):
         raise SessionLost("it answered with something that is not an MCP result")
@@ -211,6 +232,17 @@ def agreed_version(result: Message) -> str:
     return cast("str", version)
 
 
+def items_of(page: Message, field: str, name: str) -> list[Mapping[str, Any]]:
+    """The entries of a list that have a name. Fails: SessionLost."""
+    listed: Any = page.get(field)
+    if not isinstance(listed, list):
+        raise SessionLost(f"its list of {field} is not a list")
+    items = cast("list[Any]", listed)
+    if not all(isinstance(item, dict) and isinstance(cast("Message", item).get(name), str) for item in items):
+        raise SessionLost(f"its list of {field} has an entry that is none")
+    return items
+
+
 def call_result(result: Message) -> CallResult:
     """A tool's answer, its content blocks as they came. Fails: SessionLost when it is not one."""
     if result.get("resultType", COMPLETE) != COMPLETE:  # it needs something first, and says so in fields of its own
@@ -227,6 +259,25 @@ def call_result(result: Message) -> CallResult:
         raise SessionLost("its answer is empty")
     more = {name: value for name, value in result.items() if name not in _OF_TOOLS}
     return CallResult(tuple(blocks), cast("Message | None", structured), is_error, more)
+
+
+def fault_of(error: RpcRefused, secrets: Sequence[str]) -> RpcFault:
+    """A server's error as its caller may see it: with its code, and without our secrets."""
+    return RpcFault(error.code, clean(str(error), secrets), _without(error.data, secrets))
+
+
+def _without(value: Any, secrets: Sequence[str]) -> Any:
+    """A JSON value whose texts have lost our secrets."""
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, "[redacted]")
+        return value
+    if isinstance(value, dict):
+        fields = cast("dict[str, Any]", value)
+        return {_without(name, secrets): _without(field, secrets) for name, field in fields.items()}
+    if isinstance(value, list):
+        return [_without(item, secrets) for item in cast("list[Any]", value)]
+    return value
 
 
 def clean(text: str, secrets: Sequence[str] = (), *, last: bool = False) -> str:

@@ -6,24 +6,42 @@ method and name in its headers.
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from typing import Any
 
 from swarmstead import __version__
 from swarmstead.gateway.adapters import mcp_messages as mcp
+from swarmstead.gateway.adapters.http.errors import HttpFailed
 from swarmstead.gateway.adapters.http.request import RequestHead
-from swarmstead.gateway.adapters.mcp_http import HttpSession
-from swarmstead.gateway.adapters.mcp_messages import Message, SessionLost, Ticket
+from swarmstead.gateway.adapters.http_clients import Clients
+from swarmstead.gateway.adapters.mcp_http import Endpoint, HttpSession, lost
+from swarmstead.gateway.adapters.mcp_messages import Message, RpcRefused, SessionLost, Ticket
+from swarmstead.gateway.adapters.sse import EventReader
+from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
 from swarmstead.gateway.contract import Relay
+from swarmstead.gateway.errors import RelayRefused
 
 _NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 _PLAIN = re.compile(r"(?!=\?base64\?)[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
 _CLIENT = {"name": "swarmstead", "title": "Swarmstead", "version": __version__}
 _MOST_HEADS = 1000
+_MOST_ROUNDS = 10
+_INPUT_REQUIRED = "input_required"
+_SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
+_BY_LISTENING = {"resources/subscribe", "resources/unsubscribe"}
 
 
 class ModernSession(HttpSession):
-    """Satisfies `mcp_messages.Session`; a session in name only."""
+    """Satisfies `mcp_messages.Session`; a session in name only.
+
+    `bridges`: the clients behind it are of the era before, and are asked for what the server needs while their call
+    waits. Clients of this era are told what it needs, and call again.
+    """
+
+    def __init__(self, endpoint: Endpoint, clients: Clients, limits: UpstreamLimits, *, bridges: bool = False) -> None:
+        super().__init__(endpoint, clients, limits)
+        self._bridges = bridges
 
     async def start(self) -> None:
         """Find out whether the server speaks this version. Fails: SessionLost, RpcRefused."""
@@ -38,6 +56,40 @@ class ModernSession(HttpSession):
         self, method: str, params: Mapping[str, Any], ticket: Ticket, relay: Relay | None = None
     ) -> Message:
         """The result of one request. Fails: SessionLost, RpcRefused."""
+        if method in _BY_LISTENING:  # whoever subscribes in this era says so when it listens
+            return {}
+        asked = {**params, "_meta": self._meta(params, relay)}
+        result = await super().request(method, asked, ticket, relay)
+        for number in range(_MOST_ROUNDS if self._bridges and relay is not None else 0):
+            if result.get("resultType") != _INPUT_REQUIRED or relay is None:
+                break
+            ticket.sent = number > 0  # a server that asks at once has not begun
+            result = await super().request(method, asked | await _supplied(result, relay), ticket, relay)
+        return result
+
+    async def listen(self, wanted: Mapping[str, Any], relay: Relay, ready: Callable[[], None]) -> None:
+        """A stream of its own for each who listens. Fails: SessionLost, RpcRefused."""
+        params = {"notifications": dict(wanted), "_meta": self._meta({}, None)}
+        message = mcp.call(self._new_id(), "subscriptions/listen", params)
+        body = mcp.encode(message, self._limits.max_message_bytes)
+        try:
+            response = await self._listening.send(self._head_for(message, {}), body)
+            try:
+                await self._turned_away(response, Ticket())
+                async with aclosing(self._events(response, EventReader(), endless=True)) as messages:
+                    async for told in messages:
+                        if mcp.is_answer(told):
+                            mcp.result_of(told)
+                            return
+                        ready()  # first of all it acknowledges
+                        if (notice := mcp.on_its_own(told)) is not None:
+                            relay.notify(notice[0], _untagged(notice[1]))
+            finally:
+                response.close()
+        except HttpFailed as error:
+            raise lost(error) from error
+
+    def _meta(self, params: Mapping[str, Any], relay: Relay | None) -> dict[str, Any]:
         given: Mapping[str, Any] = params.get("_meta") or {}
         meta: dict[str, Any] = {
             **given,
@@ -47,19 +99,42 @@ class ModernSession(HttpSession):
         }
         if relay is not None:
             meta["io.modelcontextprotocol/logLevel"] = "debug"
-        return await super().request(method, {**params, "_meta": meta}, ticket, relay)
+        return meta
 
-    def _head_for(self, message: Message) -> RequestHead:
+    def _head_for(self, message: Message, more: Mapping[str, str]) -> RequestHead:
         method = str(message["method"])
         field = _NAMED_BY.get(method)
         name = str(message.get("params", {}).get(field, "")) if field else ""
+        ours = {"mcp-method": method} | ({"mcp-name": _header(name)} if field else {})
+        if more:
+            return self._head_of("POST", {key: _header(value) for key, value in more.items()} | ours)
         found = self._heads.get((method, name))
         if found is None:
-            more = {"mcp-method": method} | ({"mcp-name": _header(name)} if field else {})
             if len(self._heads) >= _MOST_HEADS:
                 self._heads.clear()
-            found = self._heads[method, name] = self._head_of("POST", more)
+            found = self._heads[method, name] = self._head_of("POST", ours)
         return found
+
+
+async def _supplied(result: Message, relay: Relay) -> Message:
+    """What the server asked for, from the client. Fails: RpcRefused when the client does not give it."""
+    requests: Message = result.get("inputRequests") or {}
+    responses: Message = {}
+    try:
+        for name, request in requests.items():
+            responses[name] = dict(await relay.ask(str(request.get("method")), request.get("params") or {}))
+    except RelayRefused as error:
+        raise RpcRefused(mcp.MISSING_CAPABILITY, error.message) from error
+    state = {"requestState": result["requestState"]} if "requestState" in result else {}
+    return {"inputResponses": responses, **state}
+
+
+def _untagged(params: Message) -> Message:
+    """Params without the mark of our own subscription."""
+    given: Message = params.get("_meta") or {}
+    meta = {name: value for name, value in given.items() if name != _SUBSCRIPTION}
+    rest = {name: value for name, value in params.items() if name != "_meta"}
+    return {**rest, "_meta": meta} if meta else rest
 
 
 def _header(text: str) -> str:

@@ -45,10 +45,17 @@ class Program:
 class StdioSession(asyncio.SubprocessProtocol):
     """One program and the requests under way with it. Satisfies `mcp_messages.Session`."""
 
-    def __init__(self, program: Program, limits: UpstreamLimits, on_lost: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        program: Program,
+        limits: UpstreamLimits,
+        on_lost: Callable[[str], None],
+        on_told: Callable[[str, Message], None],
+    ) -> None:
         self._program = program
         self._limits = limits
         self._on_lost = on_lost
+        self._on_told = on_told
         self._transport: asyncio.SubprocessTransport | None = None
         self._stdin: asyncio.WriteTransport | None = None
         self._swept = False
@@ -121,6 +128,10 @@ class StdioSession(asyncio.SubprocessProtocol):
         finally:
             self._pending.pop(request_id, None)
             self._relays.pop(request_id, None)
+
+    async def listen(self, wanted: Mapping[str, Any], relay: Relay, ready: Callable[[], None]) -> None:
+        """Nothing of its own: what the program tells goes to `on_told`, whoever listens."""
+        ready()
 
     async def aclose(self) -> None:
         """End the program, by force if need be, and wait until it is gone."""
@@ -248,6 +259,8 @@ class StdioSession(asyncio.SubprocessProtocol):
             answer = self._pending.get(request_id) if isinstance(request_id, int) else None
             if answer is not None and not answer.done():
                 answer.set_result(message)
+        elif (notice := mcp.on_its_own(message)) is not None:
+            self._on_told(*notice)
         elif (relay := self._only_relay()) is not None and (notice := mcp.told(message)) is not None:
             relay.notify(*notice)
         elif relay is not None and mcp.asks(message):

@@ -2,6 +2,7 @@
 
 import re
 
+_DIGITS = 9
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
@@ -12,6 +13,10 @@ class EventReader:
         self._rest = b""
         self._data: list[bytes] = []
         self._first = True
+        self.last_id = b""
+        """The id of the last event that had one."""
+        self.retry_ms = 0
+        """After how long to come back, if the server has said so."""
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """The data of each event that this chunk completes; events without data are left out."""
@@ -28,6 +33,10 @@ class EventReader:
         for line in lines:
             if line.startswith(b"data:"):
                 self._data.append(line[5:].removeprefix(b" "))
+            elif line.startswith(b"id:") and b"\0" not in line:
+                self.last_id = line[3:].removeprefix(b" ")
+            elif line.startswith(b"retry:") and line[6:].strip().isdigit():
+                self.retry_ms = int(line[6:].strip()[:_DIGITS])
             elif not line and self._data:
                 events.append(b"\n".join(self._data))
                 self._data = []

@@ -27,6 +27,8 @@ class UpstreamLimits:
     """Sessions at once. Beyond, the one that has been idle longest makes room; if none is idle, the call fails."""
     max_connections_per_host: int = 20
     """HTTP connections to one host and port; further calls wait for one within their own time limit."""
+    max_listening_per_host: int = 100
+    """Further connections to one host and port, for what servers tell on their own."""
     max_pages: int = 50
     """Pages of `tools/list`."""
     max_tools: int = 5_000

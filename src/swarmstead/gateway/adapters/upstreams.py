@@ -10,42 +10,40 @@ had ended, or the server had forgotten it or no longer took its credentials, whi
 """
 
 import asyncio
+import logging
 import os
-import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from swarmstead.gateway.adapters import mcp_messages as mcp
 from swarmstead.gateway.adapters.mcp_messages import Message, RpcRefused, Session, SessionLost, Ticket
 from swarmstead.gateway.adapters.mcp_stdio import Program, StdioSession
+from swarmstead.gateway.adapters.upstream_failures import failure
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
-from swarmstead.gateway.contract import BUILTIN, CallResult, Relay, ServerRef
-from swarmstead.gateway.egress import WAY_OUT, Egress
-from swarmstead.gateway.errors import EGRESS_DENIED, UpstreamFailed, UpstreamRefused, UpstreamUnknown
+from swarmstead.gateway.adapters.upstream_programs import argv, resolved
+from swarmstead.gateway.contract import CallResult, Relay, ServerRef
+from swarmstead.gateway.egress import Egress
+from swarmstead.gateway.errors import UpstreamFailed, UpstreamRefused, UpstreamUnknown
 from swarmstead.gateway.ports import Resolver
 from swarmstead.kernel.errors import SteadError
-from swarmstead.kernel.secrets import resolve_reference
 
 if TYPE_CHECKING:
-    from swarmstead.gateway.adapters.http.client import HttpClient  # imported with the first HTTP server, not before
+    from swarmstead.gateway.adapters.http_clients import Clients  # imported with the first HTTP server, not before
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 Ask = Callable[[Session, Ticket], Awaitable[T]]
 
-_BUILTINS = ("git", "files", "report")
 _LISTS = {
     "tools/list": ("tools", "name"),
     "prompts/list": ("prompts", "name"),
     "resources/list": ("resources", "uri"),
     "resources/templates/list": ("resourceTemplates", "uriTemplate"),
 }
-_ROOT = "{root}"
+_NO_HEADERS: Mapping[str, str] = {}
 _INHERITED = ("PATH", "HOME", "LANG")
-_REFERENCE = ("env:", "file:")
-_SHORTEST_SECRET = 4
 _MOST_DOUBLINGS = 20
-_CHECK_SPEC = "Check the tool server's spec, then try again."
 
 
 class _Line:
@@ -56,6 +54,7 @@ class _Line:
         self.starting: asyncio.Task[None] | None = None
         self.secrets: tuple[str, ...] = ()
         self.calls = 0
+        self.listeners: list[Relay] = []
         self.last_used = 0.0
         self.failures = 0
         self.closed_until = 0.0
@@ -64,7 +63,12 @@ class _Line:
 
     @property
     def idle(self) -> bool:
-        return self.calls == 0 and self.starting is None
+        return self.calls == 0 and self.starting is None and not self.listeners
+
+    def tell(self, method: str, params: Message) -> None:
+        """What a program tells on its own, for all who listen."""
+        for relay in tuple(self.listeners):
+            relay.notify(method, params)
 
 
 class Upstreams:
@@ -86,7 +90,7 @@ class Upstreams:
         self._resolver = resolver
         self._clock = clock
         self._lines: dict[object, _Line] = {}
-        self._client: HttpClient | None = None
+        self._clients: Clients | None = None
         self._reaper: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -122,6 +126,7 @@ class Upstreams:
         key: str,
         timeout_s: float,
         more: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
         relay: Relay | None = None,
     ) -> CallResult:
         """Call once, within `timeout_s` seconds, a start included. Fails: UpstreamFailed, UpstreamUnknown."""
@@ -129,9 +134,54 @@ class Upstreams:
         params = {**(more or {}), "name": tool, "arguments": dict(arguments), "_meta": meta}
 
         async def ask(session: Session, ticket: Ticket) -> CallResult:
+            ticket.headers = headers or _NO_HEADERS
             return mcp.call_result(await session.request("tools/call", params, ticket, relay))
 
         return await self._use(server, timeout_s, ask)
+
+    async def listen(
+        self, server: ServerRef, wanted: Mapping[str, Any], relay: Relay, ready: Callable[[], None]
+    ) -> None:
+        """Pass on what the server tells on its own, until cancelled, or it turns out that it never does.
+
+        A program is not started for it: what does not run has nothing to tell. Fails: UpstreamFailed.
+        """
+        line = self._line(server)
+        line.listeners.append(relay)
+        try:
+            if server.spec.transport == "stdio":
+                ready()
+                await asyncio.Event().wait()
+            await self._listen(server, line, wanted, relay, ready)
+        finally:
+            line.listeners.remove(relay)
+
+    async def _listen(
+        self,
+        server: ServerRef,
+        line: _Line,
+        wanted: Mapping[str, Any],
+        relay: Relay,
+        ready: Callable[[], None],
+    ) -> None:
+        pause = self._limits.backoff_base_s
+        while True:
+            began = self._clock()
+            try:
+                session = await self._session(line, server)
+                await session.listen(wanted, relay, ready)
+            except RpcRefused as error:
+                words = f"it refused: {mcp.clean(str(error), line.secrets)} (code {error.code})"
+                raise failure(server, Ticket(), words) from error
+            except SessionLost as error:
+                log.debug("listening to %s: %s", server.name, error)
+            else:
+                if self._clock() - began < self._limits.backoff_base_s:
+                    return  # it has ended the stream at once, or does not offer any
+            if self._clock() - began > self._limits.backoff_max_s:
+                pause = self._limits.backoff_base_s
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, self._limits.backoff_max_s)
 
     async def reap_idle(self) -> int:
         """End the sessions that nobody has used for `idle_s`; how many there were. Runs by itself now and then."""
@@ -148,8 +198,8 @@ class Upstreams:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._drop(list(self._lines))
-        if self._client is not None:
-            await self._client.aclose()
+        if self._clients is not None:
+            await self._clients.aclose()
 
     @property
     def _list_s(self) -> float:
@@ -160,7 +210,7 @@ class Upstreams:
         try:
             return await self._use(server, timeout_s, ask)
         except UpstreamUnknown as error:
-            raise UpstreamFailed(error.message, way_out="Try again.") from error
+            raise UpstreamFailed(error.message, way_out="Try again.", fault=error.fault) from error
 
     async def _use(self, server: ServerRef, timeout_s: float, ask: Ask[T]) -> T:
         """Put one question to a server, and say what a failure means."""
@@ -171,15 +221,16 @@ class Upstreams:
                 answer = await self._ask(server, line, ticket, ask)
         except TimeoutError as error:
             trouble = line.session.trouble() if line.session else ""
-            raise _failure(server, ticket, f"it took longer than {timeout_s:g} s. {trouble}") from error
+            raise failure(server, ticket, f"it took longer than {timeout_s:g} s. {trouble}") from error
         except SessionLost as error:
-            raise _failure(server, ticket, str(error), error.code) from error
+            raise failure(server, ticket, str(error), error.code) from error
         except RpcRefused as error:
             if error.code in mcp.NOT_STARTED:
                 ticket.sent = False
             line.failures = 0
             words = f"it refused: {mcp.clean(str(error), line.secrets)} (code {error.code})"
-            raise _failure(server, ticket, words, not_started=UpstreamRefused) from error
+            fault = mcp.fault_of(error, line.secrets)
+            raise failure(server, ticket, words, fault=fault, not_started=UpstreamRefused) from error
         else:
             line.failures = 0
             return answer
@@ -202,7 +253,7 @@ class Upstreams:
         cursor: Any = None
         for _ in range(self._limits.max_pages):
             page = await session.request(method, {"cursor": cursor} if cursor else {}, ticket)
-            items += _items(page, field, name)
+            items += mcp.items_of(page, field, name)
             if len(items) > self._limits.max_tools:
                 raise SessionLost(f"it lists more than {self._limits.max_tools} {field}")
             cursor = page.get("nextCursor")
@@ -283,22 +334,24 @@ class Upstreams:
         spec = server.spec
         try:
             given, line.secrets = await asyncio.to_thread(
-                _resolved, spec.env if spec.transport == "stdio" else spec.headers
+                resolved, spec.env if spec.transport == "stdio" else spec.headers
             )
         except SteadError as error:
             raise SessionLost(f"a secret that it needs is missing. {error.message} {error.way_out}") from error
         if spec.transport == "stdio":
             inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-            program = Program(_argv(server), inherited | given, line.secrets)
-            return [StdioSession(program, self._limits, lambda why: self._failed(line, why))]
+            program = Program(argv(server), inherited | given, line.secrets)
+            return [StdioSession(program, self._limits, lambda why: self._failed(line, why), line.tell)]
         from swarmstead.gateway.adapters import mcp_http
+        from swarmstead.gateway.adapters.http_clients import make_clients
         from swarmstead.gateway.adapters.mcp_modern import ModernSession
 
-        if self._client is None:
-            self._client = mcp_http.make_client(self._limits, self._egress, self._resolver)
+        if self._clients is None:
+            self._clients = make_clients(self._limits, self._egress, self._resolver)
         endpoint = mcp_http.Endpoint(spec.url, given, line.secrets)
-        eras = (ModernSession, mcp_http.HttpSession) if server.modern else (mcp_http.HttpSession, ModernSession)
-        return [era(endpoint, self._client, self._limits) for era in eras]
+        legacy = mcp_http.HttpSession(endpoint, self._clients, self._limits)
+        modern = ModernSession(endpoint, self._clients, self._limits, bridges=not server.modern)
+        return [modern, legacy] if server.modern else [legacy, modern]
 
     async def _made_room(self, wanting: _Line) -> bool:
         """Whether a session had to be ended to stay under the limit. Fails: SessionLost when none may be."""
@@ -329,65 +382,3 @@ def _seen(task: asyncio.Task[None]) -> None:
     """Take note of how a start ended: the call that caused it may be gone, and asyncio complains if nobody looks."""
     if not task.cancelled():
         task.exception()
-
-
-def _failure(
-    server: ServerRef,
-    ticket: Ticket,
-    why: str,
-    code: str = "",
-    not_started: type[UpstreamFailed] = UpstreamFailed,
-) -> SteadError:
-    why = why.strip().rstrip(".")
-    if ticket.sent:
-        return UpstreamUnknown(
-            f"The call was sent to the tool server {server.name!r}, and no usable answer came: {why}.",
-            way_out="Check whether it happened before you try again.",
-        )
-    return not_started(
-        f"The tool server {server.name!r} did not take the call: {why}.",
-        way_out=f"Nothing was done. {WAY_OUT if code == EGRESS_DENIED else _CHECK_SPEC}",
-        code=code,
-    )
-
-
-def _items(page: Message, field: str, name: str) -> list[Mapping[str, Any]]:
-    listed: Any = page.get(field)
-    if not isinstance(listed, list):
-        raise SessionLost(f"its list of {field} is not a list")
-    items = cast("list[Any]", listed)
-    if not all(isinstance(item, dict) and isinstance(cast("Message", item).get(name), str) for item in items):
-        raise SessionLost(f"its list of {field} has an entry that is none")
-    return items
-
-
-def _argv(server: ServerRef) -> tuple[str, ...]:
-    """The argument list: a shipped server under our own interpreter, or the spec's program.
-
-    A shipped server is started with -I, so that no file of the folder we happen to be in is taken for a module. In
-    another program's arguments `{root}` stands for the folder that the server is limited to.
-    """
-    command, root = server.spec.command, server.root
-    if not command:
-        raise SessionLost("its spec names no command")
-    if server.spec.builtin:
-        name = command[0].removeprefix(BUILTIN)
-        if name not in _BUILTINS:
-            raise SessionLost(f"there is no shipped server {name!r}, only {', '.join(_BUILTINS)}")
-        limit = ("--root", root) if server.spec.root and root else ()
-        return (sys.executable, "-I", "-m", "swarmstead.doors.toolservers", name, *command[1:], *limit)
-    if not root and any(_ROOT in part for part in command):
-        raise SessionLost(f"its command has {_ROOT}, and there is no folder to put there")
-    return tuple(part.replace(_ROOT, root) for part in command)
-
-
-def _resolved(values: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Values with their references followed, and those that are secret, the longest first."""
-    plain: dict[str, str] = {}
-    secrets: set[str] = set()
-    for name, value in values.items():
-        plain[name] = value
-        if value.startswith(_REFERENCE):
-            plain[name] = resolve_reference(value)
-            secrets |= {plain[name], *plain[name].splitlines()}
-    return plain, tuple(sorted((one for one in secrets if len(one) >= _SHORTEST_SECRET), key=len, reverse=True))

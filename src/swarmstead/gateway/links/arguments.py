@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from swarmstead.gateway.chain import Answer, Call, Next
-from swarmstead.gateway.contract import Tool
-from swarmstead.gateway.errors import ArgumentsRefused, PlanRefused, ToolQuarantined, ToolUnusable
+from swarmstead.gateway.contract import CallRequest, Tool
+from swarmstead.gateway.errors import ArgumentsRefused, HeadersRefused, PlanRefused, ToolQuarantined, ToolUnusable
+from swarmstead.gateway.mirrored import disagreement
 from swarmstead.gateway.schemas.compiled import Contract as Compiled
 from swarmstead.gateway.schemas.compiled import Fault
 
@@ -25,6 +26,7 @@ class Contract:
                 f"Denied: the definition of {tool.name!r} has changed since the run was previewed.",
                 way_out="Look at the new definition, then preview and launch again.",
             )
+        sent = call.request
         defaults = server.spec.defaults.get(tool.name)
         if defaults:
             call = call.asking(replace(call.request, arguments={**defaults, **call.request.arguments}))
@@ -37,6 +39,7 @@ class Contract:
                 field=f"arguments.{fault.path}" if fault.path else "arguments",
                 way_out="Call it again with arguments that follow the tool's schema.",
             )
+        _check_mirrored(sent, tool)
         return await proceed(call)
 
 
@@ -59,3 +62,15 @@ def shut(tool: Tool) -> ToolQuarantined | ToolUnusable:
         f"Denied: {tool.name!r} of {tool.server!r} cannot be used. {tool.problem}",
         way_out="Have its server mended.",
     )
+
+
+def _check_mirrored(request: CallRequest, tool: Tool) -> None:
+    if request.mirrored is None or not tool.mirrors:
+        return
+    header = disagreement(tool.mirrors, request.arguments, request.mirrored)
+    if header:
+        raise HeadersRefused(
+            f"The header {header} does not say the same as the argument of {tool.name!r} that it repeats.",
+            field=header,
+            way_out="Send each argument with `x-mcp-header` in its header too, and no other value there.",
+        )

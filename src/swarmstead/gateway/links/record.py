@@ -10,13 +10,13 @@ from typing import Any
 
 from swarmstead.audit.contract import Entry, Phase, record
 from swarmstead.gateway.chain import Answer, Call, Next, Progress
-from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, Verdict, Withdrawn
+from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, RpcFault, Verdict, Withdrawn
 from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown, retry_after_s
 from swarmstead.gateway.trail import Trail
 from swarmstead.kernel.errors import SteadError, Unavailable
 from swarmstead.kernel.hashing import digest
 from swarmstead.storage.database import Database, Tx
-from swarmstead.telemetry.contract import redact_text, tool_called
+from swarmstead.telemetry.contract import redact, redact_text, tool_called
 
 _STORAGE_CODES = {"database_unavailable", "database_locked", "disk_full"}
 _WITHOUT_FORM = "sha256:none"
@@ -95,7 +95,7 @@ class Record:
         except SteadError as error:
             if error.code in _STORAGE_CODES:
                 raise  # we could not write before; the call did not happen or is settled when it is repeated
-            answer = _refused(error)
+            answer = _refused(error, call)
         except asyncio.CancelledError:
             if call.progress.attempted:  # nobody waits for it any more, and nobody knows how it ended
                 await asyncio.shield(self._write(call, _CUT))
@@ -169,11 +169,14 @@ def _settle(tx: Tx, request: CallRequest, outcome: CallOutcome, progress: Progre
         request.hooks.settle(tx, outcome)
 
 
-def _refused(error: SteadError) -> CallOutcome:
+def _refused(error: SteadError, call: Call) -> CallOutcome:
     verdict: Verdict = "denied"
+    fault: RpcFault | None = None
     if isinstance(error, UpstreamUnknown):
-        verdict = "unknown"
+        verdict, fault = "unknown", None if call.progress.attempted else error.fault
     elif isinstance(error, UpstreamFailed):
-        verdict = "failed"
+        verdict, fault = "failed", error.fault
+    if fault is not None:
+        fault = RpcFault(fault.code, redact_text(fault.message), redact(fault.data))
     message, again = redact_text(error.message), retry_after_s(error)
-    return CallOutcome(verdict, None, error.code, message, error.way_out, retry_after_s=again)
+    return CallOutcome(verdict, None, error.code, message, error.way_out, fault=fault, retry_after_s=again)

@@ -2,6 +2,7 @@
 
 from swarmstead.gateway.chain import Answer, Call
 from swarmstead.gateway.contract import CallOutcome, CallResult
+from swarmstead.gateway.mirrored import headers_for
 from swarmstead.gateway.ports import Upstream
 
 
@@ -24,6 +25,7 @@ class CallUpstream:
             key=request.key,
             timeout_s=self._time_of(call),
             more=request.more,
+            headers=headers_for(listed.tool.mirrors, request.arguments) if listed.tool.mirrors else None,
             relay=request.relay,
         )
         return CallOutcome("tool_error" if result.is_error else "ok", result)

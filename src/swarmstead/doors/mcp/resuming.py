@@ -1,0 +1,119 @@
+"""Streams of a session that a client can take up again where its connection broke (MCP 2025-11-25, "Resumability").
+
+Each event has an id: which stream, and how many came before it. What went out is kept for a while, all sessions
+together within a few megabytes; what was pushed out by others' cannot be taken up again.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+
+from starlette.types import Receive, Send
+
+from swarmstead.doors.mcp.sse import EVENTS, PING, PING_S
+
+RETRY_MS = 500
+_MOST_BYTES = 16 * 1024 * 1024
+_MOST_OF_ONE = 4 * 1024 * 1024
+_LONGEST = 40
+_MOST_STREAMS = 10_000
+
+
+class Replay:
+    """What went out on one stream. `grown` is told of each event's size; one that gets too long is not kept."""
+
+    def __init__(self, number: int, grown: Callable[[int], None]) -> None:
+        self._number = number
+        self._grown = grown
+        self._count = 0
+        self.events: list[bytes] = []
+        self.bytes = 0
+        self.kept = True
+        self.ended = False
+        self.stir = asyncio.Event()
+
+    def add(self, message: bytes) -> bytes:
+        """A message as an event with an id. The first one is empty: it tells the id to begin with."""
+        retry = b"" if message else b"retry: %d\r\n" % RETRY_MS
+        written = b"id: %d-%d\r\n%sdata: %s\r\n\r\n" % (self._number, self._count, retry, message)
+        self._count += 1
+        if self.bytes + len(written) > _MOST_OF_ONE:
+            self.drop()
+        if self.kept:
+            self.events.append(written)
+            self.bytes += len(written)
+            self._grown(len(written))
+        self.stir.set()
+        return written
+
+    def end(self) -> None:
+        """Nothing more comes."""
+        self.ended = True
+        self.stir.set()
+
+    def drop(self) -> None:
+        """It cannot be taken up again."""
+        self.kept = False
+        self.events.clear()
+        self._grown(-self.bytes)
+        self.bytes = 0
+        self.end()
+
+
+class Replays:
+    """The streams that are kept."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, int], Replay] = OrderedDict()
+        self._opened = 0
+        self._bytes = 0
+
+    def open(self, session: str) -> Replay:
+        """A new stream of a session."""
+        self._opened += 1
+        replay = self._kept[session, self._opened] = Replay(self._opened, self._grew)
+        if len(self._kept) > _MOST_STREAMS:
+            self._kept.popitem(last=False)[1].drop()
+        return replay
+
+    def find(self, session: str, last_event: str) -> tuple[Replay, int] | None:
+        """The stream of an event, and how many of its events the client has."""
+        stream, mark, number = last_event.partition("-")
+        if not mark or not stream.isdecimal() or not number.isdecimal() or len(last_event) > _LONGEST:
+            return None
+        replay = self._kept.get((session, int(stream)))
+        return (replay, int(number) + 1) if replay is not None and replay.kept else None
+
+    def _grew(self, size: int) -> None:
+        self._bytes += size
+        while self._bytes > _MOST_BYTES:
+            self._kept.popitem(last=False)[1].drop()
+
+
+async def resume(replay: Replay, seen: int, receive: Receive, send: Send, closing: asyncio.Event) -> None:
+    """Send what a client has not seen of a stream, and what is still to come."""
+    await send({"type": "http.response.start", "status": 200, "headers": EVENTS})
+    ends = [asyncio.create_task(one) for one in (gone(receive), closing.wait())]
+    try:
+        while not any(task.done() for task in ends):
+            for written in replay.events[seen:]:
+                await send({"type": "http.response.body", "body": written, "more_body": True})
+                seen += 1
+            if replay.ended:
+                break
+            replay.stir.clear()
+            stirred = asyncio.create_task(replay.stir.wait())
+            done, _ = await asyncio.wait([stirred, *ends], timeout=PING_S, return_when=asyncio.FIRST_COMPLETED)
+            stirred.cancel()
+            if not done:
+                await send({"type": "http.response.body", "body": PING, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        for task in ends:
+            task.cancel()
+
+
+async def gone(receive: Receive) -> None:
+    """Return when the client has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
