@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jsonschema_rs
-
 from bench import postgres
 from swarmstead.gateway.adapters.shared_buckets import SharedBuckets
 from swarmstead.gateway.catalogue import Listed
@@ -26,6 +24,8 @@ from swarmstead.gateway.links.load import Load
 from swarmstead.gateway.links.rate import Rate
 from swarmstead.gateway.links.retry import Retry
 from swarmstead.gateway.model import tool_from
+from swarmstead.gateway.schemas.compiled import contract_of
+from swarmstead.gateway.schemas.limits import ContractLimits
 from swarmstead.gateway.traffic.bucket import Claim
 from swarmstead.gateway.traffic.limits import Rate as RateLimit
 from swarmstead.gateway.traffic.limits import TrafficLimits
@@ -59,7 +59,8 @@ def calls() -> list[Call]:
     spec = ToolServerSpec("http", url="http://127.0.0.1:8900/mcp")
     schema: dict[str, Any] = {"type": "object", "properties": {}}
     definition: dict[str, Any] = {"name": "read", "inputSchema": schema, "annotations": {"readOnlyHint": True}}
-    listed = Listed(tool_from("kit", spec, definition), jsonschema_rs.validator_for(schema))
+    tool = tool_from("kit", spec, definition)
+    listed = Listed(tool, contract_of(tool, ContractLimits()))
     server = ServerRef("kit", spec)
     scopes = [
         Scope("acme", Actor(f"key:{number}", "user", "bench", frozenset({"operator"}))) for number in range(_IDENTITIES)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, cast
 from swarmstead.gateway.adapters.documents import Documents
 from swarmstead.gateway.adapters.shared_buckets import SharedBuckets
 from swarmstead.gateway.egress import Egress
+from swarmstead.gateway.gateway import GatewayLimits
+from swarmstead.gateway.schemas.limits import ContractLimits
 from swarmstead.gateway.traffic.breaker import BreakerRules
 from swarmstead.gateway.traffic.limits import Rate, TrafficLimits
 from swarmstead.gateway.traffic.state import Traffic
@@ -71,6 +73,18 @@ async def _follow(file: ProviderFile, issuers: Issuers) -> None:
 async def _cancelled(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+def gateway_limits(settings: Settings) -> GatewayLimits:
+    """The bounds on tool calls that the settings name."""
+    contracts = ContractLimits(
+        characters=settings.max_argument_characters,
+        items=settings.max_argument_items,
+        depth=settings.max_argument_depth,
+        argument_bytes=settings.max_argument_bytes,
+        result_bytes=settings.max_result_bytes,
+    )
+    return GatewayLimits(settings.call_timeout_s, settings.plan_life_s * 1000, contracts=contracts)
 
 
 def open_traffic(settings: Settings, db: Database) -> Traffic:

@@ -114,6 +114,16 @@ class Settings(BaseModel):
     """Seconds that a connection is kept between two requests. A proxy in front must let go of it earlier than this."""
     max_body_bytes: Annotated[int, Field(ge=1024, le=1_073_741_824)] = 4_194_304
     """Largest request body; a larger one gets 413."""
+    max_argument_characters: Annotated[int, Field(ge=16, le=16_777_216)] = 65_536
+    """Characters of one string in a tool call's arguments, where the tool's schema declares no larger `maxLength`."""
+    max_argument_items: Annotated[int, Field(ge=1, le=1_000_000)] = 1_000
+    """Members of one array or object in a tool call's arguments, where the schema declares no larger bound."""
+    max_argument_depth: Annotated[int, Field(ge=3, le=64)] = 32
+    """Arrays and objects inside each other in a tool call's arguments."""
+    max_argument_bytes: Annotated[int, Field(ge=1024, le=16_777_216)] = 1_048_576
+    """All arguments of a tool call. Too small, and tools that write files refuse large ones."""
+    max_result_bytes: Annotated[int, Field(ge=1024, le=16_777_216)] = 4_194_304
+    """What a tool answers; a larger answer is refused, though what the tool has done is done."""
     egress_allow: str = ""
     """Hosts that tool servers and models may have beside public ones over https: `host`, `*.domain`, an address or
     `network/bits`, each with an optional `:port`, separated by commas. A server that listens on loopback may reach

@@ -21,7 +21,7 @@ from swarmstead.budgets import handlers as ledger
 from swarmstead.gateway.adapters.upstreams import Upstreams
 from swarmstead.gateway.contract import BindingSpec, ToolServerSpec, ToolSetSpec
 from swarmstead.gateway.egress import Egress, parse_entries, rules
-from swarmstead.gateway.gateway import Gateway, GatewayLimits, check_server
+from swarmstead.gateway.gateway import Gateway, check_server
 from swarmstead.gateway.grants import Grants
 from swarmstead.gateway.reach import check_url
 from swarmstead.gateway.specs import binding_refers, check_binding, check_toolset, toolset_refers
@@ -36,7 +36,7 @@ from swarmstead.models.contract import ModelSpec
 from swarmstead.models.ports import ModelProvider
 from swarmstead.models.routing import Models
 from swarmstead.models.rules import check_spec
-from swarmstead.parts import open_identity, open_traffic
+from swarmstead.parts import gateway_limits, open_identity, open_traffic
 from swarmstead.people import handlers as people
 from swarmstead.people import queries as people_reads
 from swarmstead.people.contract import NewKey
@@ -204,6 +204,7 @@ async def open_app(settings: Settings) -> App:
         closers.append(models.close)
         grants, policies = _kept(db, registry, clock, signals)
         gateway = _gateway(settings, egress, db, clock, grants, policies)
+        signals.watch(gateway.forget)
         closers.append(gateway.aclose)
         hands = _hands(settings, clock, db, signals, registry, models, gateway)
         runs = await _open_runs(settings, hands, closers)
@@ -233,8 +234,7 @@ async def open_app(settings: Settings) -> App:
 def _gateway(
     settings: Settings, egress: Egress, db: Database, clock: Clock, grants: Grants, policies: Policies
 ) -> Gateway:
-    limits = GatewayLimits(settings.call_timeout_s, settings.plan_life_s * 1000)
-    traffic = open_traffic(settings, db)
+    limits, traffic = gateway_limits(settings), open_traffic(settings, db)
     return Gateway(db, clock, Upstreams(egress=egress), grants, policies, permits, limits, traffic=traffic)
 
 

@@ -2,7 +2,8 @@
 
     record     one audit row for every outcome, refusals too: with the run's own row in one transaction, or with others
     grant      is this tool bound to this caller? what is not bound does not exist for them
-    contract   do the arguments satisfy the tool's JSON Schema? is the definition the one that was previewed?
+    contract   fills in the server's defaults; is the tool's definition the one that was pinned, and the one that was
+               previewed? do the arguments satisfy its JSON Schema, and the bounds that hold beside it?
     expensive  has the run called this expensive tool as often as it may?
     permit     by policy: straight through, wait for a person (plan), or never; what would change since a plan was
                approved is asked about again
@@ -12,6 +13,7 @@
     attempt    before a side effect: a plan is spent, `intent` and `attempt` are on disk, or the call does not happen
     retry      once more where that is safe, within the call's time and the server's share of retries
     redact     credentials are taken out of what comes back
+    result     is the answer no larger than allowed, and does it satisfy the schema that the tool declares?
     upstream   the MCP server
 
 Each link is a small object with frozen inputs: it gets a `Call` and the rest of the chain, and either answers or goes
@@ -35,6 +37,8 @@ class Progress:
 
     attempted: bool = False
     """`intent` and `attempt` are written: a side effect may have happened."""
+    request: CallRequest | None = None
+    """The request as it is carried out, once defaults are filled in."""
     risk: str = ""
     idempotent: bool = False
     policy: PolicyVerdict | None = None
@@ -59,6 +63,16 @@ class Call:
     def found(self, server: ServerRef, listed: Listed | None) -> "Call":
         """This call with its server known, and its tool if it is for one."""
         return replace(self, server=server, listed=listed)
+
+    def asking(self, request: CallRequest) -> "Call":
+        """This call with its request as it is carried out."""
+        self.progress.request = request
+        return replace(self, request=request)
+
+    @property
+    def carried(self) -> CallRequest:
+        """The request as it is carried out, also for links that stand before the one that filled it in."""
+        return self.progress.request or self.request
 
     @property
     def place(self) -> ServerRef:

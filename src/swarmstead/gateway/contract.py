@@ -12,6 +12,7 @@ from swarmstead.storage.database import Tx
 Risk = Literal["read", "write", "danger", "unknown"]
 Kind = Literal["tool", "resource", "prompt"]
 Transport = Literal["stdio", "http"]
+ToolState = Literal["accepted", "quarantined", "unusable"]
 BUILTIN = "builtin:"
 TOOLS_CALL = "tools/call"
 CHANGES: Mapping[str, tuple[Kind, str]] = {
@@ -100,6 +101,10 @@ class ToolServerSpec:
     """Tools that may safely be called twice with the same arguments, over what the annotations say."""
     preview: Mapping[str, str] = field(default_factory=dict[str, str])
     """Tools with a dry run of their own: `{write: preview}` shows what `write` would do by calling `preview`."""
+    defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    """Arguments that a call gets where it leaves them out: `{delete: {dry_run: true}}`. A plan shows them."""
+    pin: Literal["first-use", "reviewed"] = "first-use"
+    """Whether a tool's definition is trusted when it is first seen, or waits for a person like a changed one."""
     limits: ServerLimits = field(default_factory=ServerLimits)
     """How hard the server may be worked."""
     sessions: Literal["caller", "tenant"] = "caller"
@@ -189,9 +194,9 @@ class Mirror:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """One tool of one server, as discovered and classed. `schema_hash` covers description, schemas and annotations.
+    """One tool of one server, as discovered and classed. `schema_hash` covers all that it says of itself but its icons.
 
-    `definition` is the MCP `Tool` object as the server gave it.
+    `definition` is as the server gave it. What is not `accepted` cannot be called; only operators see it, and why.
     """
 
     server: str
@@ -204,6 +209,9 @@ class Tool:
     schema_hash: str
     definition: Mapping[str, Any] = field(default_factory=dict[str, Any])
     mirrors: tuple[Mirror, ...] = ()
+    state: ToolState = "accepted"
+    problem: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def qualified(self) -> str:
@@ -224,6 +232,8 @@ class ServerRef:
     """Who shares a session with it; '' for everybody in the tenant."""
     modern: bool = False
     """Whether it is best asked without a session, as its caller asks us."""
+    tenant: str = ""
+    """Whose it is."""
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -233,7 +243,7 @@ class ServerRef:
     @property
     def definition(self) -> tuple[str, ...]:
         """What its list of tools is kept under: all lanes see the same."""
-        return (self.version or repr(self.spec), self.name, self.root)
+        return (self.tenant, self.version or repr(self.spec), self.name, self.root)
 
 
 @dataclass(frozen=True, slots=True)

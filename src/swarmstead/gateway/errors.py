@@ -28,6 +28,30 @@ class RiskUnknown(NotPermitted):
     code = "risk_unknown"
 
 
+class ToolQuarantined(NotPermitted):
+    """The tool's definition has changed since a person or first use accepted it, or a person has set it aside."""
+
+    code = "tool_quarantined"
+
+
+class ToolUnusable(NotPermitted):
+    """The tool's definition cannot be enforced: its schema is not valid, costs too much, or leads out of itself."""
+
+    code = "tool_unusable"
+
+
+class PinUnknown(NotFound):
+    """No such tool of that server has been seen in this tenant."""
+
+    code = "tool_unknown"
+
+
+class PinMoved(Conflict):
+    """The decision is about another definition than the one that waits, or nothing waits."""
+
+    code = "pin_moved"
+
+
 class PolicyDenied(NotPermitted):
     """A policy forbids the call, or none permits it. `rules` in it are the ids."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -33,11 +33,14 @@ from swarmstead.gateway.links.permit import Permit
 from swarmstead.gateway.links.rate import Rate
 from swarmstead.gateway.links.record import Record
 from swarmstead.gateway.links.redact import Redact
+from swarmstead.gateway.links.result import Results
 from swarmstead.gateway.links.retry import Retry
 from swarmstead.gateway.links.upstream import CallUpstream
 from swarmstead.gateway.model import question_of
+from swarmstead.gateway.pins.keeper import StoredPins
 from swarmstead.gateway.ports import Approvals, Policies, Upstream
-from swarmstead.gateway.reach import check_headers, check_url
+from swarmstead.gateway.reach import check_command, check_headers, check_url, check_values
+from swarmstead.gateway.schemas.limits import ContractLimits
 from swarmstead.gateway.traffic.limits import check_limits
 from swarmstead.gateway.traffic.state import Traffic
 from swarmstead.gateway.trail import Trail
@@ -58,6 +61,7 @@ class GatewayLimits:
     call_timeout_s: float = 10.0
     plan_life_ms: int = 24 * 3_600_000
     write_pauses_s: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+    contracts: ContractLimits = field(default_factory=ContractLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +108,11 @@ class Gateway:
         self._upstream = upstream
         self._grants = grants
         self._policies = policies
-        self._catalogue = Catalogue(upstream, clock)
+        self._catalogue = Catalogue(upstream, clock, StoredPins(db, clock), limits.contracts)
         self._trail = Trail(db)
         rate, load = Rate(self.traffic, limits.call_timeout_s), Load(self.traffic, limits.call_timeout_s)
         expensive = Expensive(db, clock, self.traffic)
-        dry_run = PacedDryRun(upstream, self._catalogue, rate, load)
+        dry_run = PacedDryRun(upstream, self._catalogue, self._trail, rate, load)
         self._chain = chained(
             [
                 Record(db, self._trail, limits.write_pauses_s),
@@ -122,6 +126,7 @@ class Gateway:
                 Attempt(db, clock, approvals, expensive),
                 Retry(self.traffic, limits.call_timeout_s),
                 Redact(),
+                Results(),
             ],
             CallUpstream(upstream, limits.call_timeout_s),
         )
@@ -190,7 +195,7 @@ class Gateway:
         for name, granted in sorted(grants.of(caller).items()):
             server = grants.server(name, root, caller)
             if server is not None:
-                sources.append(Source(server, granted, partial(self._catalogue.forget, server)))
+                sources.append(Source(server, granted, partial(self._catalogue.outdated, server)))
         await hear(self._upstream, sources, wanted, relay, ready)
 
     async def granted(self, caller: Caller) -> GrantedServers:
@@ -202,11 +207,15 @@ class Gateway:
         return (await self._grants.of(caller.scope)).toolsets.get(name)
 
     async def inspect(self, caller: Caller, name: str, root: str = "") -> list[Tool]:
-        """Every tool of a server, bound or not, with its class: for operators. Fails: UpstreamFailed."""
+        """Every tool of a server, bound or not, with its class and state: for operators. Fails: UpstreamFailed."""
         server = (await self._grants.of(caller.scope)).server(name, root, caller)
         if server is None:
             raise UpstreamFailed(f"There is no ToolServer called {name!r}.", way_out="List them with `stead mcp list`.")
         return [listed.tool for listed in (await self._catalogue.tools(server)).values()]
+
+    def forget(self, heard: str) -> None:
+        """A signal watcher: what a person has decided about a tool is seen by every call that starts after its wake."""
+        self._catalogue.forget(heard)
 
     async def written(self) -> None:
         """Return once every call that was answered stands in the audit trail."""
@@ -222,9 +231,11 @@ class Gateway:
             listed = await self._catalogue.tools(server)
         except UpstreamFailed as error:
             return ServerTools(server.name, (), error.message)
-        missing = sorted(allowed - listed.keys())
-        problem = f"{server.name} has no tool {missing[0]!r}, which is bound." if missing else ""
-        return ServerTools(server.name, tuple(listed[tool].tool for tool in sorted(allowed & listed.keys())), problem)
+        tools = [listed[name].tool for name in sorted(allowed & listed.keys())]
+        problems = [f"{server.name} has no tool {name!r}, which is bound." for name in sorted(allowed - listed.keys())]
+        problems += [f"{one.name!r} is {one.state}: {one.problem}" for one in tools if one.state != "accepted"]
+        usable = tuple(tool for tool in tools if tool.state == "accepted")
+        return ServerTools(server.name, usable, problems[0] if problems else "")
 
 
 def check_server(spec: ToolServerSpec, egress: Egress | None = None) -> None:
@@ -237,6 +248,8 @@ def check_server(spec: ToolServerSpec, egress: Egress | None = None) -> None:
             )
         if spec.url or spec.headers:
             raise BadInput("a stdio server has no url and no headers", field="url", way_out="Use transport: http.")
+        check_command(spec.command, field="command")
+        check_values(spec.env, field="env")
     else:
         check_url(spec.url, egress, field="url")
         check_headers(spec.headers, field="headers")

@@ -86,7 +86,8 @@ class TenantGrants:
         key = (name, root if declared.spec.root else "", lane_of(caller, declared.spec), caller.modern)
         found = self._refs.get(key)
         if found is None:
-            ref = ServerRef(name, declared.spec, key[1], f"{self.tenant}/{declared.digest}", key[2], modern=key[3])
+            version = f"{self.tenant}/{declared.digest}"
+            ref = ServerRef(name, declared.spec, key[1], version, key[2], modern=key[3], tenant=self.tenant)
             found = _remember(self._refs, key, ref)
         return found
 

@@ -7,42 +7,62 @@ from urllib.parse import unquote
 
 from swarmstead.gateway.contract import Caller, CallRequest, Risk, Tool, ToolServerSpec
 from swarmstead.gateway.mirrored import mirrors_of
+from swarmstead.gateway.schemas.advice import free_form
 from swarmstead.kernel.hashing import digest, sha256_hex
 from swarmstead.permits.contract import PolicyQuestion
 
 _DESCRIPTION_LIMIT = 4_000
 _MOST_DECODINGS = 4
 _KEY_CHARS = 24
+_HASHED = {"name", "description", "inputSchema", "outputSchema", "annotations", "icons", "_meta"}
 
 
 def tool_from(server: str, spec: ToolServerSpec, definition: Mapping[str, Any]) -> Tool:
     """A tool as a server describes it (an MCP `Tool` object), classed.
 
-    An override in the spec wins over annotations.
+    An override in the spec wins over annotations. A free text by which it can be told to do anything makes it `danger`.
+    Fails: ValueError when the definition holds what no JSON can carry.
     """
     name = str(definition.get("name", ""))
-    annotations: Mapping[str, Any] = definition.get("annotations") or {}
-    risk = spec.risk.get(name) or risk_of(annotations)
+    annotations = _object(definition.get("annotations"))
+    schema = _object(definition.get("inputSchema")) or {"type": "object", "properties": {}}
+    risk = spec.risk.get(name) or _careful(risk_of(annotations), schema)
     return Tool(
         server=server,
         name=name,
         description=str(definition.get("description") or "")[:_DESCRIPTION_LIMIT],
-        input_schema=definition.get("inputSchema") or {"type": "object", "properties": {}},
-        output_schema=definition.get("outputSchema"),
+        input_schema=schema,
+        output_schema=_object(definition.get("outputSchema")) or None,
         risk=risk,
         idempotent=risk == "read" or name in spec.idempotent or annotations.get("idempotentHint") is True,
-        schema_hash=digest(
-            {
-                "name": name,
-                "description": definition.get("description") or "",
-                "input": definition.get("inputSchema") or {},
-                "output": definition.get("outputSchema") or {},
-                "annotations": dict(annotations),
-            }
-        ),
+        schema_hash=definition_hash(definition),
         definition=definition,
-        mirrors=mirrors_of(definition.get("inputSchema") or {}),
+        mirrors=mirrors_of(schema),
     )
+
+
+def definition_hash(definition: Mapping[str, Any]) -> str:
+    """What a definition is pinned by: everything that it says but its icons and `_meta`.
+
+    Fails: ValueError when it holds what no JSON can carry.
+    """
+    said: dict[str, Any] = {
+        "name": str(definition.get("name", "")),
+        "description": definition.get("description") or "",
+        "input": definition.get("inputSchema") or {},
+        "output": definition.get("outputSchema") or {},
+        "annotations": definition.get("annotations") or {},
+    }
+    more = {field: value for field, value in definition.items() if field not in _HASHED and value is not None}
+    return digest(said | {"more": more} if more else said)
+
+
+def _careful(risk: Risk, schema: Mapping[str, Any]) -> Risk:
+    return "danger" if risk == "write" and free_form(schema) else risk
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
 
 
 def risk_of(annotations: Mapping[str, Any]) -> Risk:
@@ -118,9 +138,10 @@ def upstream_key(request: CallRequest) -> str:
 def plan_payload(request: CallRequest, tool: Tool, precondition: Mapping[str, Any]) -> dict[str, Any]:
     """What an approval binds to: the exact call, the definition it was planned against, and the step it is for.
 
-    `precondition` adds what the tool's preview found, so that nobody's approval is spent on another effect.
+    `precondition` adds what the tool's preview found, so that nobody's approval is spent on another effect. A client
+    that is no agent has no run: its plan is bound to who it is.
     """
-    payload = {
+    payload: dict[str, Any] = {
         "server": request.server,
         "tool": request.tool,
         "schema_hash": tool.schema_hash,
@@ -129,6 +150,8 @@ def plan_payload(request: CallRequest, tool: Tool, precondition: Mapping[str, An
         "run": request.caller.run,
         "step": request.key,
     }
+    if not request.caller.agent:
+        payload["actor"] = request.caller.scope.actor.id
     return payload | ({"precondition": dict(precondition)} if precondition else {})
 
 

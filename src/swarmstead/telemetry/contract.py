@@ -60,7 +60,7 @@ def _redact(value: Any, depth: int, *, hide: bool) -> Any:
     if isinstance(value, Mapping):
         fields = cast("Mapping[Any, Any]", value)
         return {
-            redact_text(str(key)): _redact(item, depth + 1, hide=hide or _names_a_secret(str(key)))
+            redact_text(str(key)): _redact(item, depth + 1, hide=hide or names_a_secret(str(key)))
             for key, item in fields.items()
         }
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
@@ -70,7 +70,8 @@ def _redact(value: Any, depth: int, *, hide: bool) -> Any:
 
 
 @lru_cache(4096)
-def _names_a_secret(name: str) -> bool:
+def names_a_secret(name: str) -> bool:
+    """Whether a field, header or variable of this name holds a credential."""
     return bool(_SECRET_NAME.search(_INNER_CAPITAL.sub("_", name))) and not _PLACE_NAME.search(name)
 
 

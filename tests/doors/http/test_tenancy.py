@@ -42,6 +42,11 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("GET", "/api/v1/agents"): NO_ID,
     ("GET", "/api/v1/models"): NO_ID,
     ("GET", "/api/v1/tool-servers"): NO_ID,
+    ("GET", "/api/v1/tools"): NO_ID,
+    ("GET", "/api/v1/tools/{server}/{tool}"): None,
+    ("POST", "/api/v1/tools/{server}/{tool}:accept"): {"hash": "{hash}"},
+    ("POST", "/api/v1/tools/{server}/{tool}:quarantine"): {"reason": "not mine"},
+    ("POST", "/api/v1/tools/{server}/{tool}:release"): None,
     ("GET", "/api/v1/traffic"): NO_ID,
     ("GET", "/api/v1/audit"): NO_ID,
     ("POST", "/api/v1/audit:verify"): NO_ID,
@@ -97,6 +102,7 @@ async def test_no_id_of_another_tenant_opens_anything(served: Served) -> None:
         steps = (await mine.get(f"/api/v1/runs/{run['id']}/steps")).json()["items"]
         assert (await mine.post("/api/v1/apply", content=PRIVATE_SWARM)).status_code == 200
         keys = (await mine.get("/api/v1/keys")).json()["items"]
+        pinned = (await mine.get("/api/v1/tools")).json()["items"][0]
     ids = {
         "run": run["id"],
         "approval": approval["id"],
@@ -106,6 +112,8 @@ async def test_no_id_of_another_tenant_opens_anything(served: Served) -> None:
         "repo": str(served.repository),
         "kind": "Agent",
         "name": "private-agent",
+        "server": pinned["server"],
+        "tool": pinned["tool"],
     }
     async with served.client(served.other_key) as theirs:
         for (method, path), body in ROUTES.items():

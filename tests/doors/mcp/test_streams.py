@@ -11,6 +11,8 @@ import httpx2
 from swarmstead.doors.mcp import protocol
 from swarmstead.gateway.contract import RpcFault
 from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown
+from swarmstead.gateway.pins import handlers as pins
+from swarmstead.gateway.pins import queries as pin_reads
 from tests.doors.mcp.door import TENANT, Door
 from tests.fakes.upstream import Called, tool
 
@@ -107,6 +109,11 @@ async def test_a_server_that_says_its_tools_have_changed_is_asked_for_them_again
         await events.told()
         door.house.upstream.listeners[0][2].notify("notifications/tools/list_changed", {})
         await events.told()
+        listed = (await door.post(request("tools/list"), mcp_session_id=session)).json()["result"]["tools"]
+        assert listed == []  # what has changed waits for a person
+        house = door.house
+        pin = await house.db.read(lambda conn: pin_reads.get(conn, TENANT, "kit", "read"))
+        await house.db.write(lambda tx: pins.accept(tx, TENANT, house.clock, "kit", "read", pin.offered_hash))
         listed = (await door.post(request("tools/list"), mcp_session_id=session)).json()["result"]["tools"]
     assert list(listed[0]["inputSchema"]["properties"]) == ["title"]
 

@@ -1,6 +1,6 @@
 """The gateway with everything real but the tool servers, and callers on both sides of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,9 @@ from swarmstead.audit.tables import audit_rows
 from swarmstead.gateway.contract import Caller, CallHooks, CallOutcome, CallRequest, PlanNeeded
 from swarmstead.gateway.gateway import Gateway, GatewayLimits
 from swarmstead.gateway.grants import Grants
+from swarmstead.gateway.pins import handlers as pins
+from swarmstead.gateway.pins import queries as pin_reads
+from swarmstead.gateway.pins.model import Pin
 from swarmstead.gateway.traffic.state import Traffic
 from swarmstead.kernel.scope import Actor, Scope, system_scope
 from swarmstead.people import queries as people
@@ -69,6 +72,7 @@ class Desk:
         signals.watch(policies.forget)
         limits = GatewayLimits(call_timeout_s=5, plan_life_ms=PLAN_LIFE_S * 1000, write_pauses_s=(0, 0, 0))
         self.gateway = Gateway(db, clock, self.upstream, grants, policies, permits, limits, traffic=traffic)
+        signals.watch(self.gateway.forget)
         self._count = 0
 
     async def declare(self, text: str, scope: Scope = ADA) -> None:
@@ -93,6 +97,7 @@ class Desk:
         """A call that asks: the question."""
         needed = await self.gateway.call(request)
         assert isinstance(needed, PlanNeeded)
+        await self.gateway.written()  # the row of its dry run
         asked = await self.db.read(lambda conn: permit_reads.get(conn, ADA, needed.plan_id))
         assert (asked.hash, asked.expires_at) == (needed.hash, needed.expires_at)
         return asked
@@ -107,16 +112,43 @@ class Desk:
         await self.decide(asked)
         return asked
 
+    async def pin(self, tool: str, scope: Scope = ADA) -> Pin:
+        """What is pinned of a tool of `kit`."""
+        return await self.db.read(lambda conn: pin_reads.get(conn, scope, "kit", tool))
+
+    async def accept(self, tool: str) -> None:
+        """A person accepts the definition that waits."""
+        offered = (await self.pin(tool)).offered_hash
+        await self.db.write(lambda tx: pins.accept(tx, ADA, self.clock, "kit", tool, offered))
+
+    async def accept_all(self) -> None:
+        """A minute later: a person accepts whatever has changed."""
+        self.clock.advance(seconds=61)
+        for tool in await self.gateway.inspect(self.request("read").caller, "kit", self.root):
+            if tool.state == "quarantined":
+                await self.accept(tool.name)
+
+    async def quarantine(self, tool: str, reason: str = "It misbehaves.") -> None:
+        """A person sets a tool aside."""
+        await self.db.write(lambda tx: pins.quarantine(tx, ADA, self.clock, "kit", tool, reason))
+
+    async def release(self, tool: str) -> None:
+        """A person takes it back."""
+        await self.db.write(lambda tx: pins.release(tx, ADA, self.clock, "kit", tool))
+
     async def asked(self) -> list[Approval]:
         """All questions."""
         return await self.db.read(lambda conn: permit_reads.find(conn, ADA))
 
     async def trail(self) -> list[tuple[str, str, str]]:
         """The audit rows about tool calls: phase, target, verdict."""
+        return [(row.phase, row.target, row.data.get("verdict", "")) for row in await self.rows("tool.call")]
+
+    async def rows(self, *actions: str) -> Sequence[sa.Row[Any]]:
+        """The audit rows with these actions."""
         await self.gateway.written()
-        query = sa.select(audit_rows).where(audit_rows.c.action == "tool.call").order_by(audit_rows.c.seq)
-        rows = await self.db.read(lambda conn: conn.execute(query).all())
-        return [(row.phase, row.target, row.data.get("verdict", "")) for row in rows]
+        query = sa.select(audit_rows).where(audit_rows.c.action.in_(actions)).order_by(audit_rows.c.seq)
+        return await self.db.read(lambda conn: conn.execute(query).all())
 
 
 def agent(name: str, tenant: str = "acme") -> Scope:
@@ -124,9 +156,9 @@ def agent(name: str, tenant: str = "acme") -> Scope:
     return Scope(tenant, Actor(f"agent:{name}@a_1", "agent", name))
 
 
-def outside(tenant: str = "acme") -> Caller:
+def outside(tenant: str = "acme", key: str = "k_1") -> Caller:
     """A client that is no agent."""
-    return Caller(Scope(tenant, Actor("key:k_1", "user", "Client", frozenset({"operator"}))))
+    return Caller(Scope(tenant, Actor(f"key:{key}", "user", "Client", frozenset({"operator"}))))
 
 
 def hooks(

@@ -155,6 +155,8 @@ async def test_a_plan_is_not_good_for_another_definition(desk: Desk) -> None:
     asked = await desk.approved(request)
     desk.upstream.tools = [one | {"description": "It does something else now."} for one in desk.upstream.tools]
     desk.clock.advance(seconds=120)
+    assert (await apply(desk, asked.id, request.key))[1] == "tool_quarantined"
+    await desk.accept("append")
     assert (await apply(desk, asked.id, request.key))[1] == "plan_refused"
     assert desk.upstream.lines == []
 

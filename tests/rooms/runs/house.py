@@ -139,6 +139,7 @@ class House:
         signals.watch(policies.forget)
         limits = GatewayLimits(call_timeout_s=5, plan_life_ms=PLAN_LIFE_S * 1000, write_pauses_s=(0, 0, 0))
         self.gateway = Gateway(db, clock, self.upstream, grants, policies, permits, limits)
+        signals.watch(self.gateway.forget)
         self.hands = Hands(
             db=db,
             clock=clock,

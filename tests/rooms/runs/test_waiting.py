@@ -171,7 +171,7 @@ async def test_an_approved_plan_is_not_good_for_a_changed_tool(house: House) -> 
     house.clock.advance(seconds=120)  # the catalogue asks again after a minute
     await house.decide(asked)
     row = await house.status(run, "succeeded", "failed")
-    assert "has changed since the run was previewed" in row["result"]
+    assert "its definition has changed since it was accepted" in row["result"]
     assert house.upstream.called("append") == 0
 
 

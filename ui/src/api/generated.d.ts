@@ -784,6 +784,106 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tools": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find
+         * @description Every tool that a declared server was seen to offer, by server and name.
+         */
+        get: operations["tools_find"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tools/{server}/{tool}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show
+         * @description One tool: the accepted definition, the one that waits, and what differs.
+         */
+        get: operations["tools_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tools/{server}/{tool}:accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept
+         * @description Trust the definition that waits, named by its hash. Needs `resource.apply`.
+         */
+        post: operations["tools_accept"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tools/{server}/{tool}:quarantine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Quarantine
+         * @description Set a tool aside at once, for everybody. Needs `run.command`.
+         */
+        post: operations["tools_quarantine"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tools/{server}/{tool}:release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Release
+         * @description Take back a quarantine that a person has set. Needs `resource.apply`.
+         */
+        post: operations["tools_release"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/policies": {
         parameters: {
             query?: never;
@@ -974,6 +1074,14 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * AcceptIn
+         * @description Which definition is accepted: by the hash that was looked at.
+         */
+        AcceptIn: {
+            /** Hash */
+            hash: string;
+        };
         /**
          * ActorShape
          * @description Who is signed in.
@@ -1760,6 +1868,13 @@ export interface components {
             /** Next */
             next?: string | null;
         };
+        /** Page[PinShape] */
+        Page_PinShape_: {
+            /** Items */
+            items: components["schemas"]["PinShape"][];
+            /** Next */
+            next?: string | null;
+        };
         /** Page[PolicyShape] */
         Page_PolicyShape_: {
             /** Items */
@@ -1801,6 +1916,87 @@ export interface components {
             items: components["schemas"]["ToolServerShape"][];
             /** Next */
             next?: string | null;
+        };
+        /**
+         * PinDetail
+         * @description A pin with the accepted and the offered definition, and their difference line by line.
+         */
+        PinDetail: {
+            /** Server */
+            server: string;
+            /** Tool */
+            tool: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "accepted" | "quarantined";
+            /**
+             * Why
+             * @enum {string}
+             */
+            why: "" | "new" | "changed" | "held";
+            /** Schema Hash */
+            schema_hash: string;
+            /** Offered Hash */
+            offered_hash: string;
+            /** Reason */
+            reason: string;
+            /** First Seen */
+            first_seen: string;
+            /** Changed At */
+            changed_at: string;
+            /** Decided At */
+            decided_at: string | null;
+            /** Decided By */
+            decided_by: string;
+            /** Definition */
+            definition: {
+                [key: string]: unknown;
+            } | null;
+            /** Offered */
+            offered: {
+                [key: string]: unknown;
+            } | null;
+            /** Drift */
+            drift: components["schemas"]["DiffLine"][];
+        };
+        /**
+         * PinShape
+         * @description Which definition of a tool is trusted, and whether another one waits.
+         *
+         *     `why` says what keeps it from being called: `new` (nobody has accepted it), `changed` (the server gives another
+         *     definition, `offered_hash`), `held` (a person has set it aside, for `reason`).
+         */
+        PinShape: {
+            /** Server */
+            server: string;
+            /** Tool */
+            tool: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "accepted" | "quarantined";
+            /**
+             * Why
+             * @enum {string}
+             */
+            why: "" | "new" | "changed" | "held";
+            /** Schema Hash */
+            schema_hash: string;
+            /** Offered Hash */
+            offered_hash: string;
+            /** Reason */
+            reason: string;
+            /** First Seen */
+            first_seen: string;
+            /** Changed At */
+            changed_at: string;
+            /** Decided At */
+            decided_at: string | null;
+            /** Decided By */
+            decided_by: string;
         };
         /**
          * PlanShape
@@ -1973,6 +2169,14 @@ export interface components {
             trace_id?: string | null;
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * QuarantineIn
+         * @description Why a tool is set aside.
+         */
+        QuarantineIn: {
+            /** Reason */
+            reason: string;
         };
         /**
          * ReplayShape
@@ -2204,7 +2408,9 @@ export interface components {
         };
         /**
          * ServerToolShape
-         * @description A tool as its server describes it, classed.
+         * @description A tool as its server describes it, classed. What is not `accepted` cannot be called, and `problem` says why.
+         *
+         *     `warnings` say what its schema leaves open.
          */
         ServerToolShape: {
             /** Name */
@@ -2217,6 +2423,15 @@ export interface components {
             idempotent: boolean;
             /** Schema Hash */
             schema_hash: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "accepted" | "quarantined" | "unusable";
+            /** Problem */
+            problem: string;
+            /** Warnings */
+            warnings: string[];
         };
         /**
          * ServerTrafficShape
@@ -3834,6 +4049,176 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_ToolServerShape_"];
+                };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tools_find: {
+        parameters: {
+            query?: {
+                server?: string;
+                state?: "" | "accepted" | "quarantined";
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_PinShape_"];
+                };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tools_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                server: string;
+                tool: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PinDetail"];
+                };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tools_accept: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                server: string;
+                tool: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PinDetail"];
+                };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tools_quarantine: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                server: string;
+                tool: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QuarantineIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PinDetail"];
+                };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tools_release: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                server: string;
+                tool: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PinDetail"];
                 };
             };
             /** @description What went wrong, and the way out. */

@@ -35,7 +35,7 @@ _SECTIONS = {
         "schema": Lazy("resources", "schema", "What a kind may hold, as JSON Schema."),
         "agent": Lazy("agent", "agent", "Agents and their versions."),
         "model": Lazy("model", "model", "Models: list, add."),
-        "mcp": Lazy("mcp", "mcp", "MCP tool servers: list, add, inspect, status."),
+        "mcp": Lazy("mcp", "mcp", "MCP tool servers, what they do now, and the state of their tools."),
     },
     "Govern": {
         "policy": Lazy("policy", "policy", "Policies: list, show, check, and test on past calls."),

@@ -4,16 +4,16 @@ from typing import Any
 
 import click
 
-from swarmstead.doors.cli import declare
+from swarmstead.doors.cli import declare, pins
 from swarmstead.doors.cli.client import Client
 from swarmstead.doors.cli.options import pairs, with_client
-from swarmstead.doors.cli.output import digest_cell, dump, facts, heading, listed, output_option, table
+from swarmstead.doors.cli.output import dump, facts, listed, output_option
 from swarmstead.kernel.errors import BadInput, NotFound
 
 
 @click.group()
 def mcp() -> None:
-    """MCP tool servers: list, add, inspect, status."""
+    """MCP tool servers: list, add, inspect, status; accept, quarantine and release their tools."""
 
 
 @mcp.command("list")
@@ -40,13 +40,13 @@ def list_(client: Client, form: str) -> None:
 @output_option
 @with_client
 def inspect(client: Client, name: str, form: str) -> None:
-    """Show a tool server's tools with their risk classes."""
+    """Show a tool server's tools: class, state, what their schemas leave open, and what has changed."""
     servers: list[dict[str, Any]] = client.get("/api/v1/tool-servers")["items"]
     found = next((one for one in servers if one["name"] == name), None)
     if found is None:
         raise NotFound(f"There is no ToolServer called {name!r}.", way_out="List them with `stead mcp list`.")
     if form != "table":
-        dump(found, form)
+        dump(found | {"pins": pins.of(client, name)}, form)
         return
     facts(
         {
@@ -58,21 +58,7 @@ def inspect(client: Client, name: str, form: str) -> None:
             "tools": found["problem"],
         }
     )
-    if found["tools"]:
-        heading("Tools")
-        table(
-            ["TOOL", "RISK", "REPEATABLE", "SCHEMA", "WHAT"],
-            [
-                [
-                    tool["name"],
-                    tool["risk"],
-                    "yes" if tool["idempotent"] else "no",
-                    digest_cell(tool["schema_hash"]),
-                    tool["description"],
-                ]
-                for tool in found["tools"]
-            ],
-        )
+    pins.show(client, found)
 
 
 @mcp.command()
@@ -143,3 +129,7 @@ def add(
         "idempotent": list(idempotent),
     }
     declare.declare(client, "ToolServer", name, spec, form)
+
+
+for command in (pins.accept, pins.quarantine, pins.release):
+    mcp.add_command(command)

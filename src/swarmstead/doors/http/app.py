@@ -7,7 +7,18 @@ from swarmstead import __version__
 from swarmstead.doors.http import health, problems, resource_metadata, shapes
 from swarmstead.doors.http.guards import Guards, hosts_of
 from swarmstead.doors.http.metrics import metrics_app
-from swarmstead.doors.http.routes import approvals, audit, overview, people, policies, resources, runs, server, traffic
+from swarmstead.doors.http.routes import (
+    approvals,
+    audit,
+    overview,
+    people,
+    pins,
+    policies,
+    resources,
+    runs,
+    server,
+    traffic,
+)
 from swarmstead.doors.http.static import WebUi
 from swarmstead.doors.mcp.endpoint import PATH as MCP
 from swarmstead.doors.mcp.endpoint import McpEndpoint
@@ -30,7 +41,7 @@ def make_api() -> FastAPI:
         generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}" if route.tags else route.name,
     )
     problems.install(api)
-    declared = (approvals, resources, policies, traffic, audit, server)
+    declared = (approvals, resources, pins, policies, traffic, audit, server)
     for module in (health, resource_metadata, overview, people, runs, *declared):
         api.include_router(module.router)
     return api

@@ -407,28 +407,6 @@ class ModelShape(Shape):
     missing: MissingShape | None
 
 
-class ServerToolShape(Shape):
-    """A tool as its server describes it, classed."""
-
-    name: str
-    description: str
-    risk: str
-    idempotent: bool
-    schema_hash: str
-
-
-class ToolServerShape(Shape):
-    """A declared tool server. Tools are listed when it can be asked now; else `problem` says why not."""
-
-    name: str
-    digest: str
-    transport: str
-    address: str
-    root: str
-    tools: list[ServerToolShape]
-    problem: str
-
-
 class AuditRowShape(Shape):
     """One row of the audit trail."""
 

@@ -1,11 +1,13 @@
 """Rows and contracts as the API shows them. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from swarmstead.audit.contract import Row
 from swarmstead.doors.http import shapes
 from swarmstead.doors.http.shapes import when
+from swarmstead.gateway.reach import hidden
 from swarmstead.kernel.clock import rfc3339
 from swarmstead.people.contract import KeyView
 from swarmstead.permits.contract import Approval
@@ -224,8 +226,17 @@ def _planned_tool(tool: PlannedTool) -> shapes.PlannedToolShape:
     return shapes.PlannedToolShape(**{name: getattr(tool, name) for name in names})
 
 
+def shown(found: Resource) -> Resource:
+    """A resource without the values that no view shows."""
+    if found.kind != "ToolServer":
+        return found
+    spec = replace(found.spec, **{part: hidden({part: getattr(found.spec, part)})[part] for part in ("headers", "env")})
+    return replace(found, spec=spec, content=hidden(found.content))
+
+
 def resource(found: Resource) -> shapes.ResourceShape:
     """One version of a resource."""
+    found = shown(found)
     return shapes.ResourceShape(
         kind=found.kind,
         name=found.name,

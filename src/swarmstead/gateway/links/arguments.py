@@ -1,39 +1,67 @@
 """What a tool may be called with."""
 
+from dataclasses import replace
+
 from swarmstead.gateway.chain import Answer, Call, Next
 from swarmstead.gateway.contract import CallRequest, Tool
-from swarmstead.gateway.errors import ArgumentsRefused, HeadersRefused, PlanRefused
+from swarmstead.gateway.errors import ArgumentsRefused, HeadersRefused, PlanRefused, ToolQuarantined, ToolUnusable
 from swarmstead.gateway.mirrored import disagreement
-from swarmstead.telemetry.contract import redact_text
+from swarmstead.gateway.schemas.compiled import Contract as Compiled
+from swarmstead.gateway.schemas.compiled import Fault
 
 
 class Contract:
-    """Checks arguments against the tool's schema, and the tool against what was previewed."""
+    """Fills in defaults, and checks tool and arguments: pinned, usable, as previewed, within schema and bounds."""
 
     async def __call__(self, call: Call, proceed: Next) -> Answer:
         if call.request.kind != "tool":
             return await proceed(call)
-        _, listed = call.target
+        server, listed = call.target
+        tool = listed.tool
+        if tool.state != "accepted":
+            raise shut(tool)
         pinned = call.request.schema_hash
-        if pinned and pinned != listed.tool.schema_hash:
+        if pinned and pinned != tool.schema_hash:
             raise PlanRefused(
-                f"Denied: the definition of {listed.tool.name!r} has changed since the run was previewed.",
+                f"Denied: the definition of {tool.name!r} has changed since the run was previewed.",
                 way_out="Look at the new definition, then preview and launch again.",
             )
+        sent = call.request
+        defaults = server.spec.defaults.get(tool.name)
+        if defaults:
+            call = call.asking(replace(call.request, arguments={**defaults, **call.request.arguments}))
         arguments = dict(call.request.arguments)
-        if listed.validator.is_valid(arguments):  # a hundredth of what naming faults costs
-            _check_mirrored(call.request, listed.tool)
-            return await proceed(call)
-        for fault in listed.validator.iter_errors(arguments):
-            path = ".".join(str(part) for part in fault.instance_path)
-            where = f" at {path}" if path else ""
+        fault = fault_of(listed.contract, arguments)
+        if fault is not None:
+            where = f" at {fault.path}" if fault.path else ""
             raise ArgumentsRefused(
-                f"Denied: the arguments of {listed.tool.name!r} do not satisfy its contract{where}: "
-                f"{redact_text(fault.message[:300])}",
-                field=f"arguments.{path}" if path else "arguments",
+                f"Denied: the arguments of {tool.name!r} do not satisfy its contract{where}: {fault.text}",
+                field=f"arguments.{fault.path}" if fault.path else "arguments",
                 way_out="Call it again with arguments that follow the tool's schema.",
             )
+        _check_mirrored(sent, tool)
         return await proceed(call)
+
+
+def fault_of(contract: Compiled, arguments: dict[str, object]) -> Fault | None:
+    """What is wrong with arguments, None when nothing is."""
+    if contract.arguments is None:
+        return Fault("", contract.problem)
+    return contract.arguments.fault(arguments)
+
+
+def shut(tool: Tool) -> ToolQuarantined | ToolUnusable:
+    """Why a tool that is not accepted is not called."""
+    if tool.state == "quarantined":
+        return ToolQuarantined(
+            f"Denied: {tool.name!r} of {tool.server!r} is quarantined: {tool.problem}.",
+            way_out=f"Somebody who may declare resources looks at it with `stead mcp inspect {tool.server}`, "
+            "then accepts or releases it.",
+        )
+    return ToolUnusable(
+        f"Denied: {tool.name!r} of {tool.server!r} cannot be used. {tool.problem}",
+        way_out="Have its server mended.",
+    )
 
 
 def _check_mirrored(request: CallRequest, tool: Tool) -> None:

@@ -11,13 +11,14 @@ from swarmstead.gateway.links.load import Load
 from swarmstead.gateway.links.permit import DryRun
 from swarmstead.gateway.links.rate import Rate
 from swarmstead.gateway.ports import Upstream
+from swarmstead.gateway.trail import Trail
 
 
 class PacedDryRun(DryRun):
     """`DryRun`, once rate and load let the call in."""
 
-    def __init__(self, upstream: Upstream, catalogue: Catalogue, rate: Rate, load: Load) -> None:
-        super().__init__(upstream, catalogue)
+    def __init__(self, upstream: Upstream, catalogue: Catalogue, trail: Trail, rate: Rate, load: Load) -> None:
+        super().__init__(upstream, catalogue, trail)
         self._rate = rate
         self._load = load
 

@@ -1,15 +1,20 @@
 """Straight through, wait for a person, or never: what the policies say."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from swarmstead.gateway.catalogue import Catalogue
+from swarmstead.gateway.catalogue import Catalogue, Listed
 from swarmstead.gateway.chain import Answer, Call, Next
-from swarmstead.gateway.contract import PlanNeeded, Tool
+from swarmstead.gateway.contract import CallResult, PlanNeeded, Tool
 from swarmstead.gateway.errors import PolicyDenied, RiskUnknown, UpstreamFailed, UpstreamUnknown
-from swarmstead.gateway.links.record import policy_facts
+from swarmstead.gateway.links.arguments import fault_of
+from swarmstead.gateway.links.record import policy_facts, preview_entry
+from swarmstead.gateway.links.result import fault_in
 from swarmstead.gateway.model import plan_payload, plan_sentence, precondition_of, question_of, upstream_key
 from swarmstead.gateway.ports import Approvals, Policies, Upstream
+from swarmstead.gateway.trail import Trail
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.errors import NotPermitted
 from swarmstead.kernel.hashing import digest
@@ -136,11 +141,17 @@ def _denied(tool: Tool, verdict: PolicyVerdict) -> NotPermitted:
 
 
 class DryRun:
-    """What a tool's own preview says will happen: for the person who decides, never for the agent."""
+    """What a tool's own preview says will happen: for the person who decides, never for the agent.
 
-    def __init__(self, upstream: Upstream, catalogue: Catalogue) -> None:
+    It is a call like any other as far as it can be: whoever declared the server has named this very tool as the preview
+    of one that the caller may call, the tool is accepted and a read, its own contract holds for arguments and answer,
+    and the trail gets a row. It needs no plan: it is part of making one.
+    """
+
+    def __init__(self, upstream: Upstream, catalogue: Catalogue, trail: Trail) -> None:
         self._upstream = upstream
         self._catalogue = catalogue
+        self._trail = trail
 
     async def of(self, call: Call) -> tuple[dict[str, Any], dict[str, Any]]:
         """The effect, redacted, and what a plan is bound to of it.
@@ -148,22 +159,48 @@ class DryRun:
         `{"kind": "none"}`, with the reason, and nothing to be bound to where there is no preview or it fails.
 
         Only a read tool may be a preview: anything else would be a side effect before anybody has agreed to one.
+        Fails: TrailFull, storage.errors.
         """
         server, _ = call.target
-        request = call.request
-        name = server.spec.preview.get(request.tool)
+        name = server.spec.preview.get(call.request.tool)
         if not name:
             return {"kind": "none"}, {}
         try:
             listed = (await self._catalogue.tools(server)).get(name)
-            if listed is None or listed.tool.risk != "read":
-                return {"kind": "none", "why": f"{name!r} cannot be used as a preview: it is not a read tool."}, {}
+            why = _unfit(listed, name, call.request.arguments)
+            if listed is None or why:
+                return await self._noted(call, name, {"kind": "none", "why": why}), {}
             result = await self._upstream.call_tool(
-                server, name, request.arguments, key=f"{upstream_key(request)}/preview", timeout_s=_PREVIEW_S
+                server, name, call.request.arguments, key=f"{upstream_key(call.request)}/preview", timeout_s=_PREVIEW_S
             )
         except (UpstreamFailed, UpstreamUnknown) as error:
-            return {"kind": "none", "why": redact_text(error.message)}, {}
-        if result.is_error or result.structured is None:
-            return {"kind": "none", "why": redact_text(result.text[:500])}, {}
-        shown = {name: value for name, value in result.structured.items() if name != "expect"}
-        return {"kind": "file"} | redact(shown), precondition_of(result.structured)
+            return await self._noted(call, name, {"kind": "none", "why": redact_text(error.message)}), {}
+        effect, precondition = _effect(name, listed, result)
+        return await self._noted(call, name, effect), precondition
+
+    async def _noted(self, call: Call, name: str, effect: dict[str, Any]) -> dict[str, Any]:
+        verdict = "denied" if "why" in effect else "ok"
+        await self._trail.note(partial(preview_entry, call.request, name, verdict))
+        return effect
+
+
+def _unfit(listed: Listed | None, name: str, arguments: Mapping[str, Any]) -> str:
+    """Why this tool cannot show what would happen, '' if it can."""
+    if listed is None or listed.tool.risk != "read":
+        return f"{name!r} cannot be used as a preview: it is not a read tool."
+    if listed.tool.state != "accepted":
+        return f"{name!r} cannot be used as a preview: it is {listed.tool.state}."
+    fault = fault_of(listed.contract, dict(arguments))
+    if fault is not None:
+        return f"{name!r} cannot be used as a preview: its own contract refuses these arguments: {fault.text}"
+    return ""
+
+
+def _effect(name: str, listed: Listed, result: CallResult) -> tuple[dict[str, Any], dict[str, Any]]:
+    problem = fault_in(listed.contract, result)
+    if problem:
+        return {"kind": "none", "why": f"The answer of {name!r} does not satisfy its contract: {problem}."}, {}
+    if result.is_error or result.structured is None:
+        return {"kind": "none", "why": redact_text(result.text[:500])}, {}
+    shown = {name: value for name, value in result.structured.items() if name != "expect"}
+    return {"kind": "file"} | redact(shown), precondition_of(result.structured)

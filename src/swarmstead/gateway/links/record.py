@@ -26,12 +26,24 @@ log = logging.getLogger(__name__)
 def audit_entry(request: CallRequest, phase: Phase, data: Mapping[str, Any]) -> Entry:
     """An audit entry about this call: hashes and verdicts, never arguments or results."""
     caller = request.caller
-    facts = {"arguments": _fingerprint(dict(request.arguments)), "key": request.key} | dict(data)
-    if caller.agent:
-        facts["agent"] = caller.agent
+    facts = _facts(request) | dict(data)
     target = f"{request.server}/{request.tool}"
     action = "tool.call" if request.kind == "tool" else f"{request.kind}.read"
     return Entry(caller.scope, action, target, phase, caller.run, request.key, caller.trace_id, facts)
+
+
+def preview_entry(request: CallRequest, preview: str, verdict: str) -> Entry:
+    """An audit entry about the dry run of this call by the tool `preview`."""
+    caller, facts = request.caller, _facts(request) | {"of": request.tool, "verdict": verdict}
+    target = f"{request.server}/{preview}"
+    return Entry(caller.scope, "tool.preview", target, "note", caller.run, request.key, caller.trace_id, facts)
+
+
+def _facts(request: CallRequest) -> dict[str, Any]:
+    facts: dict[str, Any] = {"arguments": _fingerprint(dict(request.arguments)), "key": request.key}
+    if request.caller.agent:
+        facts["agent"] = request.caller.agent
+    return facts
 
 
 def policy_facts(request: CallRequest, progress: Progress) -> dict[str, Any]:
@@ -104,7 +116,7 @@ class Record:
         if call.progress.attempted or call.request.hooks.settle is not None:
             outcome = await self._written(call, outcome)
         else:
-            await self._trail.note(partial(_effect, call.request, outcome, call.progress))
+            await self._trail.note(partial(_effect, call.carried, outcome, call.progress))
         tool_called(outcome.verdict, "planned" if call.request.plan_id else "direct", seconds)
         return outcome
 
@@ -122,7 +134,7 @@ class Record:
         return outcome
 
     async def _write(self, call: Call, outcome: CallOutcome) -> None:
-        request, progress = call.request, call.progress
+        request, progress = call.carried, call.progress
         for pause in self._pauses_s if progress.attempted else ():
             try:
                 return await self._db.write(lambda tx: _settle(tx, request, outcome, progress))

@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jsonschema_rs
-
 from swarmstead.gateway.catalogue import Listed
 from swarmstead.gateway.chain import Answer, Call
 from swarmstead.gateway.contract import Caller, CallOutcome, CallRequest, ServerRef, ToolServerSpec
 from swarmstead.gateway.model import tool_from
+from swarmstead.gateway.schemas.compiled import contract_of
+from swarmstead.gateway.schemas.limits import ContractLimits
 from swarmstead.gateway.traffic.limits import TrafficLimits
 from swarmstead.gateway.traffic.state import Traffic
 from swarmstead.kernel.scope import Actor, Scope
@@ -121,7 +121,8 @@ def bare_call(who: str, tool: str = "read", run: str = "") -> Call:
     """A call as the links see it that come after the tool is known."""
     spec = ToolServerSpec("stdio", ("kit",))
     definition = next(one for one in TOOLS if one["name"] == tool)
-    listed = Listed(tool_from("kit", spec, definition), jsonschema_rs.validator_for(definition["inputSchema"]))
+    made = tool_from("kit", spec, definition)
+    listed = Listed(made, contract_of(made, ContractLimits()))
     caller = replace(client(who), run=run)
     return Call(CallRequest(caller, "kit", tool, {}, "key"), ServerRef("kit", spec), listed)
 

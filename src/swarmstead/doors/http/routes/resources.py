@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from swarmstead.doors.http import paging, shapes, views
+from swarmstead.doors.http import paging, pin_shapes, shapes, views
 from swarmstead.doors.http.auth import Caller, Server
 from swarmstead.doors.http.careful import CarefulRoute, expected, mark
 from swarmstead.doors.http.resource_shapes import AppliedShape
@@ -22,6 +22,7 @@ from swarmstead.resources.contract import Document, Kind, Resource
 from swarmstead.resources.errors import ResourceUnknown
 from swarmstead.resources.manifests import parse, schema_of
 from swarmstead.resources.queries import diff
+from swarmstead.telemetry.contract import redact_text
 from swarmstead.wiring import App
 
 router = APIRouter(prefix="/api/v1", tags=["resources"], route_class=CarefulRoute)
@@ -154,7 +155,7 @@ async def compare(
     one, other = await app.db.read(read)
     lines = [
         shapes.DiffLine.model_validate({"op": op, "text": text})
-        for op, text in await asyncio.to_thread(diff, one, other)
+        for op, text in await asyncio.to_thread(diff, views.shown(one), views.shown(other))
     ]
     return shapes.DiffShape.model_validate({"from": one.digest, "to": other.digest, "lines": lines})
 
@@ -265,16 +266,16 @@ def _model(app: App, found: Resource) -> shapes.ModelShape:
 
 
 @router.get("/tool-servers", tags=["tools"])
-async def tool_servers(scope: Caller, app: Server) -> shapes.Page[shapes.ToolServerShape]:
+async def tool_servers(scope: Caller, app: Server) -> shapes.Page[pin_shapes.ToolServerShape]:
     """Declared tool servers with their tools. A server that needs a folder is asked in the server's own."""
     require(scope, "read")
     found = await app.db.read(lambda conn: app.registry.all(conn, scope, "ToolServer", limit=10_000))
     return shapes.Page(items=[await _tool_server(app, scope, one) for one in found])
 
 
-async def _tool_server(app: App, scope: Scope, found: Resource) -> shapes.ToolServerShape:
+async def _tool_server(app: App, scope: Scope, found: Resource) -> pin_shapes.ToolServerShape:
     spec = found.spec
-    tools: list[shapes.ServerToolShape] = []
+    tools: list[pin_shapes.ServerToolShape] = []
     problem = ""
     try:
         root = app.sample_repository() if spec.root else ""
@@ -282,14 +283,14 @@ async def _tool_server(app: App, scope: Scope, found: Resource) -> shapes.ToolSe
             problem = "Its tools are listed in the preview of a run, which names the folder."
         else:
             listed = await app.gateway.inspect(ToolCaller(scope), found.name, root)
-            tools = [shapes.ServerToolShape.model_validate(tool, from_attributes=True) for tool in listed]
+            tools = [pin_shapes.ServerToolShape.model_validate(tool, from_attributes=True) for tool in listed]
     except UpstreamFailed as error:
         problem = error.message
-    return shapes.ToolServerShape(
+    return pin_shapes.ToolServerShape(
         name=found.name,
         digest=found.digest,
         transport=spec.transport,
-        address=spec.url or " ".join(spec.command),
+        address=redact_text(spec.url or " ".join(spec.command)),
         root=spec.root,
         tools=tools,
         problem=problem,
