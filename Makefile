@@ -21,7 +21,7 @@ WEB := $(shell find ui -type f -not -path 'ui/node_modules/*' -not -path 'ui/dis
 UP := $(if $(DATA),--data "$(DATA)") $(if $(filter command,$(firstword $(origin HOST))),--host "$(HOST)") $(if $(PORT),--port "$(PORT)")
 
 .PHONY: help up setup ui oidc conformance browser test test-web test-python check check-lint check-types check-floors check-house \
-    check-web api bench screenshots dist lock clean force
+    check-web api bench bench-tool-search bench-tool-search-scale screenshots dist lock clean force
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -98,6 +98,12 @@ check-web:
 
 bench: setup ui ## measure start-up, memory, latency, durable turns; beside bare DBOS and LangGraph (ARGS=)
 	$(BIN)/python -m bench.run $(ARGS)
+
+bench-tool-search: setup ## recall and latency of tool search on labelled sets (SETS="a.json b.json" ARGS=)
+	$(BIN)/python -m bench.tool_search $(SETS) $(ARGS)
+
+bench-tool-search-scale: setup ## tool search at 1,000, 100,000 and 1,000,000 made-up tools (ARGS=)
+	$(BIN)/python -m bench.tool_search_scale $(ARGS)
 
 screenshots: setup ui browser ## take the pictures in docs/images anew
 	$(BIN)/python -m scripts.screenshots

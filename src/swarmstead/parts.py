@@ -1,19 +1,27 @@
-"""Two parts of wiring with a file of their own: who is let in, and how much of it at once."""
+"""Parts of wiring with a file of their own: who is let in, how much of it at once, and how tools are found."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, cast
 
 from swarmstead.gateway.adapters.documents import Documents
+from swarmstead.gateway.adapters.search.opening import open_index
 from swarmstead.gateway.adapters.shared_buckets import SharedBuckets
 from swarmstead.gateway.egress import Egress
-from swarmstead.gateway.gateway import GatewayLimits
+from swarmstead.gateway.gateway import Gateway, GatewayLimits
+from swarmstead.gateway.grants import Grants
 from swarmstead.gateway.schemas.limits import ContractLimits
+from swarmstead.gateway.search.ports import ToolIndex
+from swarmstead.gateway.search.service import ToolSearch
+from swarmstead.gateway.search.weights import shipped
 from swarmstead.gateway.traffic.breaker import BreakerRules
 from swarmstead.gateway.traffic.limits import Rate, TrafficLimits
 from swarmstead.gateway.traffic.state import Traffic
 from swarmstead.kernel.clock import Clock
+from swarmstead.kernel.hashing import digest
 from swarmstead.people.contract import IdentityProviderSpec
 from swarmstead.people.credentials import Credentials
 from swarmstead.people.issuers import Issuers
@@ -73,6 +81,35 @@ async def _follow(file: ProviderFile, issuers: Issuers) -> None:
 async def _cancelled(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+def open_tool_search(
+    settings: Settings,
+    clock: Clock,
+    grants: Grants,
+    gateway: Gateway,
+    closers: list[Callable[[], Awaitable[None]]],
+) -> ToolSearch:
+    """Search over what the gateway reaches.
+
+    It keeps an index per tenant under `data`; of several processes each has its own, which goes with it.
+    """
+    folder, weights = settings.data / "search", shipped()
+    if not settings.single_process:
+        own = TemporaryDirectory(prefix="stead-search-", ignore_cleanup_errors=True)
+
+        async def removed() -> None:
+            await asyncio.to_thread(own.cleanup)
+
+        closers.append(removed)
+        folder = Path(own.name)
+
+    def opened(tenant: str) -> ToolIndex:
+        return open_index(folder / digest(tenant)[-16:], weights)
+
+    found = ToolSearch(gateway, grants, clock, weights, opened, gateway.experience)
+    closers.append(found.aclose)
+    return found
 
 
 def gateway_limits(settings: Settings) -> GatewayLimits:

@@ -24,6 +24,7 @@ from swarmstead.gateway.egress import Egress, parse_entries, rules
 from swarmstead.gateway.gateway import Gateway, check_server
 from swarmstead.gateway.grants import Grants
 from swarmstead.gateway.reach import check_url
+from swarmstead.gateway.search.service import ToolSearch
 from swarmstead.gateway.specs import binding_refers, check_binding, check_toolset, toolset_refers
 from swarmstead.kernel.clock import Clock, SystemClock
 from swarmstead.kernel.errors import BadInput
@@ -36,7 +37,7 @@ from swarmstead.models.contract import ModelSpec
 from swarmstead.models.ports import ModelProvider
 from swarmstead.models.routing import Models
 from swarmstead.models.rules import check_spec
-from swarmstead.parts import gateway_limits, open_identity, open_traffic
+from swarmstead.parts import gateway_limits, open_identity, open_tool_search, open_traffic
 from swarmstead.people import handlers as people
 from swarmstead.people import queries as people_reads
 from swarmstead.people.contract import NewKey
@@ -110,6 +111,7 @@ class App:
     models: Models
     gateway: Gateway
     policies: Policies
+    tool_search: ToolSearch
     runs: Runs
     credentials: Credentials
     first_key: NewKey | None
@@ -206,6 +208,8 @@ async def open_app(settings: Settings) -> App:
         gateway = _gateway(settings, egress, db, clock, grants, policies)
         signals.watch(gateway.forget)
         closers.append(gateway.aclose)
+        tool_search = open_tool_search(settings, clock, grants, gateway, closers)
+        signals.watch(tool_search.forget)
         hands = _hands(settings, clock, db, signals, registry, models, gateway)
         runs = await _open_runs(settings, hands, closers)
     except BaseException:
@@ -223,6 +227,7 @@ async def open_app(settings: Settings) -> App:
         models,
         gateway,
         policies,
+        tool_search,
         runs,
         credentials,
         first_key,

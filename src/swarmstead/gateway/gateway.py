@@ -41,6 +41,7 @@ from swarmstead.gateway.pins.keeper import StoredPins
 from swarmstead.gateway.ports import Approvals, Policies, Upstream
 from swarmstead.gateway.reach import check_command, check_headers, check_url, check_values
 from swarmstead.gateway.schemas.limits import ContractLimits
+from swarmstead.gateway.search.experience import Experience
 from swarmstead.gateway.traffic.limits import check_limits
 from swarmstead.gateway.traffic.state import Traffic
 from swarmstead.gateway.trail import Trail
@@ -105,6 +106,7 @@ class Gateway:
         traffic: Traffic | None = None,
     ) -> None:
         self.traffic = traffic or Traffic()
+        self.experience = Experience()
         self._upstream = upstream
         self._grants = grants
         self._policies = policies
@@ -128,7 +130,7 @@ class Gateway:
                 Redact(),
                 Results(),
             ],
-            CallUpstream(upstream, limits.call_timeout_s),
+            CallUpstream(upstream, limits.call_timeout_s, self.experience),
         )
 
     async def call(self, request: CallRequest) -> Answer:

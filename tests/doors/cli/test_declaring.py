@@ -162,6 +162,25 @@ def test_tool_servers(call: Call) -> None:
     call("mcp", "inspect", "nothing").refused("no ToolServer called 'nothing'", "stead mcp list")
 
 
+def test_tools_are_found_by_what_they_do(call: Call) -> None:
+    assert call("mcp", "add", "reports", "--", "builtin:report").code == 0
+    offered = call("mcp", "inspect", "reports", "-o", "json").json["tools"][0]
+    binding = f"""
+apiVersion: swarmstead.dev/v1alpha1
+kind: Binding
+metadata: {{name: writer-reports}}
+spec: {{agent: writer, server: reports, tools: [{offered["name"]}]}}
+"""
+    Path("binding.yaml").write_text(binding)
+    assert call("apply", "-f", "binding.yaml").code == 0
+    found = call("tool", "search", offered["description"], "--agent", "writer", "-o", "json").json["items"]
+    assert [one["name"] for one in found] == [f"reports__{offered['name']}"]
+    assert f"reports__{offered['name']}" in call("tool", "search", offered["description"], "--agent", "writer").out
+    assert "No tool that is bound there fits." in call("tool", "search", "anything", "--agent", "stranger").out
+    call("tool", "search", "anything", "--limit", "21").refused("21 is not in the range")
+    call("tool", "search", "").refused("")
+
+
 def test_unknown_agents_tools_and_inputs_start_nothing(call: Call, tmp_path: Path, repository: Path) -> None:
     swarm = {
         "apiVersion": "swarmstead.dev/v1alpha1",

@@ -48,6 +48,7 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("POST", "/api/v1/tools/{server}/{tool}:quarantine"): {"reason": "not mine"},
     ("POST", "/api/v1/tools/{server}/{tool}:release"): None,
     ("GET", "/api/v1/traffic"): NO_ID,
+    ("GET", "/api/v1/tools:search"): NO_ID,
     ("GET", "/api/v1/audit"): NO_ID,
     ("POST", "/api/v1/audit:verify"): NO_ID,
     ("POST", "/api/v1/audit:checkpoint"): NO_ID,
@@ -140,7 +141,7 @@ async def test_lists_show_the_callers_own_things_only(served: Served) -> None:
         for method, path in [key for key, body in ROUTES.items() if body == NO_ID]:
             if method != "GET" or "{" in path:
                 continue
-            answer = await theirs.get(path, params={"kind": "Agent"} if path.endswith("/resources") else {})
+            answer = await theirs.get(path, params=_asked(path))
             assert answer.status_code == 200, (path, answer.text)
             assert not [secret for secret in secrets if secret in answer.text], path
 
@@ -232,6 +233,12 @@ async def test_no_route_answers_without_a_credential(served: Served) -> None:
             assert answer.status_code in (401, 422), (method, path, answer.status_code)
             if answer.status_code == 422:  # the body is looked at beside the credential; nothing was done
                 assert "items" not in answer.json()
+
+
+def _asked(path: str) -> dict[str, str]:
+    if path.endswith("/resources"):
+        return {"kind": "Agent"}
+    return {"q": "private agent", "agent": "private-agent"} if path.endswith(":search") else {}
 
 
 def _filled(text: str, names: dict[str, str]) -> str:

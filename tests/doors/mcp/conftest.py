@@ -10,6 +10,10 @@ import uvicorn
 from swarmstead.audit.adapters.ed25519 import Ed25519Signer
 from swarmstead.doors.http.app import make_door
 from swarmstead.doors.worker.serve import bind
+from swarmstead.gateway.grants import Grants
+from swarmstead.gateway.search.memory import MemoryIndex
+from swarmstead.gateway.search.service import ToolSearch
+from swarmstead.gateway.search.weights import shipped
 from swarmstead.people import handlers as people
 from swarmstead.people.credentials import Credentials
 from swarmstead.resources.queries import Registry
@@ -41,7 +45,12 @@ async def door(house: House, tmp_path: Path) -> AsyncGenerator[Door]:
     assert first is not None
     await house.declare(MANIFESTS, TENANT)
     signer = Ed25519Signer.load_or_make(tmp_path / "audit.key")
-    settings = load({}, data=tmp_path)
+    settings = load({"STEAD_LISTED_TOOLS": "5"}, data=tmp_path)
+    grants = Grants(house.db, Registry(KINDS))
+    house.signals.watch(grants.forget)
+    search = ToolSearch(
+        house.gateway, grants, house.clock, shipped(), lambda _: MemoryIndex(shipped()), house.gateway.experience
+    )
     app = App(
         settings,
         house.clock,
@@ -52,6 +61,7 @@ async def door(house: House, tmp_path: Path) -> AsyncGenerator[Door]:
         house.models,
         house.gateway,
         house.policies,
+        search,
         house.runs,
         Credentials(house.db, house.clock),
         first,
@@ -64,4 +74,5 @@ async def door(house: House, tmp_path: Path) -> AsyncGenerator[Door]:
     app.closing.set()
     server.should_exit = True
     await task
+    await search.aclose()
     listener.close()

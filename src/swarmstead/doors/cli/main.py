@@ -36,6 +36,7 @@ _SECTIONS = {
         "agent": Lazy("agent", "agent", "Agents and their versions."),
         "model": Lazy("model", "model", "Models: list, add."),
         "mcp": Lazy("mcp", "mcp", "MCP tool servers, what they do now, and the state of their tools."),
+        "tool": Lazy("tool", "tool", "Tools: search."),
     },
     "Govern": {
         "policy": Lazy("policy", "policy", "Policies: list, show, check, and test on past calls."),

@@ -17,6 +17,7 @@ from swarmstead.doors.http.routes import (
     resources,
     runs,
     server,
+    tools,
     traffic,
 )
 from swarmstead.doors.http.static import WebUi
@@ -41,7 +42,7 @@ def make_api() -> FastAPI:
         generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}" if route.tags else route.name,
     )
     problems.install(api)
-    declared = (approvals, resources, pins, policies, traffic, audit, server)
+    declared = (approvals, resources, pins, tools, policies, traffic, audit, server)
     for module in (health, resource_metadata, overview, people, runs, *declared):
         api.include_router(module.router)
     return api

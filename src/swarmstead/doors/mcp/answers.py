@@ -5,7 +5,7 @@ from typing import Any
 
 from swarmstead import __version__
 from swarmstead.doors.mcp.protocol import PLAN_META
-from swarmstead.gateway.contract import CallOutcome, PlanNeeded, Tool
+from swarmstead.gateway.contract import CallOutcome, PlanNeeded
 from swarmstead.kernel.clock import rfc3339
 
 NOT_CACHED: Mapping[str, Any] = {"ttlMs": 0, "cacheScope": "private"}
@@ -60,11 +60,3 @@ def _plan(answer: PlanNeeded) -> dict[str, Any]:
         f"Call again with _meta {PLAN_META} once it is approved."
     )
     return {"content": [{"type": "text", "text": text}], "_meta": {"swarmstead.dev/plan": told}}
-
-
-def tool_of(name: str, tool: Tool) -> dict[str, Any]:
-    """A tool as its server defines it, under the name it has at this address, with what an operator says it may do."""
-    hints = {"readOnlyHint": tool.risk == "read", "idempotentHint": tool.idempotent}
-    claimed: Mapping[str, Any] = tool.definition.get("annotations") or {}
-    annotations = {**claimed, **hints}
-    return {"inputSchema": tool.input_schema, **tool.definition, "name": name, "annotations": annotations}

@@ -55,7 +55,9 @@ class McpEndpoint:
         self._app = app
         self._sessions = Sessions()
         self._replays = Replays()
-        self._methods = Methods(app.gateway, app.db, app.sample_repository())
+        self._methods = Methods(
+            app.gateway, app.tool_search, app.db, app.sample_repository(), app.settings.listed_tools
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""

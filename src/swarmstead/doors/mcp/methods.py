@@ -13,6 +13,8 @@ from swarmstead.doors.mcp.sessions import LOG_LEVELS, Session
 from swarmstead.gateway.contract import TOOLS_CALL, Caller, CallOutcome, CallRequest, Kind, Relay, RpcFault
 from swarmstead.gateway.errors import HeadersRefused
 from swarmstead.gateway.gateway import Gateway
+from swarmstead.gateway.search import meta
+from swarmstead.gateway.search.service import ToolSearch
 from swarmstead.kernel.scope import Scope
 from swarmstead.permits import queries as permits
 from swarmstead.storage.database import Database
@@ -42,9 +44,11 @@ class Exchange:
 class Methods:
     """Answers requests, whatever carries them."""
 
-    def __init__(self, gateway: Gateway, db: Database, root: str) -> None:
+    def __init__(self, gateway: Gateway, search: ToolSearch, db: Database, root: str, most_listed: int) -> None:
         self._gateway = gateway
+        self._search = search
         self._db = db
+        self._most_listed = most_listed  # tools; where a list would be longer it holds the two meta-tools instead
         self._root = root  # where root-limited servers work for callers that name no folder
         self._both: Mapping[str, Callable[[Exchange, Params], Awaitable[Result]]] = {
             TOOLS_CALL: self._call,
@@ -118,11 +122,13 @@ class Methods:
         del params
         found = await self._gateway.tools(exchange.caller, self._root)
         tools = [
-            answers.tool_of(name, tool)
+            meta.definition(name, tool)
             for server in found
             for tool in server.tools
             if tool.risk != "unknown" and (name := exchange.offer.shown("tool", server.server, tool.name)) is not None
         ]
+        if len(tools) > self._most_listed:
+            tools = [dict(one) for one in meta.DEFINITIONS]
         return _listed(exchange, "tools", tools)
 
     async def _resources(self, exchange: Exchange, params: Params) -> Result:
@@ -148,9 +154,12 @@ class Methods:
     # Calls ----------------------------------------------------------------------------------------------------------
 
     async def _call(self, exchange: Exchange, params: Params) -> Result:
-        server, tool = exchange.offer.find("tool", params.get("name"))
-        arguments, meta = _object(params, "arguments"), _object(params, "_meta")
-        plan_id = meta.get(PLAN_META, "")
+        name, arguments, told = params.get("name"), _object(params, "arguments"), _object(params, "_meta")
+        if name in (meta.SEARCH, meta.DESCRIBE) and exchange.offer.behind("tool", name) is None:
+            desk = meta.Desk(self._search, exchange.caller, exchange.offer, self._root)
+            return answers.result_of(CallOutcome("ok", await meta.call(desk, name, arguments)))
+        server, tool = exchange.offer.find("tool", name)
+        plan_id = told.get(PLAN_META, "")
         if not isinstance(plan_id, str):
             raise RpcError(INVALID_PARAMS, f"{PLAN_META} is the id of a plan.")
         key = await self._key(exchange.caller.scope, plan_id)

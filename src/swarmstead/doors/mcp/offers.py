@@ -7,6 +7,7 @@ from swarmstead.doors.mcp.protocol import INVALID_PARAMS, RpcError
 from swarmstead.gateway.contract import SEPARATOR, Caller, Kind, SelectionSpec, ToolSetSpec
 from swarmstead.gateway.gateway import Gateway
 from swarmstead.gateway.grants import Granted
+from swarmstead.gateway.search.contract import Only
 from swarmstead.kernel.errors import NotFound
 
 
@@ -17,6 +18,16 @@ class Offer:
     toolset: ToolSetSpec | None
 
     @property
+    def only(self) -> Only | None:
+        """The tools that it selects, by server; None when it shows all."""
+        if self.toolset is None:
+            return None
+        selected: dict[str, frozenset[str]] = {}
+        for part in self.toolset.select:
+            selected[part.server] = selected.get(part.server, frozenset()) | frozenset(part.tools)
+        return selected
+
+    @property
     def prefixed(self) -> bool:
         """Whether tools and prompts are shown under their servers' names."""
         return self.toolset is None or self.toolset.names == "prefixed"
@@ -25,15 +36,18 @@ class Offer:
         """(server, name) behind what a client calls a tool or a prompt. Fails: RpcError for what is none here."""
         if not isinstance(name, str):
             raise RpcError(INVALID_PARAMS, f"params.name is the name of a {kind}.")
+        found = self.behind(kind, name)
+        if found is None:
+            raise RpcError(INVALID_PARAMS, f"Unknown {kind}: {name[:200]!r}. Name one as {kind}s/list gives it.")
+        return found
+
+    def behind(self, kind: Kind, name: str) -> tuple[str, str] | None:
+        """(server, name) behind a name here, None for what is none."""
         if self.prefixed:
             server, mark, own = name.partition(SEPARATOR)
-            if mark and self.selects(kind, server, own):
-                return server, own
-        elif self.toolset is not None:
-            for part in self.toolset.select:
-                if _part(part).holds(kind, name):
-                    return part.server, name
-        raise RpcError(INVALID_PARAMS, f"Unknown {kind}: {name[:200]!r}. Name one as {kind}s/list gives it.")
+            return (server, own) if mark and self.selects(kind, server, own) else None
+        parts = self.toolset.select if self.toolset else ()
+        return next(((part.server, name) for part in parts if _part(part).holds(kind, name)), None)
 
     def shown(self, kind: Kind, server: str, name: str) -> str | None:
         """The name that a server's tool, prompt or resource has here, None when it is not shown."""

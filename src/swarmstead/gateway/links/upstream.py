@@ -1,25 +1,40 @@
 """The end of the chain: the tool server."""
 
+import time
+
 from swarmstead.gateway.chain import Answer, Call
 from swarmstead.gateway.contract import CallOutcome, CallResult
 from swarmstead.gateway.mirrored import headers_for
 from swarmstead.gateway.model import upstream_key
 from swarmstead.gateway.ports import Upstream
+from swarmstead.gateway.search.experience import Experience
 
 
 class CallUpstream:
-    """The end of the chain."""
+    """The end of the chain. How a tool has done goes to `experience`, which search ranks by."""
 
-    def __init__(self, upstream: Upstream, timeout_s: float) -> None:
+    def __init__(self, upstream: Upstream, timeout_s: float, experience: Experience) -> None:
         self._upstream = upstream
+        self._experience = experience
         self._timeout_s = timeout_s
 
     async def __call__(self, call: Call) -> Answer:
         request = call.request
         if request.kind != "tool":
             return await self._fetch(call)
+        tenant, began, good = request.caller.scope.tenant, time.perf_counter(), False
+        try:
+            result = await self._call(call)
+            good = not result.is_error
+        finally:
+            ms = (time.perf_counter() - began) * 1000
+            self._experience.note(tenant, request.server, request.tool, good=good, ms=ms)
+        return CallOutcome("tool_error" if result.is_error else "ok", result)
+
+    async def _call(self, call: Call) -> CallResult:
+        request = call.request
         server, listed = call.target
-        result = await self._upstream.call_tool(
+        return await self._upstream.call_tool(
             server,
             listed.tool.name,
             request.arguments,
@@ -30,7 +45,6 @@ class CallUpstream:
             relay=request.relay,
             expect=call.progress.precondition.get("expect"),
         )
-        return CallOutcome("tool_error" if result.is_error else "ok", result)
 
     async def _fetch(self, call: Call) -> Answer:
         request = call.request

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query
 
 from swarmstead.doors.http import paging, shapes
 from swarmstead.doors.http.auth import Caller, Server
+from swarmstead.doors.http.careful import CarefulRoute
 from swarmstead.doors.http.pin_shapes import AcceptIn, PinDetail, PinShape, QuarantineIn
 from swarmstead.doors.http.shapes import when
 from swarmstead.gateway.pins import handlers, queries
@@ -13,7 +14,7 @@ from swarmstead.gateway.pins.model import Pin, drift
 from swarmstead.kernel.clock import rfc3339
 from swarmstead.people.contract import require
 
-router = APIRouter(prefix="/api/v1", tags=["tools"])
+router = APIRouter(prefix="/api/v1", tags=["tools"], route_class=CarefulRoute)
 ServerName = Annotated[str, Path(max_length=63)]
 ToolName = Annotated[str, Path(max_length=200)]
 

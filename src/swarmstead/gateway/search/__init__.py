@@ -1,0 +1,1 @@
+"""Finding the few tools that fit a task among very many."""
