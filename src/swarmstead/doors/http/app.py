@@ -10,6 +10,7 @@ from swarmstead.doors.http.metrics import metrics_app
 from swarmstead.doors.http.routes import (
     approvals,
     audit,
+    grants,
     overview,
     people,
     pins,
@@ -17,8 +18,10 @@ from swarmstead.doors.http.routes import (
     resources,
     runs,
     server,
+    tool_servers,
     tools,
     traffic,
+    trying,
 )
 from swarmstead.doors.http.static import WebUi
 from swarmstead.doors.mcp.endpoint import PATH as MCP
@@ -42,7 +45,8 @@ def make_api() -> FastAPI:
         generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}" if route.tags else route.name,
     )
     problems.install(api)
-    declared = (approvals, resources, pins, tools, policies, traffic, audit, server)
+    of_tools = (tool_servers, trying, pins, tools, grants, traffic)
+    declared = (approvals, resources, *of_tools, policies, audit, server)
     for module in (health, resource_metadata, overview, people, runs, *declared):
         api.include_router(module.router)
     return api

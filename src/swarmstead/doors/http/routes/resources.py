@@ -6,12 +6,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from swarmstead.doors.http import paging, pin_shapes, shapes, views
+from swarmstead.doors.http import paging, shapes, views
 from swarmstead.doors.http.auth import Caller, Server
 from swarmstead.doors.http.careful import CarefulRoute, expected, mark
 from swarmstead.doors.http.resource_shapes import AppliedShape
-from swarmstead.gateway.contract import Caller as ToolCaller
-from swarmstead.gateway.errors import UpstreamFailed
 from swarmstead.gateway.grants import TenantGrants, load
 from swarmstead.kernel.clock import rfc3339
 from swarmstead.kernel.errors import BadInput
@@ -22,7 +20,6 @@ from swarmstead.resources.contract import Document, Kind, Resource
 from swarmstead.resources.errors import ResourceUnknown
 from swarmstead.resources.manifests import parse, schema_of
 from swarmstead.resources.queries import diff
-from swarmstead.telemetry.contract import redact_text
 from swarmstead.wiring import App
 
 router = APIRouter(prefix="/api/v1", tags=["resources"], route_class=CarefulRoute)
@@ -240,7 +237,7 @@ def _declared_risk(grants: TenantGrants, server: str, tool: str) -> str | None:
     return declared.spec.risk.get(tool) if declared else None
 
 
-# Models and tool servers
+# Models
 # -----------------------------------------------------------------------------------------------
 
 
@@ -262,36 +259,4 @@ def _model(app: App, found: Resource) -> shapes.ModelShape:
         kind=found.spec.kind,
         base_url=found.spec.base_url,
         missing=shapes.MissingShape(what=lack[0], way_out=lack[1]) if lack else None,
-    )
-
-
-@router.get("/tool-servers", tags=["tools"])
-async def tool_servers(scope: Caller, app: Server) -> shapes.Page[pin_shapes.ToolServerShape]:
-    """Declared tool servers with their tools. A server that needs a folder is asked in the server's own."""
-    require(scope, "read")
-    found = await app.db.read(lambda conn: app.registry.all(conn, scope, "ToolServer", limit=10_000))
-    return shapes.Page(items=[await _tool_server(app, scope, one) for one in found])
-
-
-async def _tool_server(app: App, scope: Scope, found: Resource) -> pin_shapes.ToolServerShape:
-    spec = found.spec
-    tools: list[pin_shapes.ServerToolShape] = []
-    problem = ""
-    try:
-        root = app.sample_repository() if spec.root else ""
-        if spec.root and not root:
-            problem = "Its tools are listed in the preview of a run, which names the folder."
-        else:
-            listed = await app.gateway.inspect(ToolCaller(scope), found.name, root)
-            tools = [pin_shapes.ServerToolShape.model_validate(tool, from_attributes=True) for tool in listed]
-    except UpstreamFailed as error:
-        problem = error.message
-    return pin_shapes.ToolServerShape(
-        name=found.name,
-        digest=found.digest,
-        transport=spec.transport,
-        address=redact_text(spec.url or " ".join(spec.command)),
-        root=spec.root,
-        tools=tools,
-        problem=problem,
     )
