@@ -1,7 +1,7 @@
 """Tool servers: what each offers now, and how it does."""
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 
@@ -39,10 +39,7 @@ async def tool_servers(
     """
     require(scope, "read")
 
-    def read(conn: Any) -> tuple[list[Resource], dict[str, tuple[int, int]]]:
-        return app.registry.all(conn, scope, "ToolServer", limit=10_000), pins.counts(conn, scope)
-
-    found, counts = await app.db.read(read)
+    found = await app.db.read(lambda conn: app.registry.all(conn, scope, "ToolServer", limit=10_000))
     few = asyncio.Semaphore(_AT_ONCE)
 
     async def ask(one: Resource) -> Asked:
@@ -51,6 +48,7 @@ async def tool_servers(
 
     nothing: Asked = ([], "")
     answers = await asyncio.gather(*map(ask, found)) if tools else [nothing] * len(found)
+    counts = await app.db.read(lambda conn: pins.counts(conn, scope))  # with what was seen just now
     health, now = await app.gateway.health(scope), app.clock.now_ms()
     return shapes.Page(
         items=[
