@@ -52,7 +52,7 @@ class Line:
             version=self.server.version,
             up=up,
             protocol=self.session.version if self.session is not None and up else "",
-            trouble=self._trouble or ("" if up else self.why if self.failures else ""),
+            trouble=self.why if self.failures and not up else self._trouble,
             since_s=None if self._since is None else max(0.0, now - self._since),
             resting_s=0.0 if up else max(0.0, self.closed_until - now),
         )

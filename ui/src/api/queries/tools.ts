@@ -61,7 +61,7 @@ export const grantsQuery = (filter: GrantFilter) =>
   infiniteQueryOptions({
     queryKey: [...keys.grants, filter],
     queryFn: ({ pageParam, signal }) =>
-      body(api.GET('/api/v1/grants', { signal, params: { query: { ...defined(filter), ...cursor(pageParam), limit: 200 } } })),
+      body(api.GET('/api/v1/grants', { signal, params: { query: { ...defined(filter), ...cursor(pageParam), limit: MOST } } })),
     initialPageParam: '',
     getNextPageParam: (page) => page.next,
   })

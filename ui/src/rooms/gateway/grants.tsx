@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { Check } from 'lucide-react'
-import { useCallback, useMemo } from 'react'
+import { useCallback, useEffect, useMemo } from 'react'
 import { grantsQuery, serverStatesQuery } from '@/api/queries/tools'
 import type { Grant, Grantee } from '@/api/types'
 import { DataTable, rowLink, type Column } from '@/components/data-table'
@@ -13,9 +13,11 @@ import { count, plural } from '@/lib/format'
 import { visible } from '@/lib/text'
 import { toolName } from '@/lib/tools'
 import { conditionsOf, grantedTo, OUTSIDE } from './grant-words'
+import { ToolCell } from './tool-cell'
 import { ToolsPage } from './tools-page'
 
 const MOST_COLUMNS = 24
+const MOST_PAGES = 10
 const grantId = (grant: Grant) => toolName(grant.server, grant.tool)
 
 /** Who may call what: tools down, agents across, with where and for whom it holds. */
@@ -33,6 +35,11 @@ export default function Grants() {
   const more = useCallback(() => {
     if (hasNextPage && !isFetchingNextPage) void fetchNextPage()
   }, [hasNextPage, isFetchingNextPage, fetchNextPage])
+  // The columns are the agents of what is loaded: an agent must not stay unseen because its tools come late.
+  const loaded = query.data?.pages.length ?? 0
+  useEffect(() => {
+    if (loaded > 0 && loaded < MOST_PAGES) more()
+  }, [loaded, more])
   const names = servers?.map((one) => one.name) ?? (server ? [server] : [])
   return (
     <ToolsPage
@@ -48,7 +55,7 @@ export default function Grants() {
       <Loaded query={query} what="grants">
         {({ pages }) => {
           const grants = pages.flatMap((page) => page.items)
-          if (grants.length > 0) return <Matrix grants={grants} onEnd={more} />
+          if (grants.length > 0) return <Matrix grants={grants} whole={!hasNextPage} onEnd={more} />
           if (server || agent) return <FilteredOut what="grants" onClear={() => void navigate({ search: {}, replace: true })} />
           return (
             <Empty title="No tool is bound to anybody" cli="stead mcp bind AGENT SERVER TOOL">
@@ -61,14 +68,16 @@ export default function Grants() {
   )
 }
 
-function Matrix({ grants, onEnd }: { grants: readonly Grant[]; onEnd: () => void }) {
+function Matrix({ grants, whole, onEnd }: { grants: readonly Grant[]; whole: boolean; onEnd: () => void }) {
   const all = useMemo(() => grantedTo(grants), [grants])
   const shown = useMemo(() => all.slice(0, MOST_COLUMNS), [all])
   const columns = useMemo(() => matrixColumns(shown), [shown])
   return (
     <>
       <p className="shrink-0 border-b border-line bg-panel px-4 py-1.5 text-xs text-soft">
-        {plural(grants.length, 'tool')}, {plural(all.length, 'agent')}. A cell says where and for whom a grant holds; an empty one, that the tool does not exist for that agent.
+        {!whole && 'The first '}
+        {plural(grants.length, 'tool')}, {all.filter((one) => one !== OUTSIDE).length > 0 ? plural(all.filter((one) => one !== OUTSIDE).length, 'agent') : 'no agent'}
+        {all.includes(OUTSIDE) && ' and outside clients'}. A cell says where and for whom a grant holds; an empty one, that the tool does not exist for that agent.
         {all.length > shown.length && <span className="font-medium"> The first {count(shown.length)} agents are shown: narrow it by name.</span>}
       </p>
       <DataTable label="Grants" columns={columns} rows={grants} rowKey={grantId} onEnd={onEnd} />
@@ -81,18 +90,17 @@ function matrixColumns(agents: readonly string[]): Column<Grant>[] {
     {
       id: 'tool',
       header: 'Tool',
-      width: agents.length > 3 ? '236px' : '40%',
+      width: agents.length > 8 ? '236px' : agents.length > 3 ? '320px' : '40%',
       sticky: true,
       sort: grantId,
       cell: (grant) => (
         <Link
           to="/tools"
           search={{ tool: grantId(grant), tab: 'grants' }}
-          title={visible(grantId(grant))}
+          title={visible(grantId(grant))} aria-label={visible(grantId(grant))}
           className={`${rowLink} mono block w-full truncate`}
         >
-          <span className="text-mute">{grant.server}/</span>
-          {visible(grant.tool)}
+          <ToolCell server={grant.server} tool={grant.tool} />
         </Link>
       ),
     },

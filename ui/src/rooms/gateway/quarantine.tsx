@@ -8,6 +8,7 @@ import { Status } from '@/components/status'
 import { Digest, Time } from '@/components/values'
 import { announce } from '@/lib/announce'
 import { cli, curl } from '@/lib/commands'
+import { cx } from '@/lib/cx'
 import { shortDigest } from '@/lib/format'
 import { visible } from '@/lib/text'
 import { toolName } from '@/lib/tools'
@@ -22,7 +23,7 @@ const WHY = {
 export function Quarantine({ pin }: { pin: PinDetail }) {
   if (pin.why === '') return <Actions pin={pin} />
   return (
-    <section aria-label="Quarantine" className="flex flex-col gap-3 rounded-md border border-waiting/60 p-3">
+    <section aria-label="Quarantine" className={cx('flex flex-col gap-3 rounded-md border p-3', pin.why === 'held' ? 'border-paused/60' : 'border-waiting/60')}>
       <div className="flex flex-col gap-1 text-xs">
         <p className="flex flex-wrap items-center gap-x-2 font-medium">
           <Status status={pin.why} />

@@ -7,11 +7,11 @@ import { Fact, Facts, Section } from '@/components/page'
 import { Detail } from '@/components/split'
 import { Status } from '@/components/status'
 import { Tag } from '@/components/tags'
-import { Digest, None, Time } from '@/components/values'
+import { Digest, Duration, None, Time } from '@/components/values'
 import { cli } from '@/lib/commands'
 import { count, duration, plural } from '@/lib/format'
 import { neededRoles } from '@/lib/permissions'
-import { visible, words } from '@/lib/text'
+import { sentence, visible, words } from '@/lib/text'
 import { toolName } from '@/lib/tools'
 import type { SeenServer } from './servers'
 import { Latency } from './tool-calls'
@@ -74,13 +74,13 @@ function HealthNote({ server }: { server: SeenServer }) {
         <Status status={state} className="font-medium" />
         {since && (
           <span className="text-mute">
-            since <Time at={since} />
+            for <Duration from={since} to={null} />
           </span>
         )}
         {resting_s > 0 && <span className="tabular-nums text-mute">tried again in {duration(resting_s * 1000)}</span>}
       </p>
       <p className="mt-1 text-soft">{SAYS[state]}</p>
-      {problem && <p className="mt-1">{visible(problem)}</p>}
+      {problem && <p className="mt-1">{sentence(visible(problem))}</p>}
     </div>
   )
 }
@@ -89,7 +89,7 @@ function Traffic({ server }: { server: SeenServer }) {
   const can = useCan('tool.call')
   const { traffic } = server
   if (!can) return <p className="px-4 py-2 text-xs text-mute">{neededRoles('tool.call')} to see its calls.</p>
-  if (!traffic) return <p className="px-4 py-2 text-xs text-mute">Not called since the gateway's process started.</p>
+  if (!traffic) return <p className="px-4 py-2 text-xs text-mute">Not called since the server started.</p>
   const refused = Object.entries(traffic.refused)
   return (
     <Section

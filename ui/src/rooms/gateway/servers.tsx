@@ -11,7 +11,7 @@ import { Split } from '@/components/split'
 import { Empty, FilteredOut } from '@/components/states'
 import { Status } from '@/components/status'
 import { Tag } from '@/components/tags'
-import { None, Time } from '@/components/values'
+import { Duration, None } from '@/components/values'
 import { count } from '@/lib/format'
 import { visible } from '@/lib/text'
 import { ServerDetail } from './server-detail'
@@ -115,7 +115,7 @@ function serverColumns(onOpen: (name: string) => void): Column<SeenServer>[] {
       cell: (s) => (
         <span className="flex items-center gap-2" title={visible(s.health.problem)}>
           <Status status={s.health.state} />
-          {s.health.since && <Time at={s.health.since} className="text-mute" />}
+          {s.health.since && <span className="text-mute"><Duration from={s.health.since} to={null} /></span>}
         </span>
       ),
     },

@@ -69,7 +69,7 @@ function About({ tool }: { tool: ListedTool }) {
         pin?.why && <Quarantine key={`${pin.why} ${pin.offered_hash}`} pin={pin} />
       )}
       {tool.description && (
-        <div className="max-w-[84ch] text-xs">
+        <div className="max-w-[84ch] text-sm [&_pre]:font-sans">
           <LongText text={tool.description} />
         </div>
       )}

@@ -16,12 +16,12 @@ const servers = [
   { name: 'kit', tools: [tool('b'), tool('z', 'quarantined')] },
   { name: 'box', tools: [tool('a'), tool('y', 'unusable')] },
 ] as unknown as ToolServer[]
-const pins = [{ server: 'kit', tool: 'z', why: 'held' }] as Pin[]
+const pins = [{ server: 'kit', tool: 'z', why: 'changed' }] as Pin[]
 
-test('what cannot be called comes first, and says why', () => {
+test('what waits for a person comes first, then what cannot be called', () => {
   const listed = listedTools(servers, pins)
-  expect(listed.map(toolId)).toEqual(['box/y', 'kit/z', 'box/a', 'kit/b'])
-  expect(listed.map((one) => one.standing)).toEqual(['unusable', 'held', 'accepted', 'accepted'])
+  expect(listed.map(toolId)).toEqual(['kit/z', 'box/y', 'box/a', 'kit/b'])
+  expect(listed.map((one) => one.standing)).toEqual(['changed', 'unusable', 'accepted', 'accepted'])
 })
 
 test('filters add up', () => {

@@ -10,7 +10,10 @@ export interface ListedTool extends Tool {
 
 export const toolId = (tool: Pick<ListedTool, 'server' | 'name'>) => toolName(tool.server, tool.name)
 
-/** All tools of all servers. What waits comes first, and the rest by name: nobody should have to look for it. */
+const URGENCY = ['changed', 'new', 'unusable', 'held', 'accepted']
+const urgency = (tool: ListedTool) => URGENCY.indexOf(tool.standing)
+
+/** All tools of all servers. What waits for a person comes first, then by name: nobody should have to look for it. */
 export function listedTools(servers: readonly ToolServer[], quarantined: readonly Pin[]): ListedTool[] {
   const why = new Map(quarantined.map((pin) => [toolName(pin.server, pin.tool), pin.why]))
   const found = servers.flatMap((server) =>
@@ -19,7 +22,7 @@ export function listedTools(servers: readonly ToolServer[], quarantined: readonl
       return { ...tool, server: server.name, standing }
     }),
   )
-  return found.toSorted((a, b) => Number(b.state !== 'accepted') - Number(a.state !== 'accepted') || toolId(a).localeCompare(toolId(b)))
+  return found.toSorted((a, b) => urgency(a) - urgency(b) || toolId(a).localeCompare(toolId(b)))
 }
 
 export interface ToolFilter {

@@ -14,7 +14,8 @@ import { Status } from '@/components/status'
 import { RiskTag } from '@/components/tags'
 import { Digest } from '@/components/values'
 import { plural } from '@/lib/format'
-import { visible } from '@/lib/text'
+import { sentence, visible } from '@/lib/text'
+import { ToolCell } from './tool-cell'
 import { ToolDetail } from './tool-detail'
 import { listedTools, matching, toolId, type ListedTool } from './tool-words'
 import { ToolsPage } from './tools-page'
@@ -99,6 +100,9 @@ function List({ servers }: { servers: readonly ToolServer[] }) {
   )
 }
 
+const MOST_NAMED = 3
+const troubleOf = (server: ToolServer) => sentence(server.health.problem || server.problem)
+
 /** What somebody has to look at, above everything else; nothing when all is well. */
 function Attention({ servers, quarantined }: { servers: readonly ToolServer[]; quarantined: readonly Pin[] }) {
   const waiting = quarantined.filter((pin) => pin.why !== 'held')
@@ -118,17 +122,24 @@ function Attention({ servers, quarantined }: { servers: readonly ToolServer[]; q
           </Link>
         </li>
       )}
-      {troubled.map((server) => (
+      {troubled.slice(0, MOST_NAMED).map((server) => (
         <li key={server.name} className="flex min-w-0 items-center gap-2">
           <CircleAlert className="size-3.5 shrink-0 text-failed" aria-hidden />
           <Link to="/tools/servers" search={{ server: server.name }} className="shrink-0 font-medium underline">
             {server.name}
           </Link>
-          <span className="truncate text-soft" title={visible(server.problem || server.health.problem)}>
-            {visible(server.problem || server.health.problem)}
+          <span className="truncate text-soft" title={visible(troubleOf(server))}>
+            {visible(troubleOf(server))}
           </span>
         </li>
       ))}
+      {troubled.length > MOST_NAMED && (
+        <li>
+          <Link to="/tools/servers" className="underline">
+            and {plural(troubled.length - MOST_NAMED, 'more server')}
+          </Link>
+        </li>
+      )}
     </ul>
   )
 }
@@ -140,14 +151,13 @@ function toolColumns(onOpen: (id: string) => void): Column<ListedTool>[] {
       header: 'Tool',
       sort: toolId,
       cell: (t) => (
-        <button type="button" title={visible(toolId(t))} className={`${rowLink} mono block w-full truncate text-left`} onClick={() => onOpen(toolId(t))}>
-          <span className="text-mute">{t.server}/</span>
-          {visible(t.name)}
+        <button type="button" title={visible(toolId(t))} aria-label={visible(toolId(t))} className={`${rowLink} mono block w-full truncate text-left`} onClick={() => onOpen(toolId(t))}>
+          <ToolCell server={t.server} tool={t.name} />
         </button>
       ),
     },
     { id: 'state', header: 'State', width: '132px', sort: (t) => t.standing, cell: (t) => <Status status={t.standing} /> },
-    { id: 'risk', header: 'Risk', width: '116px', sort: (t) => t.risk, cell: (t) => <RiskTag risk={t.risk} /> },
+    { id: 'risk', header: 'Risk', width: '116px', from: 'sm', sort: (t) => t.risk, cell: (t) => <RiskTag risk={t.risk} /> },
     {
       id: 'repeat',
       header: 'Repeatable',
@@ -155,7 +165,7 @@ function toolColumns(onOpen: (id: string) => void): Column<ListedTool>[] {
       from: 'lg',
       cell: (t) => <span className={t.idempotent ? 'text-soft' : 'text-mute'}>{t.idempotent ? 'yes' : 'no'}</span>,
     },
-    { id: 'what', header: 'What it does', width: '36%', from: 'md', cell: (t) => <span className="text-soft">{visible(t.description)}</span> },
+    { id: 'what', header: 'What it does', from: 'md', cell: (t) => <span className="text-soft">{visible(t.description)}</span> },
     { id: 'schema', header: 'Schema', width: '112px', from: 'xl', right: true, cell: (t) => <Digest digest={t.schema_hash} /> },
   ]
 }
