@@ -1,4 +1,4 @@
-"""Parts of wiring with a file of their own: who is let in, how much of it at once, and how tools are found."""
+"""Parts of the composition: who is let in, where calls may go, how much of it at once, and how tools are found."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from swarmstead.gateway.adapters.documents import Documents
 from swarmstead.gateway.adapters.search.opening import open_index
 from swarmstead.gateway.adapters.shared_buckets import SharedBuckets
-from swarmstead.gateway.egress import Egress
+from swarmstead.gateway.egress import Egress, parse_entries, rules
 from swarmstead.gateway.gateway import Gateway, GatewayLimits
 from swarmstead.gateway.grants import Grants
 from swarmstead.gateway.schemas.limits import ContractLimits
@@ -21,6 +21,7 @@ from swarmstead.gateway.traffic.breaker import BreakerRules
 from swarmstead.gateway.traffic.limits import Rate, TrafficLimits
 from swarmstead.gateway.traffic.state import Traffic
 from swarmstead.kernel.clock import Clock
+from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.hashing import digest
 from swarmstead.people.contract import IdentityProviderSpec
 from swarmstead.people.credentials import Credentials
@@ -43,6 +44,25 @@ OPERATOR_KINDS: dict[str, Kind] = {
 }
 
 
+def egress_rules(settings: Settings) -> Egress:
+    """Where requests of tool servers may go. Fails: BadInput, naming the variable."""
+    for name, text in (("egress_allow", settings.egress_allow), ("egress_block", settings.egress_block)):
+        try:
+            parse_entries(text)
+        except ValueError as error:
+            raise BadInput(
+                f"The setting {name} {error}.",
+                field=f"STEAD_{name.upper()}",
+                way_out="Write it like `tools.example.org, *.intern.example.org:8443, 10.1.0.0/16`.",
+            ) from error
+    return rules(
+        settings.egress_allow,
+        settings.egress_block,
+        public=settings.egress_public == "allow",
+        listens_on=settings.host,
+    )
+
+
 def open_identity(
     settings: Settings,
     egress: Egress,
@@ -59,7 +79,7 @@ def open_identity(
         credentials.issuers = issuers = Issuers(clock, Documents(egress), file.load(), credentials.forget)
         closers.append(issuers.aclose)
         following = asyncio.create_task(_follow(file, issuers))
-        closers.append(lambda: _cancelled(following))
+        closers.append(lambda: cancelled(following))
     return credentials
 
 
@@ -78,7 +98,8 @@ async def _follow(file: ProviderFile, issuers: Issuers) -> None:
             log.exception("the identity providers could not be read again; it is tried again")
 
 
-async def _cancelled(task: asyncio.Task[None]) -> None:
+async def cancelled(task: asyncio.Task[None]) -> None:
+    """End a task that goes on by itself."""
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 

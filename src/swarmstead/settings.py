@@ -26,6 +26,7 @@ _OPTIONS = {
     "port": " or --port",
     "data": " or --data",
     "allowed_paths": " or --allow",
+    "config": " or --config",
     "identity_providers": " or --identity-providers",
     "tls_cert": " or --tls-cert",
     "tls_key": " or --tls-key",
@@ -56,6 +57,9 @@ class Settings(BaseModel):
     allowed_paths: tuple[Path, ...] = Field(default_factory=_default_allowed)
     """Folders that runs may name repositories in, separated by ':'. Default: where the server was started, the home
     folder and the folder for temporary files. Too wide, and an operator's run can read any repository of this user."""
+    config: tuple[Path, ...] = ()
+    """Files and folders of manifests, separated by ':': applied at start and when they change, to the tenant `default`.
+    Servers that share a database need the same ones, or each takes back what the other declares."""
     user_day_usd: str = "5"
     """US dollars that the runs of one user may spend in a UTC day."""
     tenant_day_usd: str = "50"
@@ -155,7 +159,7 @@ class Settings(BaseModel):
     log_json: bool = False
     """One JSON object per line instead of text for people."""
 
-    @field_validator("allowed_paths", mode="before")
+    @field_validator("allowed_paths", "config", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if not isinstance(value, str):

@@ -69,7 +69,10 @@ class Registry:
         return {row.name: row.versions for row in rows}
 
     def dangling(self, conn: sa.Connection, scope: Scope, documents: Sequence[Document]) -> list[list[str]]:
-        """For each document: its references to what is neither declared nor among the documents, in words."""
+        """For each document: its references to what is neither declared nor among the documents, in words.
+
+        A kind that cannot be declared here is somebody else's to look after.
+        """
         known = {(document.kind, document.metadata.name) for document in documents}
         query = sa.select(resources.c.kind, resources.c.name)
         mine = (resources.c.tenant == scope.tenant) & (resources.c.digest != DELETED)
@@ -78,7 +81,7 @@ class Registry:
             [
                 f"{one.field}: there is no {one.kind} called {one.name!r}."
                 for one in self.kinds[document.kind].refers(document.spec)
-                if (one.kind, one.name) not in known
+                if one.kind in self.kinds and (one.kind, one.name) not in known
             ]
             for document in documents
         ]
