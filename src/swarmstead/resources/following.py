@@ -6,6 +6,7 @@ import signal
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.errors import SteadError, Unavailable
@@ -102,8 +103,9 @@ class Following:
 
     def _refuse(self, error: SteadError) -> None:
         config_read("refused")
-        where = error.message
+        where = "a file cannot be read"
         if isinstance(error, ManifestRefused):  # its words may repeat what stands there: those are for the log only
-            where = f"{error.errors[0].file}:{error.errors[0].line}:{error.errors[0].column}"
+            first = error.errors[0]
+            where = f"{Path(first.file).name}:{first.line}:{first.column}"
         self.state = InForce(self.state.digest, self.state.since, where)
         log.error("the configuration is refused, and the last good one stays in force: %s", error.message)

@@ -99,6 +99,7 @@ async def _serve(
             serving.make_door(app, settings.host),
             http=with_timeouts(settings.header_timeout_s, settings.write_timeout_s),
             lifespan="off",
+            ws="none",
             access_log=False,
             log_config=None,
             server_header=False,
