@@ -1,7 +1,7 @@
 """`stead gateway`: start to ready, and memory before and after its first call, first scrape and first REST request.
 
-`python -m bench.gateway_alone [TIMES]` prints one JSON object. First starts have an empty folder, second starts find the
-schema. Memory is megabytes of RSS (2^20), of the process and its children, of the last first and the last second start.
+`python -m bench.gateway_alone [TIMES]` prints one JSON object. First starts have an empty folder, second starts find
+the schema. Memory is RSS in MiB, of the process and its children, at the last start of either sort.
 """
 
 import asyncio
@@ -36,12 +36,12 @@ def measure(folder: Path, port: int, times: int) -> dict[str, Any]:
     config.write_text(_CONFIG % port)
     found: dict[str, Any] = {"first": {"ready_s": []}, "second": {"ready_s": []}}
     for number in range(times):
-        for starts in found.values():
+        for sort in ("first", "second"):
             last = number == times - 1
             with running(folder / str(number), verb="gateway", options=["--config", str(config)]) as server:
-                starts["ready_s"].append(round(server.ready_s, 3))
+                found[sort]["ready_s"].append(round(server.ready_s, 3))
                 if last:
-                    starts |= _memory(server)
+                    found[sort] |= _memory(server)
     return found
 
 

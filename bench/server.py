@@ -63,7 +63,10 @@ class Server:
 def running(
     data: Path, environment: Mapping[str, str] | None = None, verb: str = "up", options: Sequence[str] = ()
 ) -> Generator[Server]:
-    """Start a server (`verb`: or a gateway alone) on a free port over `data`, wait until it is ready; at the end, stop it."""
+    """Start a server on a free port over `data`, wait until it is ready, and stop it at the end.
+
+    `verb`: `up`, or `gateway` for a gateway alone.
+    """
     port = _free_port()
     command = [str(Path(sys.executable).with_name("stead")), verb, "--host", "127.0.0.1", "--port", str(port), *options]
     whole = {name: value for name, value in os.environ.items() if not name.startswith("STEAD_")}

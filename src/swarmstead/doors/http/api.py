@@ -21,11 +21,12 @@ from swarmstead.doors.http.routes import (
 from swarmstead.gatehouse import Gatehouse
 
 _DESCRIPTION = "Agents work in your stead; you stay in charge. Errors are RFC 9457 problems with a way out."
+OPEN = (health, resource_metadata)
 DECLARED = (approvals, resources, pins, tools, policies, traffic, audit)
 
 
 def assembled(*routes: ModuleType) -> FastAPI:
-    """An API of health, keys and these modules' routes, in their order."""
+    """An API of these modules' routes, in their order."""
     api = FastAPI(
         title="Swarmstead",
         version=__version__,
@@ -37,13 +38,13 @@ def assembled(*routes: ModuleType) -> FastAPI:
         generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}" if route.tags else route.name,
     )
     error_handlers.install(api)
-    for module in (health, resource_metadata, people, *routes):
+    for module in routes:
         api.include_router(module.router)
     return api
 
 
 def gateway_api(app: Gatehouse) -> FastAPI:
     """The API of a gateway alone, over a running one."""
-    api = assembled(*DECLARED)
+    api = assembled(*OPEN, people, *DECLARED)
     api.state.stead = app
     return api

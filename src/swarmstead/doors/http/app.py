@@ -4,10 +4,10 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from swarmstead.doors.http import resource_metadata
-from swarmstead.doors.http.api import DECLARED, assembled
+from swarmstead.doors.http.api import DECLARED, OPEN, assembled
 from swarmstead.doors.http.gateway import guarded
 from swarmstead.doors.http.metrics import metrics_app
-from swarmstead.doors.http.routes import agents, models, overview, runs, server
+from swarmstead.doors.http.routes import agents, models, overview, people, runs, server
 from swarmstead.doors.http.run_views import plan_changed
 from swarmstead.doors.http.static import WebUi
 from swarmstead.doors.mcp.endpoint import PATH as MCP
@@ -20,7 +20,7 @@ _API = ("/api/", resource_metadata.WELL_KNOWN)
 
 def make_api() -> FastAPI:
     """The REST API without a server behind it: what the OpenAPI document is made from."""
-    api = assembled(overview, runs, agents, models, *DECLARED, server)
+    api = assembled(*OPEN, overview, people, runs, *DECLARED, agents, models, server)
     api.add_exception_handler(PlanChanged, plan_changed)
     return api
 

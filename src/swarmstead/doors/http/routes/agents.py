@@ -16,10 +16,10 @@ from swarmstead.kernel.scope import Scope
 from swarmstead.people.contract import require
 from swarmstead.resources.contract import Resource
 
-router = APIRouter(prefix="/api/v1", tags=["agents"], route_class=CarefulRoute)
+router = APIRouter(prefix="/api/v1", tags=["resources"], route_class=CarefulRoute)
 
 
-@router.get("/agents")
+@router.get("/agents", tags=["agents"])
 async def agents(
     scope: Caller, app: Server, cursor: paging.Cursor = "", limit: paging.Limit = 200
 ) -> shapes.Page[shapes.AgentShape]:
@@ -36,7 +36,7 @@ async def agents(
     return shapes.Page(items=[shapes.AgentShape(**facts(one)) for one in found[:limit]], next=more)
 
 
-@router.get("/agents/{name}")
+@router.get("/agents/{name}", tags=["agents"])
 async def agent(request: Request, name: str, scope: Caller, app: Server) -> shapes.AgentDetail:
     """One agent with its spec."""
     require(scope, "read")
@@ -50,13 +50,13 @@ async def agent(request: Request, name: str, scope: Caller, app: Server) -> shap
     return shapes.AgentDetail(**facts, spec=dict(found.content), manifest=views.resource(found).manifest)
 
 
-@router.get("/agents/{name}/versions")
+@router.get("/agents/{name}/versions", tags=["agents"])
 async def agent_versions(name: str, scope: Caller, app: Server) -> shapes.Page[shapes.ResourceShape]:
     """Every version of an agent, newest first."""
     return await versions("Agent", name, scope, app)
 
 
-@router.get("/agents/{name}/diff")
+@router.get("/agents/{name}/diff", tags=["agents"])
 async def agent_diff(
     name: str, scope: Caller, app: Server, from_: Annotated[str, Query(alias="from", max_length=71)], to: Digest = ""
 ) -> shapes.DiffShape:

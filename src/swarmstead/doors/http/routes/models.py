@@ -12,10 +12,10 @@ from swarmstead.people.contract import require
 from swarmstead.resources.contract import Resource
 from swarmstead.wiring import App
 
-router = APIRouter(prefix="/api/v1", tags=["models"], route_class=CarefulRoute)
+router = APIRouter(prefix="/api/v1", tags=["resources"], route_class=CarefulRoute)
 
 
-@router.get("/models")
+@router.get("/models", tags=["models"])
 async def models(scope: Caller, app: Whole) -> shapes.Page[shapes.ModelShape]:
     """Declared models, and what each lacks before it can be asked."""
     require(scope, "read")
