@@ -173,13 +173,8 @@ async def open_gatehouse(
         first_key = await db.write(lambda tx: people.bootstrap(tx, clock, settings.bootstrap_key.get_secret_value()))
         config = await _follow(files, documents, db, registry, clock, closers) if files else None
         credentials = open_identity(settings, egress, clock, db, signals, closers)
-        grants, policies = _kept(db, registry, clock, signals)
-        limits, traffic = gateway_limits(settings), open_traffic(settings, db)
-        gateway = Gateway(db, clock, Upstreams(egress=egress), grants, policies, permits, limits, traffic=traffic)
-        signals.watch(gateway.forget)
-        closers.append(gateway.aclose)
-        tool_search = open_tool_search(settings, clock, grants, gateway, closers)
-        signals.watch(tool_search.forget)
+        policies, grants = Policies(db, registry, people_reads, clock), Grants(db, registry)
+        gateway, tool_search = _open_gateway(settings, (db, clock, signals), egress, grants, policies, closers)
         _keep_house(settings, db, clock, signals, closers)
     except BaseException:
         for closer in reversed(closers):
@@ -203,12 +198,23 @@ async def open_gatehouse(
     )
 
 
-def _kept(db: Database, registry: Registry, clock: Clock, signals: Signals) -> tuple[Grants, Policies]:
-    """What is kept of declared resources in memory, for each call to look at, until they change."""
-    grants, policies = Grants(db, registry), Policies(db, registry, people_reads, clock)
-    for watcher in (grants.forget, policies.forget):
+def _open_gateway(
+    settings: Settings,
+    storage: tuple[Database, Clock, Signals],
+    egress: Egress,
+    grants: Grants,
+    policies: Policies,
+    closers: Closers,
+) -> tuple[Gateway, ToolSearch]:
+    """The gateway and search over what it reaches. What they keep in memory lasts until a signal says otherwise."""
+    db, clock, signals = storage
+    limits, traffic = gateway_limits(settings), open_traffic(settings, db)
+    gateway = Gateway(db, clock, Upstreams(egress=egress), grants, policies, permits, limits, traffic=traffic)
+    closers.append(gateway.aclose)
+    tool_search = open_tool_search(settings, clock, grants, gateway, closers)
+    for watcher in (grants.forget, policies.forget, gateway.forget, tool_search.forget):
         signals.watch(watcher)
-    return grants, policies
+    return gateway, tool_search
 
 
 async def _follow(
