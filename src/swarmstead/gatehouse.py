@@ -159,28 +159,37 @@ async def open_gatehouse(
 
     Fails: storage.errors, BadInput; nothing is left open.
     """
-    clock, signals, egress = SystemClock(), Signals(), egress_rules(settings)
-    registry = Registry(kinds(egress))
-    files = DeclaredFiles(settings.config, registry.kinds) if settings.config else None
-    documents = files.load() if files else []  # what is wrong with them shows before anything is opened
     closers: Closers = []
     try:
-        if settings.single_process:
-            closers.append(partial(_sync, DataDir(settings.data).close))
-        signer = Ed25519Signer.load_or_make(settings.data / "audit.key")
-        db = await asyncio.to_thread(open_database, settings, clock, signals, flushers(clock))
-        closers.append(lambda: _sync(db.close))  # DBOS takes the loop's threads with it, so not in one of them
-        first_key = await db.write(lambda tx: people.bootstrap(tx, clock, settings.bootstrap_key.get_secret_value()))
-        config = await _follow(files, documents, db, registry, clock, closers) if files else None
-        credentials = open_identity(settings, egress, clock, db, signals, closers)
-        policies, grants = Policies(db, registry, people_reads, clock), Grants(db, registry)
-        gateway, tool_search = _open_gateway(settings, (db, clock, signals), egress, grants, policies, closers)
-        _keep_house(settings, db, clock, signals, closers)
+        return await _opened(settings, kinds, flushers, closers)
     except BaseException:
         for closer in reversed(closers):
             with suppress(Exception):
                 await closer()
         raise
+
+
+async def _opened(
+    settings: Settings,
+    kinds: Callable[[Egress], dict[str, Kind]],
+    flushers: Callable[[Clock], Flushers],
+    closers: Closers,
+) -> Gatehouse:
+    clock, signals, egress = SystemClock(), Signals(), egress_rules(settings)
+    registry = Registry(kinds(egress))
+    files = DeclaredFiles(settings.config, registry.kinds) if settings.config else None
+    documents = files.load() if files else []  # what is wrong with them shows before anything is opened
+    if settings.single_process:
+        closers.append(partial(_sync, DataDir(settings.data).close))
+    signer = Ed25519Signer.load_or_make(settings.data / "audit.key")
+    db = await asyncio.to_thread(open_database, settings, clock, signals, flushers(clock))
+    closers.append(lambda: _sync(db.close))  # DBOS takes the loop's threads with it, so not in one of them
+    first_key = await db.write(lambda tx: people.bootstrap(tx, clock, settings.bootstrap_key.get_secret_value()))
+    config = await _follow(files, documents, db, registry, clock, closers) if files else None
+    credentials = open_identity(settings, egress, clock, db, signals, closers)
+    policies, grants = Policies(db, registry, people_reads, clock), Grants(db, registry)
+    gateway, tool_search = _open_gateway(settings, (db, clock, signals), egress, grants, policies, closers)
+    _keep_house(settings, db, clock, signals, closers)
     return Gatehouse(
         settings=settings,
         clock=clock,

@@ -15,8 +15,6 @@ Transport = Literal["stdio", "http"]
 ToolState = Literal["accepted", "quarantined", "unusable"]
 BUILTIN = "builtin:"
 TOOLS_CALL = "tools/call"
-UPSTREAM_VERSIONS = ("2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
-"""Versions of MCP that are spoken with tool servers, the newest first; the first has no sessions."""
 CHANGES: Mapping[str, tuple[Kind, str]] = {
     "notifications/tools/list_changed": ("tool", "toolsListChanged"),
     "notifications/prompts/list_changed": ("prompt", "promptsListChanged"),

@@ -5,7 +5,7 @@ from typing import Any
 from swarmstead import __version__
 from swarmstead.doors.mcp.protocol import VERSIONS
 from swarmstead.gatehouse import Gatehouse
-from swarmstead.gateway.contract import UPSTREAM_VERSIONS
+from swarmstead.gateway.versions import UPSTREAM_VERSIONS
 from swarmstead.kernel.clock import rfc3339
 from swarmstead.kernel.errors import SteadError
 

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 from swarmstead import __version__
-from swarmstead.gateway.contract import CHANGES, UPDATED, UPSTREAM_VERSIONS, CallResult, Relay, RpcFault
+from swarmstead.gateway.contract import CHANGES, UPDATED, CallResult, Relay, RpcFault
 from swarmstead.gateway.errors import RelayRefused
+from swarmstead.gateway.versions import UPSTREAM_VERSIONS
 from swarmstead.kernel.plain import plain
 
 MODERN, LATEST, *_ = UPSTREAM_VERSIONS
