@@ -5,7 +5,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, cast
 
 from swarmstead.gateway.adapters.documents import Documents
 from swarmstead.gateway.adapters.search.opening import open_index
@@ -28,13 +27,9 @@ from swarmstead.people.credentials import Credentials
 from swarmstead.people.issuers import Issuers
 from swarmstead.people.providers import ProviderFile, check_provider
 from swarmstead.resources.contract import Kind
-from swarmstead.resources.manifests import parse
 from swarmstead.settings import Settings
 from swarmstead.storage.database import Database
 from swarmstead.storage.signals import Signals
-
-if TYPE_CHECKING:
-    from swarmstead.gateway.contract import Overload
 
 log = logging.getLogger(__name__)
 _LOOK_EVERY_S = 5.0
@@ -84,6 +79,8 @@ def open_identity(
 
 
 def _parse_providers(text: str, name: str) -> dict[str, IdentityProviderSpec]:
+    from swarmstead.resources.manifests import parse
+
     return {one.metadata.name: one.spec for one in parse(text, OPERATOR_KINDS, name)}
 
 
@@ -153,7 +150,7 @@ def open_traffic(settings: Settings, db: Database) -> Traffic:
         rates={name: Rate(*rate) for name, rate in settings.rates.items()},
         tool_concurrency=settings.tool_concurrency,
         tenant_concurrency=settings.tenant_concurrency,
-        overload=cast("Overload", settings.overload),
+        overload=settings.overload,
         queue=settings.queue,
         queue_wait_s=settings.queue_wait_s,
         expensive_per_run=settings.expensive_per_run,
