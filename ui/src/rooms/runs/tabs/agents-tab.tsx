@@ -10,7 +10,7 @@ import { inSentence, visible } from '@/lib/text'
 import { inTreeOrder } from '../timeline/layout'
 
 /** Who gave what to whom, why, and what came of it. */
-export default function AgentsTab({ run, asTable }: { run: RunDetail; asTable: boolean }) {
+export function AgentsTab({ run, asTable }: { run: RunDetail; asTable: boolean }) {
   const ordered = useMemo(() => inTreeOrder(run.agents), [run.agents])
   if (ordered.length === 0) return <p className="p-4 text-xs text-mute">No agent has begun yet.</p>
   if (asTable) return <DataTable label="Agents of the run" columns={COLUMNS} rows={ordered} rowKey={(r) => r.agent.id} />
