@@ -1,5 +1,6 @@
 """Every route, in both themes, with runs that wait, were denied or are done: no violation that axe can find."""
 
+import asyncio
 import re
 from importlib.resources import files
 from typing import Any
@@ -83,15 +84,18 @@ async def test_the_document_says_what_it_is_before_its_first_page_is_here(
     server: Server, browser: Browser, theme: Theme
 ) -> None:
     async with page_of(browser, theme) as page:
-        held: list[Route] = []
-        await page.route("**/api/v1/session", lambda route: held.append(route))
+        go_on = asyncio.Event()
+
+        async def hold(route: Route) -> None:
+            await go_on.wait()
+            await route.continue_()
+
+        await page.route("**/api/v1/session", hold)
         await page.goto(f"{server.address}/overview", wait_until="load")
         await expect(page.get_by_role("main").get_by_role("heading", level=1)).to_have_text("Swarmstead")
         await expect(page.get_by_role("main")).to_contain_text("Opening the screen")
         assert await violations(page) == []
-        await page.unroute("**/api/v1/session")
-        for route in held:
-            await route.continue_()
+        go_on.set()
         await page.wait_for_url("**/signin?**")
         await expect(page.get_by_label("API key")).to_be_visible()
 
