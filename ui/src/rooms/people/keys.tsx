@@ -77,6 +77,7 @@ function keyColumns(): Column<Key>[] {
       id: 'roles',
       header: 'Roles',
       width: '176px',
+      from: 'sm',
       cell: (k) => (
         <span className="flex gap-1">
           {k.roles.map((role) => (

@@ -30,7 +30,7 @@ export function RunHeader({ run }: { run: RunDetail }) {
         <Held status={run.status} held={run.held} />
         <Denied count={run.denied} />
       </span>
-      <span className="flex flex-wrap items-center gap-x-3 gap-y-1 text-xs text-soft">
+      <span className="flex flex-wrap items-center gap-x-3 gap-y-1 text-xs text-soft lg:max-[1360px]:[&_[data-bar]]:hidden">
         {run.started_at && <Duration from={run.started_at} to={run.finished_at} />}
         <Budget spent={run.spent_micros} budget={run.budget_micros} bar />
         {!over && <WorkLeft run={run} />}
