@@ -8,7 +8,7 @@ from pathlib import Path
 SOURCES = Path(__file__).parents[3] / "src" / "swarmstead"
 CALLS = {"call_tool", "fetch"}
 # The chain's last link; and what shows a person, by a read tool, what a plan would do.
-ALLOWED = {"CallUpstream.__call__", "CallUpstream._fetch", "DryRun.of"}
+ALLOWED = {"CallUpstream._call", "CallUpstream._fetch", "DryRun.of"}
 
 
 @cache

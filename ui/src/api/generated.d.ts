@@ -2344,6 +2344,8 @@ export interface components {
         /**
          * RunDetail
          * @description A run with its agents, its plan and its questions.
+         *
+         *     Of many questions it holds those that wait and were closed last, 50 in all; `GET /api/v1/approvals?run=` has all.
          */
         RunDetail: {
             /** Id */

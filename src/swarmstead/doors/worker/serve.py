@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gc
 import signal
 import socket
 import ssl
@@ -21,6 +22,7 @@ from swarmstead.kernel.errors import Conflict, Unavailable
 from swarmstead.settings import Settings
 
 House = TypeVar("House", bound=Gatehouse)
+_YOUNG = 20_000
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -145,6 +147,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then say so."""
         await super().startup(sockets)
+        _settle_memory()
         self._ready()
         self._watcher = asyncio.create_task(self._stop_when_asked())
 
@@ -158,6 +161,15 @@ class _Server(uvicorn.Server):
             self._watcher.cancel()
         self._app.closing.set()
         await super().shutdown(sockets)
+
+
+def _settle_memory() -> None:
+    """What a server is made of stays until it ends: the collector of cycles need not go through it again and again.
+
+    Requests leave hardly any cycles behind, so it may also look less often than after every 700 new objects.
+    """
+    gc.freeze()
+    gc.set_threshold(_YOUNG, *gc.get_threshold()[1:])
 
 
 def address_of(host: str, listener: socket.socket, *, secure: bool = False) -> str:

@@ -18,6 +18,8 @@ from swarmstead.runs.contract import Command, Launch, Overrides, RunStatus
 
 router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=CarefulRoute)
 _SEQ_DIGITS = 18
+# A run is read again with each of its events; a question may carry a whole file.
+_MOST_QUESTIONS = 50
 
 
 def _wish(body: shapes.PreviewIn, plan_hash: str = "", key: str = "") -> Launch:
@@ -76,7 +78,7 @@ async def show(request: Request, run: str, scope: Caller, app: Whole) -> shapes.
         found = queries.get(conn, scope, run)
         agents = queries.agents_of(conn, scope, run)
         names = {agent["id"]: agent["agent"] for agent in agents}
-        asked = permits.find(conn, scope, run=run, limit=500)
+        asked = permits.of_run(conn, scope, run, most=_MOST_QUESTIONS)
         askers = queries.askers(conn, scope, [one.agent_run for one in asked])
         mark(request, str(found.seq))
         return shapes.RunDetail(
