@@ -70,7 +70,9 @@ spec:
         await expect(page.get_by_role("button", name="Apply", exact=True)).to_be_disabled()
 
 
-async def test_what_does_not_exist_is_warned_of_before_and_after_it_is_applied(server: Server, browser: Browser) -> None:
+async def test_what_does_not_exist_is_warned_of_before_and_after_it_is_applied(
+    server: Server, browser: Browser
+) -> None:
     dangling = """apiVersion: swarmstead.dev/v1alpha1
 kind: Binding
 metadata: {name: dangling}
