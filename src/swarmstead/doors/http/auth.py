@@ -66,8 +66,8 @@ async def caller(request: Request) -> Scope:
     return scope
 
 
-def server(request: Request) -> App:
-    """FastAPI dependency: the server."""
+async def server(request: Request) -> App:
+    """FastAPI dependency: the server. It is async because FastAPI sends any other through a thread."""
     return app_of(request)
 
 

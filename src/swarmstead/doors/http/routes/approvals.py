@@ -14,6 +14,7 @@ from swarmstead.people.contract import require
 from swarmstead.permits import handlers, queries
 from swarmstead.permits.contract import Approval, ApprovalStatus
 from swarmstead.runs import queries as runs
+from swarmstead.storage.database import Tx
 from swarmstead.wiring import App
 
 router = APIRouter(prefix="/api/v1", tags=["approvals"], route_class=CarefulRoute)
@@ -89,10 +90,12 @@ async def decide(
     if "if-match" in request.headers:
         seen = await app.db.read(lambda conn: queries.get(conn, scope, approval))
         expect(request, _version(seen), "The question")
-    decided = await app.db.write(
-        lambda tx: handlers.decide(tx, scope, app.clock, approval, body.decision, body.reason, body.hash)
-    )
-    return await app.db.read(lambda conn: with_askers(conn, scope, [decided])[0])
+
+    def decided(tx: Tx) -> shapes.ApprovalShape:
+        answered = handlers.decide(tx, scope, app.clock, approval, body.decision, body.reason, body.hash)
+        return with_askers(tx.conn, scope, [answered])[0]
+
+    return await app.db.write(decided)
 
 
 def _version(found: Approval | shapes.ApprovalShape) -> str:
