@@ -204,12 +204,9 @@ async def open_app(settings: Settings) -> App:
         credentials = open_identity(settings, egress, clock, db, signals, closers)
         models = Models(_providers())
         closers.append(models.close)
-        grants, policies = _kept(db, registry, clock, signals)
-        gateway = _gateway(settings, egress, db, clock, grants, policies)
-        signals.watch(gateway.forget)
-        closers.append(gateway.aclose)
-        tool_search = open_tool_search(settings, clock, grants, gateway, closers)
-        signals.watch(tool_search.forget)
+        policies = Policies(db, registry, people_reads, clock)
+        grants = Grants(db, registry)
+        gateway, tool_search = _open_gateway(settings, (db, clock, signals), egress, grants, policies, closers)
         hands = _hands(settings, clock, db, signals, registry, models, gateway)
         runs = await _open_runs(settings, hands, closers)
     except BaseException:
@@ -236,19 +233,23 @@ async def open_app(settings: Settings) -> App:
     )
 
 
-def _gateway(
-    settings: Settings, egress: Egress, db: Database, clock: Clock, grants: Grants, policies: Policies
-) -> Gateway:
+def _open_gateway(
+    settings: Settings,
+    storage: tuple[Database, Clock, Signals],
+    egress: Egress,
+    grants: Grants,
+    policies: Policies,
+    closers: list[Callable[[], Awaitable[None]]],
+) -> tuple[Gateway, ToolSearch]:
+    """The gateway and search over what it reaches. What they keep in memory lasts until a signal says otherwise."""
+    db, clock, signals = storage
     limits, traffic = gateway_limits(settings), open_traffic(settings, db)
-    return Gateway(db, clock, Upstreams(egress=egress), grants, policies, permits, limits, traffic=traffic)
-
-
-def _kept(db: Database, registry: Registry, clock: Clock, signals: Signals) -> tuple[Grants, Policies]:
-    """What is kept of declared resources in memory, for each call to look at, until they change."""
-    grants, policies = Grants(db, registry), Policies(db, registry, people_reads, clock)
-    for watcher in (grants.forget, policies.forget):
+    gateway = Gateway(db, clock, Upstreams(egress=egress), grants, policies, permits, limits, traffic=traffic)
+    closers.append(gateway.aclose)
+    tool_search = open_tool_search(settings, clock, grants, gateway, closers)
+    for watcher in (grants.forget, policies.forget, gateway.forget, tool_search.forget):
         signals.watch(watcher)
-    return grants, policies
+    return gateway, tool_search
 
 
 def _providers() -> dict[str, ModelProvider]:

@@ -108,7 +108,7 @@ def test_locked_database(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "stead.db").write_text("not a database at all, but long enough to look like one" * 20)
-    stead(tmp_path, "up", "--port", "0", "--data", tmp_path).refused("database", "stead doctor")
+    stead(tmp_path, "up", "--port", "0", "--data", tmp_path).refused("no SQLite database", "backup")
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_worker_needs_postgres(tmp_path: Path) -> None:
 def test_a_postgres_that_is_not_there(tmp_path: Path) -> None:
     url = "postgresql://user:hush@127.0.0.1:1/x"
     done = stead(tmp_path, "up", "--port", "0", "--data", tmp_path / "data", env={"STEAD_DATABASE_URL": url})
-    done.refused("database", "stead doctor")
+    done.refused("database", "STEAD_DATABASE_URL")
     assert "hush" not in done.err
 
 

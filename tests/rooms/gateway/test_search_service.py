@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,8 @@ from swarmstead.doors.mcp.offers import EVERYTHING
 from swarmstead.gateway.contract import Caller, CallResult
 from swarmstead.gateway.grants import Grants
 from swarmstead.gateway.pins import handlers as pins
+from swarmstead.gateway.pins import queries as pin_reads
+from swarmstead.gateway.pins.model import Pin
 from swarmstead.gateway.search import meta
 from swarmstead.gateway.search.memory import MemoryIndex
 from swarmstead.gateway.search.ports import ToolIndex
@@ -61,7 +63,11 @@ class Bench:
     async def quarantine(self, *, lifted: bool = False) -> None:
         """A person sets `read` aside, or takes that back."""
         how = pins.release if lifted else partial(pins.quarantine, reason="It lies.")
-        await self.desk.db.write(lambda tx: how(tx, ADA, self.desk.clock, "kit", "read"))
+        await self.decided(partial(how, server="kit", tool="read"))
+
+    async def decided(self, how: Callable[..., Pin]) -> None:
+        """A person has decided about a tool, and everybody has heard of it."""
+        await self.desk.db.write(lambda tx: how(tx, ADA, self.desk.clock))
         for forget in (self.desk.gateway.forget, self.search.forget):
             forget(f"tools:{ADA.tenant}")
 
@@ -106,6 +112,9 @@ class TestSearch:
         read = tool("read", {"readOnlyHint": True}, name=TEXT)
         bench.desk.upstream.tools = [read | {"description": "Water the plants."}]
         bench.later()
+        assert await bench.names("water the plants") == []  # it waits for a person
+        waiting = await bench.desk.db.read(lambda conn: pin_reads.get(conn, ADA, "kit", "read"))
+        await bench.decided(partial(pins.accept, server="kit", tool="read", schema_hash=waiting.offered_hash))
         assert await bench.names("water the plants") == ["read"]
 
     async def test_a_server_that_falls_silent_keeps_its_tools(self, bench: Bench) -> None:

@@ -884,6 +884,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tools:search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Search
+         * @description The bound tools that fit best, best first. A task of several steps may be given whole.
+         */
+        get: operations["tools_search"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/policies": {
         parameters: {
             query?: never;
@@ -1602,6 +1622,24 @@ export interface components {
             rule: string;
         };
         /**
+         * FoundToolShape
+         * @description A tool that fits a request; `score` is comparable within one answer only.
+         */
+        FoundToolShape: {
+            /** Name */
+            name: string;
+            /** Server */
+            server: string;
+            /** Tool */
+            tool: string;
+            /** Description */
+            description: string;
+            /** Risk */
+            risk: string;
+            /** Score */
+            score: number;
+        };
+        /**
          * HeadShape
          * @description The end of the chain.
          */
@@ -1851,6 +1889,13 @@ export interface components {
         Page_EventShape_: {
             /** Items */
             items: components["schemas"]["EventShape"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[FoundToolShape] */
+        Page_FoundToolShape_: {
+            /** Items */
+            items: components["schemas"]["FoundToolShape"][];
             /** Next */
             next?: string | null;
         };
@@ -4131,7 +4176,10 @@ export interface operations {
     tools_accept: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key, within 24 hours, is done once and answered alike. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 server: string;
                 tool: string;
@@ -4167,7 +4215,10 @@ export interface operations {
     tools_quarantine: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key, within 24 hours, is done once and answered alike. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 server: string;
                 tool: string;
@@ -4203,7 +4254,10 @@ export interface operations {
     tools_release: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key, within 24 hours, is done once and answered alike. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 server: string;
                 tool: string;
@@ -4219,6 +4273,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PinDetail"];
+                };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tools_search: {
+        parameters: {
+            query: {
+                /** @description What is to be done, in any words. */
+                q: string;
+                limit?: number;
+                /** @description Whose tools; without it those of outside MCP clients. */
+                agent?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_FoundToolShape_"];
                 };
             };
             /** @description What went wrong, and the way out. */

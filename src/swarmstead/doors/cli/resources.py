@@ -71,14 +71,18 @@ def report(done: Mapping[str, Any], form: str, *, dry_run: bool = False) -> None
 @click.command()
 @click.argument("kind")
 @click.argument("name")
+@output_option
 @with_client
-def delete(client: Client, kind: str, name: str) -> None:
+def delete(client: Client, kind: str, name: str, form: str) -> None:
     """Take back what is declared: a Binding, say, and with it the access that it gave.
 
     Its versions stay; `stead apply` revives it.
     """
     kind = kind_of(kind)
     client.delete(f"/api/v1/resources/{kind}/{part(name)}")
+    if form != "table":
+        dump({"kind": kind, "name": name, "action": "deleted"}, form)
+        return
     click.echo(f"Deleted {kind} {visible(name)}. Its versions stay: `stead apply` brings it back.", err=True)
 
 
