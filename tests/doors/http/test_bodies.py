@@ -1,6 +1,7 @@
 """Who sends a body is found out before it is read, and what it holds is bounded before it is parsed."""
 
 import asyncio
+import inspect
 import json
 from importlib import import_module
 from pkgutil import iter_modules
@@ -100,4 +101,4 @@ async def test_no_route_and_none_of_its_dependencies_goes_through_a_thread() -> 
     called = {*endpoints, *(mark.dependency for mark in marks if isinstance(mark, Depends))}
     assert len(endpoints) > 20
     assert len(called) > len(endpoints)
-    assert [one for one in called if not asyncio.iscoroutinefunction(one)] == []
+    assert [one for one in called if not inspect.iscoroutinefunction(one)] == []

@@ -287,7 +287,14 @@ async def test_what_is_streamed_is_neither_held_back_nor_marked() -> None:
     async def receive() -> Any:
         await asyncio.Event().wait()
 
-    scope = {"type": "http", "method": "GET", "path": "/streamed", "headers": [], "query_string": b"", "asgi": {}}
+    scope: dict[str, Any] = {
+        "type": "http",
+        "method": "GET",
+        "path": "/streamed",
+        "headers": [],
+        "query_string": b"",
+        "asgi": {},
+    }
     async with asyncio.timeout(30):
         await api(scope, receive, send)
     assert [one["body"] for one in said[1:] if one["body"]] == [b"first", b"last"]
