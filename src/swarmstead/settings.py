@@ -52,7 +52,8 @@ class Settings(BaseModel):
     database_url: SecretStr = SecretStr("")
     """`postgresql://…` for many workers; empty keeps everything in one SQLite file under `data`."""
     bootstrap_key: SecretStr = SecretStr("")
-    """An admin key to make known at start, for automation; at least 16 characters."""
+    """An admin key to make known at start, for automation; at least 16 characters, and random ones: nobody but you knows
+    how hard it is to guess, and whoever guesses it is an admin."""
     allowed_paths: tuple[Path, ...] = Field(default_factory=_default_allowed)
     """Folders that runs may name repositories in, separated by ':'. Default: where the server was started, the home
     folder and the folder for temporary files. Too wide, and an operator's run can read any repository of this user."""

@@ -201,6 +201,7 @@ async def open_app(settings: Settings) -> App:
         closers.append(lambda: _sync(db.close))  # DBOS takes the loop's threads with it, so not in one of them
         registry = Registry(kinds(egress))
         first_key = await _first_start(settings, clock, db)
+        await db.write(lambda tx: audit_handlers.introduce(tx, people.DEFAULT_TENANT, clock, signer))
         credentials = open_identity(settings, egress, clock, db, signals, closers)
         models = Models(_providers())
         closers.append(models.close)

@@ -42,10 +42,6 @@ class Ed25519Checker:
         """From the base64 of the 32 raw bytes. Fails: ValueError."""
         return cls(Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key, validate=True)))
 
-    def sign(self, message: bytes) -> str:
-        """Fails: TypeError, always; there is no private key here."""
-        raise TypeError("a public key cannot sign")
-
     def check(self, message: bytes, signature: str) -> bool:
         """Whether `signature` (base64) is this key's for `message`."""
         try:
@@ -80,6 +76,10 @@ class Ed25519Signer(Ed25519Checker):
                 way_out="Bring it back from a backup. Or move it away: a new one is made, and checkpoints signed so "
                 "far are then checked with the public key that came with them.",
             ) from error
+
+    def checker_of(self, public_key: str) -> Ed25519Checker:
+        """What checks another host's signatures. Fails: ValueError."""
+        return Ed25519Checker.from_text(public_key)
 
     def sign(self, message: bytes) -> str:
         """The signature in base64."""
