@@ -15,11 +15,13 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from swarmstead.kernel.errors import BadInput
+from swarmstead.kernel.faults import in_words
 from swarmstead.kernel.money import micros_from_usd
 
 PREFIX = "STEAD_"
 _RATE = re.compile(r"((?:tenant|role):[A-Za-z0-9_.@-]{1,63})=([0-9]{1,6}(?:\.[0-9]{1,6})?)/([1-9][0-9]{0,5})")
 _NEAR = 0.75
+_OF_THE_COMMAND_LINE = {f"{PREFIX}KEY", f"{PREFIX}SERVER", f"{PREFIX}CLIENT_CERTIFICATE"}
 # Settings that are options of `stead up` as well.
 _OPTIONS = {
     "host": " or --host",
@@ -52,8 +54,8 @@ class Settings(BaseModel):
     database_url: SecretStr = SecretStr("")
     """`postgresql://…` for many workers; empty keeps everything in one SQLite file under `data`."""
     bootstrap_key: SecretStr = SecretStr("")
-    """An admin key to make known at start, for automation; at least 16 characters, and random ones: nobody but you knows
-    how hard it is to guess, and whoever guesses it is an admin."""
+    """An admin key to make known at start, for automation; at least 16 characters, and random ones: nobody but you can
+    say how hard it is to guess, and whoever guesses it is an admin."""
     allowed_paths: tuple[Path, ...] = Field(default_factory=_default_allowed)
     """Folders that runs may name repositories in, separated by ':'. Default: where the server was started, the home
     folder and the folder for temporary files. Too wide, and an operator's run can read any repository of this user."""
@@ -261,6 +263,25 @@ def _refuse_misspelt(source: Mapping[str, str]) -> None:
         )
 
 
+def strangers(environment: Mapping[str, str]) -> list[str]:
+    """Variables named like settings that nobody reads, here or in the command line."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | _OF_THE_COMMAND_LINE
+    return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+
+
+def refuse_missing_folders(settings: Settings) -> None:
+    """Fails: BadInput for a folder that is allowed by name and is not there: a typing error would look like a ban."""
+    if "allowed_paths" not in settings.model_fields_set:
+        return
+    for path in settings.allowed_paths:
+        if not path.is_dir():
+            raise BadInput(
+                f"{PREFIX}ALLOWED_PATHS: there is no folder {path}.",
+                field=f"{PREFIX}ALLOWED_PATHS",
+                way_out=f"Name folders that are there, separated by ':', in {PREFIX}ALLOWED_PATHS or with --allow.",
+            )
+
+
 def load(environment: Mapping[str, str] | None = None, **options: Any) -> Settings:
     """Settings from the environment; `options` that are not None win. Fails: BadInput, naming the variable."""
     values: dict[str, Any] = {}
@@ -275,10 +296,10 @@ def load(environment: Mapping[str, str] | None = None, **options: Any) -> Settin
         return Settings.model_validate(values)
     except ValidationError as error:
         fault = error.errors(include_input=False, include_url=False)[0]
-        why = fault["msg"].removeprefix("Value error, ")
+        why = in_words(fault)
         name = str(fault["loc"][0]) if fault["loc"] else why.partition(" ")[0]  # of several together: the first named
         raise BadInput(
-            f"The setting {name} is not usable: {why}.",
+            f"{PREFIX}{name.upper()}: {why}." if fault["loc"] else f"{why}.",
             field=PREFIX + name.upper(),
             way_out=f"Set {PREFIX}{name.upper()}{_OPTIONS.get(name, '')} to a valid value.",
         ) from error

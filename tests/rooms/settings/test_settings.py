@@ -67,7 +67,7 @@ def test_a_bad_value_is_refused_by_the_name_of_its_variable(name: str, value: st
 
 
 def test_an_option_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(BadInput, match="prot"):
+    with pytest.raises(BadInput, match="PROT"):
         load({}, prot=80)
 
 

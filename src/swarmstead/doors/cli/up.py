@@ -4,6 +4,7 @@ The first start prints the admin key, once, and saves it for this user's command
 link. With STEAD_BOOTSTRAP_KEY nothing is saved and the key is never printed: automation knows it already.
 """
 
+import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import click
 
 from swarmstead import __version__
 from swarmstead.doors.cli import context
+from swarmstead.doors.cli.output import visible
 from swarmstead.kernel.errors import SteadError
 from swarmstead.kernel.hashing import sha256_hex
 
@@ -60,9 +62,11 @@ def _identity(command: Any) -> Any:
 def up(host: str | None, port: int | None, data: Path | None, allow: tuple[Path, ...], **identity: Any) -> None:
     """Start the server, and stop it with Ctrl-C. Unfinished runs go on where they were at the next start."""
     with _refused_at_start():
-        from swarmstead.settings import load
+        from swarmstead.settings import load, refuse_missing_folders
 
+        _warn_of_strangers()
         settings = load(host=host, port=port, data=data, allowed_paths=allow or None, **identity)
+        refuse_missing_folders(settings)
         from swarmstead.doors.worker.serve import serve  # after the settings: it takes most of the time of a start
 
         serve(settings, _announce)
@@ -74,9 +78,20 @@ def worker(data: Path | None, allow: tuple[Path, ...]) -> None:
     """Start a worker that carries runs beside other servers. Needs a Postgres in STEAD_DATABASE_URL."""
     with _refused_at_start():
         from swarmstead.doors.worker.serve import work
-        from swarmstead.settings import load
+        from swarmstead.settings import load, refuse_missing_folders
 
-        work(load(data=data, allowed_paths=allow or None), _announce_worker)
+        _warn_of_strangers()
+        settings = load(data=data, allowed_paths=allow or None)
+        refuse_missing_folders(settings)
+        work(settings, _announce_worker)
+
+
+def _warn_of_strangers() -> None:
+    """A variable that nobody reads is seldom meant, but may be somebody else's: it stops nothing."""
+    from swarmstead.settings import strangers
+
+    for name in strangers(os.environ):
+        click.echo(visible(f"Warning: there is no setting {name}; it changes nothing."), err=True)
 
 
 @contextmanager

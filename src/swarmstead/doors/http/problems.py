@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from swarmstead.doors.http import views
 from swarmstead.gateway.errors import retry_after_s
 from swarmstead.kernel.errors import NotSignedIn, SteadError
+from swarmstead.kernel.faults import in_words
 from swarmstead.runs.contract import Plan
 from swarmstead.runs.errors import PlanChanged
 
@@ -61,8 +62,8 @@ async def _validation(_request: Request, error: Exception) -> Response:
         return _no_json(first)
     parts = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
     field = ".".join(parts)
-    detail = f"{field}: {first['msg']}" if field else str(first["msg"])
-    errors = [{"field": ".".join(str(part) for part in one["loc"][1:]), "message": one["msg"]} for one in faults]
+    detail = f"{field or 'The body'}: {in_words(first)}."
+    errors = [{"field": ".".join(str(part) for part in one["loc"][1:]), "message": in_words(one)} for one in faults]
     way_out = "Send what /api/v1/openapi.json describes for this call."
     return problem(422, "bad_input", detail, way_out=way_out, field=field, errors=errors)
 
