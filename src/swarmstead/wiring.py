@@ -63,7 +63,7 @@ from swarmstead.runs.service import Runs
 from swarmstead.runs.steps.context import Hands
 from swarmstead.settings import Settings
 from swarmstead.storage import requests
-from swarmstead.storage.database import Database
+from swarmstead.storage.database import Database, Tx
 from swarmstead.storage.datadir import DataDir
 from swarmstead.storage.engines import make_engine, make_workflow_engine
 from swarmstead.storage.migrate import migrate
@@ -200,8 +200,7 @@ async def open_app(settings: Settings) -> App:
         db = await asyncio.to_thread(open_database, settings, clock, signals)
         closers.append(lambda: _sync(db.close))  # DBOS takes the loop's threads with it, so not in one of them
         registry = Registry(kinds(egress))
-        first_key = await _first_start(settings, clock, db)
-        await db.write(lambda tx: audit_handlers.introduce(tx, people.DEFAULT_TENANT, clock, signer))
+        first_key = await _first_start(settings, clock, db, signer)
         credentials = open_identity(settings, egress, clock, db, signals, closers)
         models = Models(_providers())
         closers.append(models.close)
@@ -333,9 +332,15 @@ async def _sweep(hands: Hands, runs: Runs) -> None:
             log.exception("the sweeper could not finish; it tries again")
 
 
-async def _first_start(settings: Settings, clock: Clock, db: Database) -> NewKey | None:
+async def _first_start(settings: Settings, clock: Clock, db: Database, signer: Ed25519Signer) -> NewKey | None:
     """The first key, and the sample swarm; what an operator has changed or removed since is left alone."""
-    first_key = await db.write(lambda tx: people.bootstrap(tx, clock, settings.bootstrap_key.get_secret_value()))
+
+    def begin(tx: Tx) -> NewKey | None:
+        made = people.bootstrap(tx, clock, settings.bootstrap_key.get_secret_value())
+        audit_handlers.introduce(tx, people.DEFAULT_TENANT, clock, signer)
+        return made
+
+    first_key = await db.write(begin)
     text = (files("swarmstead") / "samples" / "repo-review.yaml").read_text()
     documents = parse(text, KINDS, "samples/repo-review.yaml")
     scope = system_scope(people.DEFAULT_TENANT)

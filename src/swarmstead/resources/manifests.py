@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, cast
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from swarmstead.kernel.errors import BadInput
@@ -19,6 +18,7 @@ from swarmstead.resources import texts
 from swarmstead.resources.contract import API_VERSION, Document, Kind, Metadata
 from swarmstead.resources.errors import ManifestError, ManifestRefused
 from swarmstead.resources.texts import Path, Places
+from swarmstead.resources.writing import written
 
 _MAX_LABEL, _MAX_OWNER = 256, 120
 _MOST_FAULTS = 100
@@ -105,20 +105,7 @@ def dump(document: Document) -> str:
     if document.metadata.owner:
         metadata["owner"] = document.metadata.owner
     whole = {"apiVersion": API_VERSION, "kind": document.kind, "metadata": metadata, "spec": document.content}
-    return yaml.dump(whole, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
-
-
-class _Dumper(yaml.SafeDumper):
-    """Long texts as blocks, so that a diff of two versions reads line by line."""
-
-
-def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    odd = any(character in value for character in "\x85\u2028\u2029")  # YAML's other line ends: kept by escapes only
-    style = '"' if odd else "|" if "\n" in value else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)  # pyright: ignore[reportUnknownMemberType]
-
-
-_Dumper.add_representer(str, _text)
+    return written(whole)
 
 
 def _read(value: Any, places: Places, kinds: Mapping[str, Kind]) -> tuple[Document | None, list[_Fault]]:

@@ -1,12 +1,13 @@
 """`/metrics` in Prometheus' text form. Totals over all tenants, with no names in it, so it asks for no credential."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from swarmstead.gateway.traffic.state import Totals
+from swarmstead.kernel.errors import SteadError
 from swarmstead.permits.queries import count_all_pending
 from swarmstead.runs.queries import count_all
 from swarmstead.telemetry.meter import METER
@@ -35,17 +36,28 @@ def metrics_app(app: App) -> Callable[[Request], Awaitable[Response]]:
     async def metrics(_request: Request) -> Response:
         from prometheus_client import CollectorRegistry, generate_latest
 
+        checks = {"database": await _is_well(app), "runs": not app.runs.draining}
         runs = await app.db.read(count_all)
         pending = await app.db.read(count_all_pending)
         registry = CollectorRegistry()
-        registry.register(_Collector(runs, pending, app.gateway.traffic.totals()))  # pyright: ignore[reportArgumentType] - duck-typed by the library
+        registry.register(_Collector(runs, pending, app.gateway.traffic.totals(), checks))  # pyright: ignore[reportArgumentType] - duck-typed by the library
         return Response(generate_latest(registry), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return metrics
 
 
+async def _is_well(app: App) -> bool:
+    """Whether the database can be read and written: a full disk shows here before anybody asks for a run."""
+    try:
+        await app.probe.check()
+    except SteadError:
+        return False
+    return True
+
+
 class _Collector:
-    def __init__(self, runs: dict[str, int], pending: int, traffic: Totals) -> None:
+    def __init__(self, runs: dict[str, int], pending: int, traffic: Totals, checks: Mapping[str, bool]) -> None:
+        self._checks = checks
         self._runs = runs
         self._pending = pending
         self._traffic = traffic
@@ -69,6 +81,10 @@ class _Collector:
         gauge = GaugeMetricFamily("stead_runs", "Runs that have not ended, by status.", labels=["status"])
         for status, count in self._runs.items():
             gauge.add_metric([status], count)
+        yield gauge
+        gauge = GaugeMetricFamily("stead_ready", "What /readyz looks at: 1 where it is well.", labels=["check"])
+        for check, is_well in self._checks.items():
+            gauge.add_metric([check], int(is_well))
         yield gauge
         yield GaugeMetricFamily("stead_approvals_pending", "Questions that wait for a person.", value=self._pending)
         traffic = self._traffic

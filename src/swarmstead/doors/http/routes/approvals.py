@@ -5,14 +5,16 @@ from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, Query, Request
 
-from swarmstead.doors.http import paging, shapes, views
+from swarmstead.doors.http import approval_shapes, paging, shapes, views
 from swarmstead.doors.http.auth import Caller, Server
 from swarmstead.doors.http.careful import CarefulRoute, expect, mark
+from swarmstead.kernel.clock import rfc3339
 from swarmstead.kernel.scope import Scope
 from swarmstead.people import queries as people
 from swarmstead.people.contract import require
 from swarmstead.permits import handlers, queries
 from swarmstead.permits.contract import Approval, ApprovalStatus
+from swarmstead.permits.errors import AlreadyDecided
 from swarmstead.runs import queries as runs
 from swarmstead.storage.database import Tx
 from swarmstead.wiring import App
@@ -80,6 +82,22 @@ async def show(request: Request, approval: str, scope: Caller, app: Server) -> s
     found = await app.db.read(lambda conn: with_askers(conn, scope, [queries.get(conn, scope, approval)])[0])
     mark(request, _version(found))
     return found
+
+
+@router.get("/approvals/{approval}/effect")
+async def effect(approval: str, scope: Caller, app: Server) -> approval_shapes.LookShape:
+    """A fresh look at what an open question's call would do now. A decision is still about the payload that was asked.
+
+    It calls the tool's preview, so it is for those who may decide.
+    """
+    require(scope, "approval.decide")
+    asked = await app.db.read(lambda conn: queries.get(conn, scope, approval))
+    if asked.status != "pending":
+        raise AlreadyDecided(f"This approval is {asked.status} already.", way_out="Look at the run; it may ask again.")
+    look = await app.gateway.looking.at(scope, asked)
+    return approval_shapes.LookShape(
+        state=look.state, effect=dict(look.effect), why=look.why, looked_at=rfc3339(app.clock.now_ms())
+    )
 
 
 @router.post("/approvals/{approval}:decide")
