@@ -40,13 +40,18 @@ def plain(value: Any) -> Any:
 def _plain(value: Any, depth: int) -> Any:
     if isinstance(value, str):
         return plain_text(value)
+    if isinstance(value, dict):
+        _check_depth(depth)
+        fields = cast("dict[str, Any]", value)
+        return {plain_text(name): _plain(item, depth + 1) for name, item in fields.items()}
+    if isinstance(value, list):
+        _check_depth(depth)
+        return [_plain(item, depth + 1) for item in cast("list[Any]", value)]
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("a number that JSON does not have")
-    if not isinstance(value, dict | list):
-        return value
+    return value
+
+
+def _check_depth(depth: int) -> None:
     if depth >= _DEEPEST:
         raise ValueError(f"values nested more than {_DEEPEST} deep")
-    if isinstance(value, list):
-        return [_plain(item, depth + 1) for item in cast("list[Any]", value)]
-    fields = cast("dict[str, Any]", value)
-    return {plain_text(name): _plain(item, depth + 1) for name, item in fields.items()}

@@ -44,6 +44,24 @@ def apply_missing(tx: Tx, scope: Scope, clock: Clock, documents: Sequence[Docume
     return apply(tx, scope, clock, [one for one in documents if (one.kind, one.metadata.name) not in known])
 
 
+def declare(tx: Tx, scope: Scope, clock: Clock, documents: Sequence[Document]) -> list[Applied]:
+    """Apply the documents, and take back what this actor has declared before and now no longer does.
+
+    What somebody else has declared, or has declared anew since, is never taken back.
+    Fails: NotPermitted.
+    """
+    require(scope, "resource.apply")
+    done = apply(tx, scope, clock, documents)
+    kept = {(one.kind, one.name) for one in done}
+    is_own = (resources.c.declared_by == scope.actor.id) & (resources.c.digest != DELETED)
+    rows = tx.conn.execute(sa.select(resources).where(resources.c.tenant == scope.tenant, is_own)).all()
+    for row in sorted(rows, key=lambda row: (row.kind, row.name)):
+        if (row.kind, row.name) not in kept:
+            delete(tx, scope, clock, row.kind, row.name)
+            done.append(Applied(row.kind, row.name, row.digest, "deleted"))
+    return done
+
+
 def delete(tx: Tx, scope: Scope, clock: Clock, kind: str, name: str, seen: frozenset[str] = frozenset()) -> None:
     """Take a resource back: it is current no more. Its versions stay, and applying it again revives it.
 
@@ -84,7 +102,8 @@ def _apply(tx: Tx, scope: Scope, now: int, document: Document, seen: frozenset[s
         versions += 1
         values = {"digest": document.digest, "version": versions, "content": dict(document.content), "created_at": now}
         tx.conn.execute(resource_versions.insert().values(**key, **values, created_by=scope.actor.id))
-    tx.conn.execute(resources.update().where(is_mine).values(**facts, versions=versions, updated_at=now))
+    whose = {"declared_by": scope.actor.id, "updated_at": now}
+    tx.conn.execute(resources.update().where(is_mine).values(**facts, **whose, versions=versions))
     action, before = ("created", "") if is_new or current.digest == DELETED else ("updated", current.digest)
     target = f"{document.kind}/{meta.name}"
     wake(tx, resources_topic(scope.tenant))

@@ -5,7 +5,7 @@ Cost: bounded by `texts`; what is larger, deeper or not plain is refused before 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, cast
 
@@ -75,8 +75,27 @@ def schema_of(kind: Kind) -> dict[str, Any]:
 
 def parse(text: str, kinds: Mapping[str, Kind], file: str = "manifest") -> list[Document]:
     """All documents of a YAML text. Fails: ManifestRefused with every fault, up to the first 100."""
+    return parse_all([(file, text)], kinds)
+
+
+def parse_all(files: Sequence[tuple[str, str]], kinds: Mapping[str, Kind]) -> list[Document]:
+    """All documents of several files, (name, text) each, as one: no resource is declared twice among them.
+
+    Fails: ManifestRefused with every fault, up to the first 100.
+    """
     documents: dict[tuple[str, str], Document] = {}
-    errors: list[ManifestError] = []
+    errors = [error for file, text in files for error in _parsed(file, text, kinds, documents)]
+    if not documents and not errors:
+        errors.append(ManifestError(files[0][0] if files else "", 1, 1, "", "there is no document in it"))
+    if errors:
+        raise ManifestRefused(errors[:_MOST_FAULTS])
+    return list(documents.values())
+
+
+def _parsed(
+    file: str, text: str, kinds: Mapping[str, Kind], documents: dict[tuple[str, str], Document]
+) -> Iterator[ManifestError]:
+    """Adds a file's documents to `documents`; gives what is wrong."""
     try:
         for value, places in texts.load(text):
             if value is None:
@@ -85,16 +104,11 @@ def parse(text: str, kinds: Mapping[str, Kind], file: str = "manifest") -> list[
             if document is not None:
                 key = (document.kind, document.metadata.name)
                 if key in documents:
-                    faults.append((("metadata", "name"), f"{key[0]} {key[1]!r} is declared twice in this text"))
+                    faults.append((("metadata", "name"), f"{key[0]} {key[1]!r} is declared twice"))
                 documents[key] = document
-            errors += [_at(file, places, fault) for fault in faults]
+            yield from (_at(file, places, fault) for fault in faults)
     except texts.NotPlain as fault:
-        errors.append(ManifestError(file, fault.line, fault.column, "", fault.problem))
-    if not documents and not errors:
-        errors.append(ManifestError(file, 1, 1, "", "there is no document in it"))
-    if errors:
-        raise ManifestRefused(errors[:_MOST_FAULTS])
-    return list(documents.values())
+        yield ManifestError(file, fault.line, fault.column, "", fault.problem)
 
 
 def dump(document: Document) -> str:

@@ -108,7 +108,7 @@ def test_locked_database(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "stead.db").write_text("not a database at all, but long enough to look like one" * 20)
-    stead(tmp_path, "up", "--port", "0", "--data", tmp_path).refused("no SQLite database", "backup")
+    stead(tmp_path, "up", "--port", "0", "--data", tmp_path).refused("no database at all", "backup")
 
 
 @pytest.mark.parametrize(

@@ -24,11 +24,11 @@ from fastapi.routing import APIRoute
 
 from swarmstead.doors.http.auth import app_of, caller
 from swarmstead.doors.http.bodies import checked, needs_caller
+from swarmstead.gatehouse import Gatehouse
 from swarmstead.kernel.errors import BadInput, ChangedMeanwhile, Conflict, SteadError, Unavailable
 from swarmstead.kernel.hashing import digest, sha256_hex
 from swarmstead.storage import requests
 from swarmstead.storage.requests import Claim
-from swarmstead.wiring import App
 
 KEY_HEADER = "Idempotency-Key"
 # Change nothing, or only for the browser that sends them.
@@ -137,7 +137,7 @@ async def _once(request: Request, handle: Handler, *, secret: bool) -> Response:
 class _turn:  # noqa: N801 - used like a function
     """Requests under one key, one after the other: those of this process."""
 
-    def __init__(self, app: App, name: tuple[str, ...]) -> None:
+    def __init__(self, app: Gatehouse, name: tuple[str, ...]) -> None:
         self._waiting = app.answering
         self._name = name
 
@@ -150,7 +150,7 @@ class _turn:  # noqa: N801 - used like a function
         self._waiting.pop(self._name).set()
 
 
-def _earlier(app: App, claimed: Claim, asked: str, *, secret: bool) -> Response | None:
+def _earlier(app: Gatehouse, claimed: Claim, asked: str, *, secret: bool) -> Response | None:
     """The answer of an earlier request under this key; None when the request is to be done again."""
     if claimed.asked != asked:
         raise KeyReused(
@@ -170,7 +170,7 @@ def _earlier(app: App, claimed: Claim, asked: str, *, secret: bool) -> Response 
     return None
 
 
-async def _handled(app: App, request: Request, handle: Handler, claimed: Claim, *, secret: bool) -> Response:
+async def _handled(app: Gatehouse, request: Request, handle: Handler, claimed: Claim, *, secret: bool) -> Response:
     try:
         response = await handle(request)
     except SteadError as error:
