@@ -51,7 +51,7 @@ from swarmstead.resources.following import Following
 from swarmstead.resources.queries import Registry
 from swarmstead.settings import Settings
 from swarmstead.storage import requests
-from swarmstead.storage.database import Database, Flusher
+from swarmstead.storage.database import Database, Flusher, Tx
 from swarmstead.storage.datadir import DataDir
 from swarmstead.storage.engines import make_engine
 from swarmstead.storage.migrate import migrate
@@ -186,7 +186,7 @@ async def _opened(
     apart(lambda: migrate(make_engine(settings.url)))  # without it, Alembic stays loaded after a first start
     db = await asyncio.to_thread(open_database, settings, clock, signals, flushers(clock))
     closers.append(lambda: _sync(db.close))  # DBOS takes the loop's threads with it, so not in one of them
-    first_key = await db.write(lambda tx: people.bootstrap(tx, clock, settings.bootstrap_key.get_secret_value()))
+    first_key = await db.write(lambda tx: _begin(tx, settings, clock, signer))
     config = await _follow(files, documents, db, registry, clock, closers) if files else None
     credentials = open_identity(settings, egress, clock, db, signals, closers)
     policies, grants = Policies(db, registry, people_reads, clock), Grants(db, registry)
@@ -214,6 +214,13 @@ def _read(files: DeclaredFiles) -> list[Document]:
     files.loaded = files.state()
     found = apart(files.load)
     return files.load() if found is None else found
+
+
+def _begin(tx: Tx, settings: Settings, clock: Clock, signer: Ed25519Signer) -> NewKey | None:
+    """The first start's tenant and key, and a new host's key among those that sign checkpoints."""
+    made = people.bootstrap(tx, clock, settings.bootstrap_key.get_secret_value())
+    audit_handlers.introduce(tx, people.DEFAULT_TENANT, clock, signer)
+    return made
 
 
 def _open_gateway(
