@@ -60,6 +60,7 @@ def make_door(app: App, host: str) -> ASGIApp:
         public_url=settings.public_url,
         max_body=settings.max_body_bytes,
         read_timeout_s=settings.read_timeout_s,
+        programs=MCP,
     )
 
 
