@@ -175,7 +175,7 @@ export function DataTable<T extends RowData>({ label, columns, rows, rowKey, sel
   )
 }
 
-/** Stands for rows out of sight. One cell only: one that spans hidden columns too would give them width. */
+/** The room of rows that are not drawn. One cell: spanning columns that are left out would make them again, empty. */
 function Spacer({ rows }: { rows: number }) {
   return (
     <tr aria-hidden style={{ height: rows * ROW }}>

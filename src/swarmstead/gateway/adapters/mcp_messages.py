@@ -9,14 +9,16 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, cast
 
+import msgspec
+
 from swarmstead import __version__
 from swarmstead.gateway.contract import CHANGES, UPDATED, CallResult, Relay, RpcFault
 from swarmstead.gateway.errors import RelayRefused
+from swarmstead.gateway.versions import UPSTREAM_VERSIONS
 from swarmstead.kernel.plain import plain
 
-LATEST = "2025-11-25"
-MODERN = "2026-07-28"
-SUPPORTED = frozenset({LATEST, "2025-06-18", "2025-03-26", "2024-11-05"})
+MODERN, LATEST, *_ = UPSTREAM_VERSIONS
+SUPPORTED = frozenset(UPSTREAM_VERSIONS) - {MODERN}
 IDEMPOTENCY_KEY = "swarmstead.dev/idempotency-key"
 EXPECT = "swarmstead.dev/expect"
 
@@ -25,6 +27,8 @@ MISSING_CAPABILITY = -32021
 NOT_STARTED = frozenset({PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS})
 """Errors that JSON-RPC reserves for requests that are turned away before a method runs. Any other proves nothing."""
 
+_encoder = msgspec.json.Encoder()
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _TEXT_CAP = 300
 _DATA_CAP = 8192
 _UNPRINTABLE = re.compile(
@@ -117,7 +121,9 @@ class Session(Protocol):
 def encode(message: Message, cap: int) -> bytes:
     """One line of JSON. Fails: SessionLost when it is longer than `cap` bytes or holds what JSON cannot."""
     try:
-        data = json.dumps(message, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        data = _encoder.encode(message)
+        if b"null" in data:  # it may stand for what is no number
+            data = _JSON.encode(message).encode()
     except (ValueError, TypeError) as error:
         raise SessionLost("the request cannot be written as JSON") from error
     if len(data) > cap:
@@ -127,14 +133,23 @@ def encode(message: Message, cap: int) -> bytes:
 
 def decode(data: bytes | bytearray | str) -> Message | None:
     """A JSON-RPC message, or None for anything else."""
-    try:
-        value: Any = json.loads(data)
-    except (ValueError, RecursionError):
-        return None
+    value = _value(data)
     if not isinstance(value, dict):
         return None
     message = cast("Message", value)
     return message if message.get("jsonrpc") == "2.0" else None
+
+
+def _value(data: bytes | bytearray | str) -> Any:
+    """What JSON says, None for what is none. Some servers write what only a lenient reader takes: see `plain`."""
+    try:
+        return msgspec.json.decode(data)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return None
 
 
 def call(request_id: int, method: str, params: Mapping[str, Any]) -> Message:

@@ -253,7 +253,11 @@ class Upstreams:
     def _line(self, server: ServerRef) -> Line:
         if self._reaper is None and not self._closed:
             self._reaper = asyncio.create_task(self._reap_now_and_then())
-        return self._lines.setdefault(server.key, Line(server))
+        key = server.key
+        line = self._lines.get(key)
+        if line is None:
+            line = self._lines[key] = Line(server)
+        return line
 
     async def _session(self, line: Line, server: ServerRef) -> Session:
         """The line's session, started if need be. Fails: SessionLost."""

@@ -9,6 +9,7 @@ from swarmstead.doors.http import shapes
 from swarmstead.doors.http.auth import Caller, Server
 from swarmstead.doors.http.careful import CarefulRoute
 from swarmstead.doors.http.tool_server_shapes import ServerToolShape, ToolServerShape, server_health
+from swarmstead.gatehouse import Gatehouse
 from swarmstead.gateway.contract import Caller as ToolCaller
 from swarmstead.gateway.errors import UpstreamFailed
 from swarmstead.gateway.health import Health
@@ -17,7 +18,6 @@ from swarmstead.kernel.scope import Scope
 from swarmstead.people.contract import require
 from swarmstead.resources.contract import Resource
 from swarmstead.telemetry.contract import redact_text
-from swarmstead.wiring import App
 
 router = APIRouter(prefix="/api/v1", tags=["tools"], route_class=CarefulRoute)
 _PATIENCE_S = 3.0
@@ -69,7 +69,7 @@ async def tool_servers(
     )
 
 
-async def _asked(app: App, scope: Scope, found: Resource) -> Asked:
+async def _asked(app: Gatehouse, scope: Scope, found: Resource) -> Asked:
     """A server's tools, or why there are none."""
     root = app.sample_repository() if found.spec.root else ""
     if found.spec.root and not root:
