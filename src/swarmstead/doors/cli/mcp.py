@@ -61,7 +61,7 @@ def inspect(client: Client, name: str, form: str) -> None:
             "health": _health_cell(found["health"]),
             "protocol": ", ".join(found["health"]["protocols"]),
             "problem": found["problem"] or found["health"]["problem"],
-            "quarantined": found["quarantined"],
+            "quarantine": found["quarantined"],
         }
     )
     pins.show(client, found)
