@@ -109,7 +109,10 @@ def parent(request: dict[str, Any]) -> None:
 
 
 def echo(request: dict[str, Any]) -> None:
-    answer(request, {"params": request["params"], "pid": os.getpid(), "env": dict(os.environ), "argv": sys.argv})
+    env = dict(os.environ)
+    backwards = {name: value[::-1] for name, value in env.items()}
+    about = {"pid": os.getpid(), "env": env, "backwards": backwards, "argv": sys.argv}
+    answer(request, {"params": request["params"], **about})
 
 
 def die(_request: dict[str, Any]) -> None:

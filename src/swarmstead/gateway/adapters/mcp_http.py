@@ -188,7 +188,7 @@ class HttpSession:
         """The response to our request. Fails: SessionLost, HttpFailed."""
         kind = response.header("content-type").partition(";")[0].strip().lower()
         if kind == "application/json":
-            message = _decoded(await response.read(self._limits.max_message_bytes))
+            message = self._decoded(await response.read(self._limits.max_message_bytes))
             if self._is_answer(message, request_id, relay):
                 return message
         elif kind == "text/event-stream":
@@ -283,7 +283,7 @@ class HttpSession:
             self._session_id, self._head = "", None  # not ours to end
         if response.header("location"):
             raise SessionLost(f"it answered with a redirect (HTTP {status}), which is not followed")
-        answer = mcp.decode(await _error_body(response))
+        answer = mcp.decode(await _error_body(response), self._endpoint.secrets)
         if answer is not None and isinstance(answer.get("error"), dict):
             mcp.result_of(answer)
         raise SessionLost(f"it answered HTTP {status} {_phrase(status)}".rstrip(), spoke=True)
@@ -303,7 +303,7 @@ class HttpSession:
             for data in reader.feed(chunk):
                 size = 0 if endless else size
                 if data.strip():  # an event that only carries an id has no message
-                    yield _decoded(data)
+                    yield self._decoded(data)
 
     async def _tell(self, message: Message) -> None:
         """Send a message that has no answer."""
@@ -321,6 +321,12 @@ class HttpSession:
         task = asyncio.create_task(_briefly(work, within_s))
         self._aside.add(task)
         task.add_done_callback(self._aside.discard)
+
+    def _decoded(self, data: bytes) -> Message:
+        message = mcp.decode(data, self._endpoint.secrets)
+        if message is None:
+            raise SessionLost("it answered with something that is not JSON-RPC")
+        return message
 
     def _words(self, text: str) -> str:
         return mcp.clean(text, self._endpoint.secrets)
@@ -353,13 +359,6 @@ async def _error_body(response: Response) -> bytes:
         return await response.read(_ERROR_BODY)
     except TooLong:
         return b""
-
-
-def _decoded(data: bytes) -> Message:
-    message = mcp.decode(data)
-    if message is None:
-        raise SessionLost("it answered with something that is not JSON-RPC")
-    return message
 
 
 def _phrase(status: int) -> str:

@@ -27,6 +27,8 @@ NOT_STARTED = frozenset({PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID
 
 _TEXT_CAP = 300
 _DATA_CAP = 8192
+_DEEPEST = 100
+_UNESCAPED = re.compile(r"[A-Za-z0-9_.-]+")
 _UNPRINTABLE = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200e\u200f\u202a-\u202e\u2066-\u2069]+"
 )
@@ -120,10 +122,15 @@ def encode(message: Message, cap: int) -> bytes:
     return data
 
 
-def decode(data: bytes | bytearray | str) -> Message | None:
-    """A JSON-RPC message, or None for anything else."""
+def decode(data: bytes | bytearray, secrets: Sequence[str] = ()) -> Message | None:
+    """A JSON-RPC message without our secrets, or None for anything else.
+
+    A server knows what we have told it, and may say it again wherever it says something: to its caller it is nothing.
+    """
     try:
         value: Any = json.loads(data)
+        if any(_mark_of(one) in data for one in secrets):
+            value = _without(value, secrets)
     except (ValueError, RecursionError):
         return None
     if not isinstance(value, dict):
@@ -267,17 +274,24 @@ def fault_of(error: RpcRefused, secrets: Sequence[str]) -> RpcFault:
     return RpcFault(error.code, clean(str(error), secrets), _without(error.data, secrets))
 
 
-def _without(value: Any, secrets: Sequence[str]) -> Any:
-    """A JSON value whose texts have lost our secrets."""
+def _mark_of(secret: str) -> bytes:
+    """The longest piece of a secret that looks the same however JSON is written: cheap to look for."""
+    return max(_UNESCAPED.findall(secret), key=len, default="").encode()
+
+
+def _without(value: Any, secrets: Sequence[str], depth: int = 0) -> Any:
+    """A JSON value whose texts have lost our secrets. Fails: ValueError where it is nested more than 100 deep."""
     if isinstance(value, str):
         for secret in secrets:
             value = value.replace(secret, "[redacted]")
         return value
+    if depth > _DEEPEST:
+        raise ValueError("nested too deep")
     if isinstance(value, dict):
         fields = cast("dict[str, Any]", value)
-        return {_without(name, secrets): _without(field, secrets) for name, field in fields.items()}
+        return {_without(name, secrets): _without(field, secrets, depth + 1) for name, field in fields.items()}
     if isinstance(value, list):
-        return [_without(item, secrets) for item in cast("list[Any]", value)]
+        return [_without(item, secrets, depth + 1) for item in cast("list[Any]", value)]
     return value
 
 

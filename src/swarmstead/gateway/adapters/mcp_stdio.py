@@ -249,7 +249,7 @@ class StdioSession(asyncio.SubprocessProtocol):
     def _take(self, line: bytearray) -> None:
         if not line.strip():
             return
-        message = mcp.decode(line)
+        message = mcp.decode(line, self._program.secrets)
         if message is None:
             self._garbage.append(mcp.clean(line[:_TAIL_BYTES].decode("utf-8", "replace"), self._program.secrets))
             if len(self._garbage) > _MAX_GARBAGE:
