@@ -7,6 +7,7 @@ from swarmstead import __version__
 from swarmstead.doors.http import health, problems, resource_metadata, shapes
 from swarmstead.doors.http.guards import Guards, hosts_of
 from swarmstead.doors.http.metrics import metrics_app
+from swarmstead.doors.http.open_streams import OpenStreams
 from swarmstead.doors.http.routes import (
     approvals,
     audit,
@@ -52,10 +53,11 @@ def make_door(app: App, host: str) -> ASGIApp:
     """The whole door over a running server."""
     api = make_api()
     api.state.stead = app
+    streams = api.state.streams = OpenStreams(app.settings.streams_per_identity)
     api.add_route("/metrics", metrics_app(app))
     settings = app.settings
     return Guards(
-        _Switch(api, McpEndpoint(app), WebUi()),
+        _Switch(api, McpEndpoint(app, streams), WebUi()),
         hosts=hosts_of(host, settings.public_url),
         public_url=settings.public_url,
         max_body=settings.max_body_bytes,

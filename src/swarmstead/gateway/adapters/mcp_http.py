@@ -31,6 +31,7 @@ from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
 from swarmstead.gateway.contract import SUBSCRIPTIONS, Relay
 from swarmstead.gateway.errors import EGRESS_DENIED
 from swarmstead.gateway.targets import BadTarget, parse_target
+from swarmstead.kernel.plain import crowded
 
 _SESSION = "mcp-session-id"
 _VERSION = "mcp-protocol-version"
@@ -180,8 +181,8 @@ class HttpSession:
                 raise
         except HttpFailed as error:
             raise lost(error) from error
-        if not response.complete:
-            self._do_aside(lambda: _read_out(response))
+        if not response.complete and not self._do_aside(lambda: _read_out(response)):
+            response.close()
         return result
 
     async def _answer(self, response: Response, request_id: int, relay: Relay | None) -> Message:
@@ -316,13 +317,18 @@ class HttpSession:
         if (status := response.status) not in {Status.OK, Status.ACCEPTED, Status.NO_CONTENT}:
             raise SessionLost(f"it answered HTTP {status} to a notification")
 
-    def _do_aside(self, work: Callable[[], Awaitable[None]], within_s: float = _ASIDE_S) -> None:
-        """Courtesies: tried once, briefly, and nobody waits for them."""
+    def _do_aside(self, work: Callable[[], Awaitable[None]], within_s: float = _ASIDE_S) -> bool:
+        """Courtesies: tried once, briefly, and nobody waits for them. False where there are too many under way."""
+        if len(self._aside) >= self._limits.max_aside:
+            return False
         task = asyncio.create_task(_briefly(work, within_s))
         self._aside.add(task)
         task.add_done_callback(self._aside.discard)
+        return True
 
     def _decoded(self, data: bytes) -> Message:
+        if crowded(data):
+            raise SessionLost("its answer holds too many values")
         message = mcp.decode(data, self._endpoint.secrets)
         if message is None:
             raise SessionLost("it answered with something that is not JSON-RPC")

@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast
 from swarmstead import __version__
 from swarmstead.gateway.contract import CHANGES, UPDATED, CallResult, Relay, RpcFault
 from swarmstead.gateway.errors import RelayRefused
-from swarmstead.kernel.plain import plain
+from swarmstead.kernel.plain import crowded, plain
 
 LATEST = "2025-11-25"
 MODERN = "2026-07-28"
@@ -127,6 +127,8 @@ def decode(data: bytes | bytearray, secrets: Sequence[str] = ()) -> Message | No
 
     A server knows what we have told it, and may say it again wherever it says something: to its caller it is nothing.
     """
+    if crowded(data):
+        return None
     try:
         value: Any = json.loads(data)
         if any(_mark_of(one) in data for one in secrets):
@@ -174,21 +176,32 @@ def reply_to(message: Message) -> Message | None:
 
 async def answered(message: Message, relay: Relay) -> Message:
     """What we answer when the server asks something of the client behind us."""
-    method, params = str(message["method"]), message.get("params")
+    method = str(message["method"])
     try:
-        result = await relay.ask(method, cast("Message", params) if isinstance(params, dict) else {})
+        result = await relay.ask(method, cast("Message", plain(mapping(message.get("params")))))
+    except ValueError as error:
+        refusal = {"code": INVALID_PARAMS, "message": f"The request holds {error}."}
+        return {"jsonrpc": "2.0", "id": message["id"], "error": refusal}
     except RelayRefused as error:
         refusal = {"code": METHOD_NOT_FOUND, "message": error.message}
         return {"jsonrpc": "2.0", "id": message["id"], "error": refusal}
     return {"jsonrpc": "2.0", "id": message["id"], "result": dict(result)}
 
 
+def mapping(value: Any) -> Message:
+    """The value if it is an object; an empty one for whatever else a server may have put there."""
+    return cast("Message", value) if isinstance(value, dict) else {}
+
+
 def told(message: Message) -> tuple[str, Message] | None:
-    """(method, params) of a notification; None for anything else."""
+    """(method, params) of a notification, such as can be passed on; None for anything else."""
     method, params = message.get("method"), message.get("params", {})
     if "id" in message or not isinstance(method, str) or not isinstance(params, dict):
         return None
-    return method, cast("Message", params)
+    try:
+        return method, cast("Message", plain(params))
+    except ValueError:
+        return None
 
 
 def on_its_own(message: Message) -> tuple[str, Message] | None:
@@ -235,9 +248,9 @@ def handshake() -> Message:
 def agreed_version(result: Message) -> str:
     """The revision both sides speak from now on. Fails: SessionLost."""
     version = result.get("protocolVersion")
-    if version not in SUPPORTED:
+    if not isinstance(version, str) or version not in SUPPORTED:
         raise SessionLost(f"it speaks MCP revision {str(version)[:40]!r}; we speak {', '.join(sorted(SUPPORTED))}")
-    return cast("str", version)
+    return version
 
 
 def items_of(page: Message, field: str, name: str) -> list[Mapping[str, Any]]:

@@ -264,9 +264,7 @@ class StdioSession(asyncio.SubprocessProtocol):
         elif (relay := self._only_relay()) is not None and (notice := mcp.told(message)) is not None:
             relay.notify(*notice)
         elif relay is not None and mcp.asks(message):
-            task = asyncio.create_task(self._pass_on(message, relay))
-            self._aside.add(task)
-            task.add_done_callback(self._aside.discard)
+            self._ask_aside(message, relay)
         elif (reply := mcp.reply_to(message)) is not None:
             self._reply(reply)
 
@@ -276,6 +274,12 @@ class StdioSession(asyncio.SubprocessProtocol):
         A pipe does not say which call a message belongs to: with several under way it is anybody's, and so nobody's.
         """
         return next(iter(self._relays.values())) if len(self._relays) == 1 else None
+
+    def _ask_aside(self, message: Message, relay: Relay) -> None:
+        if len(self._aside) < self._limits.max_aside:
+            task = asyncio.create_task(self._pass_on(message, relay))
+            self._aside.add(task)
+            task.add_done_callback(self._aside.discard)
 
     async def _pass_on(self, message: Message, relay: Relay) -> None:
         self._reply(await mcp.answered(message, relay))

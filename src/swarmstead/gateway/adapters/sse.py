@@ -10,7 +10,8 @@ class EventReader:
     """Cuts a byte stream into the data of its events, however the network has split it."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._line = bytearray()  # what has come of a line that has not ended
+        self._held = b""
         self._data: list[bytes] = []
         self._first = True
         self.last_id = b""
@@ -23,14 +24,16 @@ class EventReader:
         if self._first and chunk:
             self._first = False
             chunk = chunk.removeprefix(b"\xef\xbb\xbf")
-        text = self._rest + chunk
-        held = b""
+        text, self._held = self._held + chunk, b""
         if text.endswith(b"\r"):  # the other half of the line end may come with the next chunk
-            text, held = text[:-1], b"\r"
-        *lines, last = _LINE_END.split(text)
-        self._rest = last + held
+            text, self._held = text[:-1], b"\r"
+        *ends, last = _LINE_END.split(text)
         events: list[bytes] = []
-        for line in lines:
+        for end in ends:
+            line = end
+            if self._line:
+                line = bytes(self._line + end)
+                self._line.clear()
             if line.startswith(b"data:"):
                 self._data.append(line[5:].removeprefix(b" "))
             elif line.startswith(b"id:") and b"\0" not in line:
@@ -40,4 +43,5 @@ class EventReader:
             elif not line and self._data:
                 events.append(b"\n".join(self._data))
                 self._data = []
+        self._line += last  # grows in place: a long line in small pieces is copied once, not once for each piece
         return events
