@@ -67,7 +67,11 @@ class OddServer:
         if "id" not in asked or "method" not in asked:
             return web.Response(status=202)
         if method == "subscriptions/listen":
-            first = {"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged", "params": {}}
+            first: dict[str, Any] = {
+                "jsonrpc": "2.0",
+                "method": "notifications/subscriptions/acknowledged",
+                "params": {},
+            }
             return self._stream(request, [self._changed(method, first), *self.tells])
         answer = self._changed(method, {"jsonrpc": "2.0", "id": asked["id"], "result": RESULTS.get(method, {})})
         if self.tells and method == "tools/call":

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from swarmstead.doors.mcp.relays import ClientRelay
 from swarmstead.doors.mcp.streams import Stream
 from swarmstead.gateway.adapters.upstreams import Upstreams
+from swarmstead.gateway.contract import CallResult
 from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown
 from tests.fakes import odd_server
 from tests.fakes.mcp_upstreams import CALL_S, HERE, LIMITS, http
@@ -105,7 +106,7 @@ async def _judge(odd: OddServer, changed: dict[str, Any], tells: list[dict[str, 
 
 
 def _sized(found: Any) -> Any:
-    return found if isinstance(found, list | dict) else [list(found.content), found.structured, found.more]
+    return [list(found.content), found.structured, found.more] if isinstance(found, CallResult) else found
 
 
 async def test_whatever_an_answer_says_it_is_used_or_refused_with_a_reason(odd: OddServer) -> None:

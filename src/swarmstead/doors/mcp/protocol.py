@@ -6,7 +6,6 @@ body because proxies route by them.
 """
 
 import base64
-import binascii
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, cast
 
@@ -226,5 +225,5 @@ def decoded(value: bytes) -> str | None:
         payload = text[len(_BASE64) : -len(_END)]
         data = base64.b64decode(payload, validate=True)
         return data.decode() if base64.b64encode(data).decode() == payload else None
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # of base64, and of UTF-8
         return None

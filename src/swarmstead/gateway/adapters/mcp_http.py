@@ -39,6 +39,7 @@ _OURS = frozenset({_SESSION, _VERSION, "accept", "content-type"})
 _ASIDE_S = 2.0
 _PERSON_S = 300.0
 _ERROR_BODY = 65_536
+_BURST, _PAUSE_S = 100, 0.1
 _VISIBLE = re.compile(rb"[\x21-\x7e]{1,1000}")
 _SOONEST_MS, _LATEST_MS = 100, 10_000
 # Client errors, but for 408: that is a proxy's or server's word for "I gave up waiting", whatever it had received.
@@ -294,9 +295,9 @@ class HttpSession:
     ) -> AsyncGenerator[Message]:
         """JSON-RPC messages in a stream of server-sent events. Fails: SessionLost, HttpFailed.
 
-        An answer is bounded as a whole; of what is endless, each event.
+        An answer is bounded as a whole; of what is endless, each event, and how fast they are taken.
         """
-        size, cap = 0, self._limits.max_message_bytes
+        size, cap, told = 0, self._limits.max_message_bytes, 0
         async for chunk in response.chunks():
             size += len(chunk)
             if size > cap:
@@ -304,6 +305,11 @@ class HttpSession:
             for data in reader.feed(chunk):
                 size = 0 if endless else size
                 if data.strip():  # an event that only carries an id has no message
+                    told += 1
+                    if endless and told % _BURST == 0:
+                        await asyncio.sleep(_PAUSE_S)
+                    elif not endless and told > self._limits.max_told:
+                        raise SessionLost(f"it told more than {self._limits.max_told} things and did not answer")
                     yield self._decoded(data)
 
     async def _tell(self, message: Message) -> None:

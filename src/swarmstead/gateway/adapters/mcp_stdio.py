@@ -74,6 +74,7 @@ class StdioSession(asyncio.SubprocessProtocol):
         self._scanned = 0
         self._tail = bytearray()
         self._garbage: list[str] = []
+        self._told = 0  # since its last answer
 
     @property
     def usable(self) -> bool:
@@ -250,6 +251,10 @@ class StdioSession(asyncio.SubprocessProtocol):
         if not line.strip():
             return
         message = mcp.decode(line, self._program.secrets)
+        self._told = 0 if message is not None and mcp.is_answer(message) else self._told + 1
+        if self._told > self._limits.max_told:
+            self._end(f"it wrote more than {self._limits.max_told} messages without an answer")
+            return
         if message is None:
             self._garbage.append(mcp.clean(line[:_TAIL_BYTES].decode("utf-8", "replace"), self._program.secrets))
             if len(self._garbage) > _MAX_GARBAGE:

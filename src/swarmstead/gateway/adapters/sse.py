@@ -3,6 +3,7 @@
 import re
 
 _DIGITS = 9
+_MARK = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
@@ -21,10 +22,13 @@ class EventReader:
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """The data of each event that this chunk completes; events without data are left out."""
-        if self._first and chunk:
-            self._first = False
-            chunk = chunk.removeprefix(b"\xef\xbb\xbf")
         text, self._held = self._held + chunk, b""
+        if self._first:
+            if _MARK.startswith(text):  # the rest of a byte order mark may come with the next chunk
+                text, self._held = b"", b"" if text == _MARK else text
+                self._first = bool(self._held) or not chunk
+            else:
+                text, self._first = text.removeprefix(_MARK), False
         if text.endswith(b"\r"):  # the other half of the line end may come with the next chunk
             text, self._held = text[:-1], b"\r"
         *ends, last = _LINE_END.split(text)
