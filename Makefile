@@ -15,6 +15,7 @@ NODE_MODULES := ui/node_modules/.package-lock.json
 CONFORMANCE := tests/conformance/node_modules/.package-lock.json
 OIDC := tests/fakes/oidc
 FUZZER := tests/fuzz/.packages
+CLIENTS := tests/clients/.venv/.stamp
 FUZZED := tests/fuzz/.corpus
 OIDC_MODULES := $(OIDC)/node_modules/.package-lock.json
 WEB := $(shell find ui -type f -not -path 'ui/node_modules/*' -not -path 'ui/dist/*' 2>/dev/null)
@@ -22,7 +23,7 @@ WEB := $(shell find ui -type f -not -path 'ui/node_modules/*' -not -path 'ui/dis
 # HOST is taken from make's own command line only: some shells export a HOST of their own, and it would open the server up.
 UP := $(if $(DATA),--data "$(DATA)") $(if $(filter command,$(firstword $(origin HOST))),--host "$(HOST)") $(if $(PORT),--port "$(PORT)")
 
-.PHONY: help up setup ui oidc conformance browser test test-web test-python check check-lint check-types check-floors check-house \
+.PHONY: help up setup ui oidc conformance clients browser test test-web test-python check check-lint check-types check-floors check-house \
     check-web fuzz api bench bench-tool-search bench-tool-search-scale screenshots dist lock clean force
 
 help: ## list the targets
@@ -69,6 +70,14 @@ $(CONFORMANCE): tests/conformance/package.json tests/conformance/package-lock.js
 	cd tests/conformance && npm ci --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel=error
 	@touch $@
 
+clients: $(CLIENTS) ## install the MCP SDK before the current one, for tests/clients
+	@:
+
+$(CLIENTS): tests/clients/requirements.txt $(SYNCED)
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python tests/clients/.venv
+	@$(BIN)/uv pip sync --quiet --python tests/clients/.venv/bin/python --require-hashes $<
+	@touch $@
+
 browser:
 	@sh scripts/browser.sh
 
@@ -77,7 +86,7 @@ test: test-web test-python ## every test, with a real Postgres and a real browse
 test-web: $(NODE_MODULES)
 	cd ui && npm test --silent
 
-test-python: setup ui browser oidc conformance
+test-python: setup ui browser oidc conformance clients
 	$(BIN)/pytest $(ARGS)
 
 check: check-lint check-types check-floors check-house check-web ## lint, types, floors, docs, locks; the web sources from an empty folder
@@ -137,7 +146,7 @@ lock: setup ## resolve requirements.lock anew for Python 3.11-3.13 (UPGRADE=1 fo
 	    $(if $(UPGRADE),--upgrade) pyproject.toml --group dev --output-file requirements.lock
 
 clean: ## remove what was made: environment, bundle, caches (never your data)
-	rm -rf .venv ui/node_modules $(OIDC)/node_modules tests/conformance/node_modules $(FUZZER) $(FUZZED) ui/dist $(ASSETS) dist build .import_linter_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv ui/node_modules $(OIDC)/node_modules tests/conformance/node_modules $(FUZZER) $(FUZZED) tests/clients/.venv ui/dist $(ASSETS) dist build .import_linter_cache .ruff_cache .pytest_cache .hypothesis
 	find src tests bench scripts -type d -name __pycache__ -prune -exec rm -rf {} +
 
 force:
