@@ -30,6 +30,11 @@ class Both:
     key: str
 
 
+@pytest.fixture(autouse=True)
+def installed() -> None:
+    assert PREVIOUS.exists(), "The previous SDK is not installed: run `make clients`."
+
+
 @pytest_asyncio.fixture
 async def both(tmp_path: Path) -> AsyncGenerator[Both]:
     async with everything.serving() as direct:
@@ -42,7 +47,6 @@ async def both(tmp_path: Path) -> AsyncGenerator[Both]:
 
 async def told(python: str | Path, address: str, key: str) -> dict[str, Any]:
     """The story of a client that runs under this interpreter."""
-    assert Path(python).exists(), "The previous SDK is not installed: run `make clients`."
     process = await asyncio.create_subprocess_exec(
         python, story.__file__, address, key, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )

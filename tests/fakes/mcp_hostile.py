@@ -1,4 +1,4 @@
-"""A Streamable HTTP tool server that means harm: the tool's name says how it answers a call. `echo` answers as it should."""
+"""A Streamable HTTP tool server that means harm: the tool's name says how it answers a call. `echo` is honest."""
 
 import asyncio
 import json

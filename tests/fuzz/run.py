@@ -1,9 +1,10 @@
-"""`python -m tests.fuzz.run TARGET [libFuzzer options]`: look for bytes that do what they should not. See `make fuzz`."""
+"""`python -m tests.fuzz.run TARGET [libFuzzer options]`: look for bytes that break something (`make fuzz`)."""
 
+import importlib
 import sys
+from typing import Any
 
-import atheris
-
+atheris: Any = importlib.import_module("atheris")  # installed by `make fuzz` alone
 with atheris.instrument_imports(include=["swarmstead"]):
     from tests.fuzz.targets import TARGETS
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.fakes.odd_server import ASKS, RESULTS, TELLS
 
-_META = {
+_META: dict[str, Any] = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
     "io.modelcontextprotocol/clientCapabilities": {},
     "progressToken": "p",
@@ -54,13 +54,13 @@ def seeds() -> Mapping[str, Sequence[bytes]]:
     """Inputs by the name of their target."""
     answers = [{"jsonrpc": "2.0", "id": 1, "result": one} for one in RESULTS.values()]
     refusal = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32000, "message": "hush-hush", "data": {"a": [1]}}}
-    asked = {
+    asked: dict[str, Any] = {
         "name": "kit__read",
         "arguments": {"name": "x"},
         "_meta": _META,
         "notifications": {"toolsListChanged": True},
     }
-    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": asked}
+    call: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": asked}
     return {
         "request": [_HEADERS + one for one in _of(call, refusal, ASKS)],
         "message": _of(*answers, refusal, *TELLS),

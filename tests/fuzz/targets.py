@@ -1,4 +1,4 @@
-"""What reads bytes from outside, each as a function of any bytes: it may refuse them, in its own words, and nothing else.
+"""What reads bytes from outside, each as a function of any bytes: it may refuse them in its own words, nothing else.
 
 `make fuzz` has atheris look for bytes that do something else; `test_inputs.py` repeats all that were found.
 """

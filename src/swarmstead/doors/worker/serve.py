@@ -12,6 +12,7 @@ from typing import Any
 import uvicorn
 
 from swarmstead.doors.worker import logs
+from swarmstead.doors.worker.memory import few_arenas
 from swarmstead.doors.worker.tls import context_of
 from swarmstead.kernel.errors import Conflict, Unavailable
 from swarmstead.people import handlers as people
@@ -200,5 +201,6 @@ async def sign_in_link(app: App, address: str) -> str:
 def _run(main: Coroutine[Any, Any, None]) -> None:
     import uvloop
 
+    few_arenas()
     with suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main)

@@ -251,11 +251,9 @@ class StdioSession(asyncio.SubprocessProtocol):
         if not line.strip():
             return
         message = mcp.decode(line, self._program.secrets)
-        self._told = 0 if message is not None and mcp.is_answer(message) else self._told + 1
-        if self._told > self._limits.max_told:
+        if self._told_too_much(message):
             self._end(f"it wrote more than {self._limits.max_told} messages without an answer")
-            return
-        if message is None:
+        elif message is None:
             self._garbage.append(mcp.clean(line[:_TAIL_BYTES].decode("utf-8", "replace"), self._program.secrets))
             if len(self._garbage) > _MAX_GARBAGE:
                 self._end("it wrote too many lines that are not JSON-RPC")
@@ -272,6 +270,10 @@ class StdioSession(asyncio.SubprocessProtocol):
             self._ask_aside(message, relay)
         elif (reply := mcp.reply_to(message)) is not None:
             self._reply(reply)
+
+    def _told_too_much(self, message: Message | None) -> bool:
+        self._told = 0 if message is not None and mcp.is_answer(message) else self._told + 1
+        return self._told > self._limits.max_told
 
     def _only_relay(self) -> Relay | None:
         """The client that the server must mean.
