@@ -8,7 +8,7 @@ from typing import Any
 
 _JSON, _EVENTS = b"application/json", b"text/event-stream"
 _PIECE = b"x" * 65_536
-_QUESTION = {"jsonrpc": "2.0", "id": "q", "method": "roots/list", "params": {}}
+_QUESTION: dict[str, Any] = {"jsonrpc": "2.0", "id": "q", "method": "roots/list", "params": {}}
 _PROGRESS = {"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progress": 1, "message": "y" * 2000}}
 MEGABYTES = 100
 
@@ -60,7 +60,7 @@ class Hostile:
     async def _answer(self, message: dict[str, Any], writer: asyncio.StreamWriter) -> None:
         match message.get("method"):
             case "initialize":
-                about = {"protocolVersion": "2025-11-25", "capabilities": {}, "serverInfo": {}}
+                about: dict[str, Any] = {"protocolVersion": "2025-11-25", "capabilities": {}, "serverInfo": {}}
                 _whole(writer, _result(message, about))
             case "tools/list":
                 tools = [{"name": name, "inputSchema": {"type": "object"}} for name in self._ways]

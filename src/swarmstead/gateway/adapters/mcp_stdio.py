@@ -254,9 +254,7 @@ class StdioSession(asyncio.SubprocessProtocol):
         if self._told_too_much(message):
             self._end(f"it wrote more than {self._limits.max_told} messages without an answer")
         elif message is None:
-            self._garbage.append(mcp.clean(line[:_TAIL_BYTES].decode("utf-8", "replace"), self._program.secrets))
-            if len(self._garbage) > _MAX_GARBAGE:
-                self._end("it wrote too many lines that are not JSON-RPC")
+            self._take_garbage(line)
         elif mcp.is_answer(message):
             request_id = message.get("id")
             answer = self._pending.get(request_id) if isinstance(request_id, int) else None
@@ -270,6 +268,11 @@ class StdioSession(asyncio.SubprocessProtocol):
             self._ask_aside(message, relay)
         elif (reply := mcp.reply_to(message)) is not None:
             self._reply(reply)
+
+    def _take_garbage(self, line: bytearray) -> None:
+        self._garbage.append(mcp.clean(line[:_TAIL_BYTES].decode("utf-8", "replace"), self._program.secrets))
+        if len(self._garbage) > _MAX_GARBAGE:
+            self._end("it wrote too many lines that are not JSON-RPC")
 
     def _told_too_much(self, message: Message | None) -> bool:
         self._told = 0 if message is not None and mcp.is_answer(message) else self._told + 1
