@@ -33,7 +33,7 @@ from swarmstead.storage.database import Database
 from swarmstead.storage.signals import Signals
 
 if TYPE_CHECKING:
-    from swarmstead.gateway.contract import Overload
+    from swarmstead.gateway.traffic.spec import Overload
 
 log = logging.getLogger(__name__)
 _LOOK_EVERY_S = 5.0

@@ -19,13 +19,13 @@ from swarmstead.audit.adapters.ed25519 import Ed25519Signer
 from swarmstead.audit.contract import FLUSHER as AUDIT
 from swarmstead.budgets import handlers as ledger
 from swarmstead.gateway.adapters.upstreams import Upstreams
-from swarmstead.gateway.contract import BindingSpec, ToolServerSpec, ToolSetSpec
+from swarmstead.gateway.contract import BindingSpec, FeatureFlagSpec, ToolServerSpec, ToolSetSpec
 from swarmstead.gateway.egress import Egress, parse_entries, rules
 from swarmstead.gateway.gateway import Gateway, check_server
 from swarmstead.gateway.grants import Grants
 from swarmstead.gateway.reach import check_url
 from swarmstead.gateway.search.service import ToolSearch
-from swarmstead.gateway.specs import binding_refers, check_binding, check_toolset, toolset_refers
+from swarmstead.gateway.specs import binding_refers, check_binding, check_toolset, server_refers, toolset_refers
 from swarmstead.kernel.clock import Clock, SystemClock
 from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.money import micros_from_usd
@@ -86,10 +86,11 @@ def kinds(egress: Egress | None = None) -> dict[str, Kind]:
     found = (
         Kind("Agent", AgentSpec, lambda _spec: None, lambda spec: [Reference("model", "Model", spec.model)]),
         Kind("Binding", BindingSpec, check_binding, binding_refers),
+        Kind("FeatureFlag", FeatureFlagSpec, lambda _spec: None),
         Kind("Model", ModelSpec, check_model),
         Kind("Policy", PolicySpec, check_policy),
         Kind("Swarm", SwarmSpec, check_swarm, swarm_refers),
-        Kind("ToolServer", ToolServerSpec, lambda spec: check_server(spec, egress)),
+        Kind("ToolServer", ToolServerSpec, lambda spec: check_server(spec, egress), server_refers),
         Kind("ToolSet", ToolSetSpec, check_toolset, toolset_refers),
     )
     return {kind.name: kind for kind in found}
