@@ -2365,7 +2365,9 @@ export interface components {
         };
         /**
          * PolicyShape
-         * @description A policy as it stands. `problem` says why it is not in force though it is declared.
+         * @description A policy as it stands. `share` is that of the callers for whom it is enforced.
+         *
+         *     `problem` says why it is not in force though it is declared.
          */
         PolicyShape: {
             /** Name */
@@ -2375,6 +2377,8 @@ export interface components {
              * @enum {string}
              */
             mode: "monitor" | "enforce";
+            /** Share */
+            share: number;
             /** Environments */
             environments: string[];
             /** Rules */

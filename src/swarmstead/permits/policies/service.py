@@ -191,6 +191,7 @@ class Policies:
             spec.description,
             resource.digest,
             problem,
+            share=spec.share,
         )
 
 
