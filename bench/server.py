@@ -54,9 +54,9 @@ class Server:
         }
 
     def cpu_s(self) -> float:
-        """Seconds of CPU of the server and its children."""
+        """Seconds of CPU of the server and its children, those that have ended included."""
         times = [process.cpu_times() for process in [self.process, *self.process.children(recursive=True)]]
-        return sum(one.user + one.system for one in times)
+        return sum(one.user + one.system + one.children_user + one.children_system for one in times)
 
 
 @contextmanager

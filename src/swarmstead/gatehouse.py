@@ -25,6 +25,7 @@ from swarmstead.gateway.gateway import Gateway, check_server
 from swarmstead.gateway.grants import Grants
 from swarmstead.gateway.search.service import ToolSearch
 from swarmstead.gateway.specs import binding_refers, check_binding, check_toolset, toolset_refers
+from swarmstead.kernel.apart import apart
 from swarmstead.kernel.clock import Clock, SystemClock
 from swarmstead.kernel.scope import Scope, system_scope
 from swarmstead.parts import (
@@ -178,10 +179,11 @@ async def _opened(
     clock, signals, egress = SystemClock(), Signals(), egress_rules(settings)
     registry = Registry(kinds(egress))
     files = DeclaredFiles(settings.config, registry.kinds) if settings.config else None
-    documents = files.load() if files else []  # what is wrong with them shows before anything is opened
+    documents = _read(files) if files else []  # what is wrong with them shows before anything is opened
     if settings.single_process:
         closers.append(partial(_sync, DataDir(settings.data).close))
     signer = Ed25519Signer.load_or_make(settings.data / "audit.key")
+    apart(lambda: migrate(make_engine(settings.url)))  # without it, Alembic stays loaded after a first start
     db = await asyncio.to_thread(open_database, settings, clock, signals, flushers(clock))
     closers.append(lambda: _sync(db.close))  # DBOS takes the loop's threads with it, so not in one of them
     first_key = await db.write(lambda tx: _begin(tx, settings, clock, signer))
@@ -205,6 +207,13 @@ async def _opened(
         config=config,
         closers=closers,
     )
+
+
+def _read(files: DeclaredFiles) -> list[Document]:
+    """What they declare, without keeping what reads YAML and checks it: seldom is anything read again."""
+    files.loaded = files.state()
+    found = apart(files.load)
+    return files.load() if found is None else found
 
 
 def _begin(tx: Tx, settings: Settings, clock: Clock, signer: Ed25519Signer) -> NewKey | None:

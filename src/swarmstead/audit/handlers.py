@@ -62,8 +62,8 @@ def _append(conn: sa.Connection, tenant: str, entries: list[Entry], now: int) ->
             "data": dict(entry.data),
             "prev_hash": previous,
         }
-        previous = row_hash(fields)
-        rows.append(fields | {"hash": previous})
+        fields["hash"] = previous = row_hash(fields)
+        rows.append(fields)
     _APPEND.run_all(conn, rows)
     _MOVE_HEAD.run(conn, {"t": tenant, "seq": seq, "hash": previous})
 

@@ -44,6 +44,7 @@ def guarded(door: ASGIApp, app: Gatehouse, host: str) -> ASGIApp:
         public_url=settings.public_url,
         max_body=settings.max_body_bytes,
         read_timeout_s=settings.read_timeout_s,
+        programs=MCP,
     )
 
 
