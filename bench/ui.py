@@ -1,8 +1,8 @@
 """Time to first rows of long lists in a real browser. `python -m bench.ui FOLDER` prints one JSON object.
 
 A run of 10,000 events and 3,000 steps, and an inbox of 600 questions; the page is opened anew each time, as somebody
-does who follows a link, with the code in the browser's cache. The page itself takes the time, at the frame that draws the
-fifth row: asked from outside, the answer comes in steps of half a second.
+does who follows a link, with the code in the browser's cache. The page itself takes the time, at the frame that draws
+the fifth row: asked from outside, the answer comes in steps of half a second.
 """
 
 import json
