@@ -122,7 +122,11 @@ async def test_what_tells_rows_apart_stays_on_a_narrow_screen(server: Server, br
     with api(server) as client:
         for kind, spec in specs.items():
             apply(client, kind, "priced", spec)
-        body = {"swarm": "priced", "environment": "prod", "overrides": {"models": {}, "budget_usd": "0.0001"}}
+        body: dict[str, Any] = {
+            "swarm": "priced",
+            "environment": "prod",
+            "overrides": {"models": {}, "budget_usd": "0.0001"},
+        }
         until(client, client.post("/api/v1/runs", body)["id"], "failed")
     async with page_of(browser, width=390, height=844) as page:
         await sign_in(page, server)
