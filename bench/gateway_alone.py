@@ -60,7 +60,8 @@ def _memory(server: Server) -> dict[str, Any]:
 
 
 def _call(server: Server) -> None:
-    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "eyes__look", "arguments": {}}}
+    params: dict[str, Any] = {"name": "eyes__look", "arguments": {}}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
     answer = server.call("POST", "/mcp", body)
     assert not answer["result"].get("isError"), answer
 

@@ -19,12 +19,13 @@ from swarmstead.audit import handlers as audit_handlers
 from swarmstead.audit.adapters.ed25519 import Ed25519Signer
 from swarmstead.audit.contract import FLUSHER as AUDIT
 from swarmstead.gateway.adapters.upstreams import Upstreams
-from swarmstead.gateway.contract import BindingSpec, ToolServerSpec, ToolSetSpec
+from swarmstead.gateway.contract import BindingSpec, FeatureFlagSpec, ToolServerSpec, ToolSetSpec
 from swarmstead.gateway.egress import Egress
 from swarmstead.gateway.gateway import Gateway, check_server
 from swarmstead.gateway.grants import Grants
 from swarmstead.gateway.search.service import ToolSearch
-from swarmstead.gateway.specs import binding_refers, check_binding, check_toolset, toolset_refers
+from swarmstead.gateway.specs import binding_refers, check_binding, check_toolset, server_refers, toolset_refers
+from swarmstead.kernel.apart import apart
 from swarmstead.kernel.clock import Clock, SystemClock
 from swarmstead.kernel.scope import Scope, system_scope
 from swarmstead.parts import (
@@ -50,7 +51,7 @@ from swarmstead.resources.following import Following
 from swarmstead.resources.queries import Registry
 from swarmstead.settings import Settings
 from swarmstead.storage import requests
-from swarmstead.storage.database import Database, Flusher
+from swarmstead.storage.database import Database, Flusher, Tx
 from swarmstead.storage.datadir import DataDir
 from swarmstead.storage.engines import make_engine
 from swarmstead.storage.migrate import migrate
@@ -75,8 +76,9 @@ def gateway_kinds(egress: Egress | None = None) -> dict[str, Kind]:
     found = (
         Kind("Agent", AgentSpec, lambda _spec: None),
         Kind("Binding", BindingSpec, check_binding, binding_refers),
+        Kind("FeatureFlag", FeatureFlagSpec, lambda _spec: None),
         Kind("Policy", PolicySpec, check_policy),
-        Kind("ToolServer", ToolServerSpec, lambda spec: check_server(spec, egress)),
+        Kind("ToolServer", ToolServerSpec, lambda spec: check_server(spec, egress), server_refers),
         Kind("ToolSet", ToolSetSpec, check_toolset, toolset_refers),
     )
     return {kind.name: kind for kind in found}
@@ -178,13 +180,14 @@ async def _opened(
     clock, signals, egress = SystemClock(), Signals(), egress_rules(settings)
     registry = Registry(kinds(egress))
     files = DeclaredFiles(settings.config, registry.kinds) if settings.config else None
-    documents = files.load() if files else []  # what is wrong with them shows before anything is opened
+    documents = _read(files) if files else []  # what is wrong with them shows before anything is opened
     if settings.single_process:
         closers.append(partial(_sync, DataDir(settings.data).close))
     signer = Ed25519Signer.load_or_make(settings.data / "audit.key")
+    apart(lambda: migrate(make_engine(settings.url)))  # without it, Alembic stays loaded after a first start
     db = await asyncio.to_thread(open_database, settings, clock, signals, flushers(clock))
     closers.append(lambda: _sync(db.close))  # DBOS takes the loop's threads with it, so not in one of them
-    first_key = await db.write(lambda tx: people.bootstrap(tx, clock, settings.bootstrap_key.get_secret_value()))
+    first_key = await db.write(lambda tx: _begin(tx, settings, clock, signer))
     config = await _follow(files, documents, db, registry, clock, closers) if files else None
     credentials = open_identity(settings, egress, clock, db, signals, closers)
     policies, grants = Policies(db, registry, people_reads, clock), Grants(db, registry)
@@ -205,6 +208,20 @@ async def _opened(
         config=config,
         closers=closers,
     )
+
+
+def _read(files: DeclaredFiles) -> list[Document]:
+    """What they declare, without keeping what reads YAML and checks it: seldom is anything read again."""
+    files.loaded = files.state()
+    found = apart(files.load)
+    return files.load() if found is None else found
+
+
+def _begin(tx: Tx, settings: Settings, clock: Clock, signer: Ed25519Signer) -> NewKey | None:
+    """The first start's tenant and key, and a new host's key among those that sign checkpoints."""
+    made = people.bootstrap(tx, clock, settings.bootstrap_key.get_secret_value())
+    audit_handlers.introduce(tx, people.DEFAULT_TENANT, clock, signer)
+    return made
 
 
 def _open_gateway(

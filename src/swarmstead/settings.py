@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from hmac import compare_digest
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
@@ -24,6 +24,10 @@ from swarmstead.kernel.money import micros_from_usd
 PREFIX = "STEAD_"
 _RATE = re.compile(r"((?:tenant|role):[A-Za-z0-9_.@-]{1,63})=([0-9]{1,6}(?:\.[0-9]{1,6})?)/([1-9][0-9]{0,5})")
 _NEAR = 0.75
+_OF_THE_COMMAND_LINE = {f"{PREFIX}KEY", f"{PREFIX}SERVER", f"{PREFIX}CLIENT_CERTIFICATE"}
+_BOUND = re.compile(r"Expected `\w+` (>=|<=|>|<) (\S+)")
+_BOUNDS = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}
+_TYPES = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
 # Settings that are options of `stead up` as well.
 _OPTIONS = {
     "host": " or --host",
@@ -84,7 +88,8 @@ class Settings:
     database_url: Secret = _NOTHING
     """`postgresql://…` for many workers; empty keeps everything in one SQLite file under `data`."""
     bootstrap_key: Secret = _NOTHING
-    """An admin key to make known at start, for automation; at least 16 characters."""
+    """An admin key to make known at start, for automation; at least 16 characters, and random ones: nobody but you can
+    say how hard it is to guess, and whoever guesses it is an admin."""
     allowed_paths: tuple[Path, ...] = field(default_factory=_default_allowed)
     """Folders that runs may name repositories in, separated by ':'. Default: where the server was started, the home
     folder and the folder for temporary files. Too wide, and an operator's run can read any repository of this user."""
@@ -150,6 +155,10 @@ class Settings:
     """Seconds after which a connection is dropped whose client reads nothing of what we have for it."""
     idle_timeout_s: Annotated[int, Meta(ge=1, le=3600)] = 60
     """Seconds that a connection is kept between two requests. A proxy in front must let go of it earlier than this."""
+    streams_per_identity: Annotated[int, Meta(ge=1, le=100_000)] = 64
+    """Streams that one key or person may hold open in each process: MCP subscriptions, streams of MCP sessions, events.
+    Each tab of the web UI holds one. Too low, and clients hear of changes late; too high, and one client can use up the
+    connections of all."""
     max_body_bytes: Annotated[int, Meta(ge=1024, le=1_073_741_824)] = 4_194_304
     """Largest request body; a larger one gets 413."""
     max_argument_characters: Annotated[int, Meta(ge=16, le=16_777_216)] = 65_536
@@ -293,6 +302,19 @@ def _refuse_misspelt(source: Mapping[str, str]) -> None:
         )
 
 
+def strangers(environment: Mapping[str, str]) -> list[str]:
+    """Variables named like settings that nobody reads, here or in the command line."""
+    known = {PREFIX + one.name.upper() for one in fields(Settings)} | _OF_THE_COMMAND_LINE
+    return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+
+
+def refuse_missing_folders(settings: Settings) -> None:
+    """Fails: BadInput for a folder that is allowed by name and is not there: a typing error would look like a ban."""
+    for path in () if settings.allowed_paths == _default_allowed() else settings.allowed_paths:
+        if not path.is_dir():
+            raise _refused("allowed_paths", f"there is no folder {path}")
+
+
 def load(environment: Mapping[str, str] | None = None, **options: Any) -> Settings:
     """Settings from the environment; `options` that are not None win. Fails: BadInput, naming the variable."""
     source = os.environ if environment is None else environment
@@ -311,10 +333,21 @@ def load(environment: Mapping[str, str] | None = None, **options: Any) -> Settin
         settings = msgspec.convert(values, Settings, strict=False, dec_hook=_hook)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$.")
-        raise _refused(re.split(r"[`.\[]", where)[0], what.replace("`", "")) from None
+        name = re.split(r"[`.\[]", where)[0]
+        raise _refused(name, _in_words(name, what)) from None
     if fault := _fault(settings):
         raise _refused(*fault)
     return settings
+
+
+def _in_words(name: str, what: str) -> str:
+    """What msgspec has said about a field, without its words for types."""
+    if found := _BOUND.match(what):
+        return f"must be {_BOUNDS[found[1]]} {found[2]}"
+    if what.startswith("Invalid enum value"):
+        return f"must be {', '.join(get_args(get_type_hints(Settings)[name]))}"
+    kind = what.removeprefix("Expected `").partition("`")[0]
+    return f"must be {_TYPES[kind]}" if kind in _TYPES else what
 
 
 def _read(name: str, text: str) -> Any:

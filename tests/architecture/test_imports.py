@@ -34,7 +34,7 @@ _LATER = {
 }
 
 
-# What a gateway alone loads at its first call, request of the API, signature, scrape or policy, if ever; and never.
+# What a gateway alone loads at its first call, request of the API, change of its files or scrape, if at all.
 _NOT_FOR_A_GATEWAY = _LATER | {
     "cedarpy",
     "cryptography",
@@ -42,7 +42,10 @@ _NOT_FOR_A_GATEWAY = _LATER | {
     "fastapi",
     "jsonschema_rs",
     "prometheus_client",
+    "pydantic",
     "sqlalchemy.dialects.postgresql",
+    "websockets",
+    "yaml",
 }
 
 

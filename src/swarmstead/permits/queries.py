@@ -73,7 +73,7 @@ def decided(
 
 
 def of_run(conn: sa.Connection, scope: Scope, run: str, *, most: int) -> list[Approval]:
-    """Questions of a run: those that wait, the oldest deadline first, then what was closed last, in its order."""
+    """Questions of a run: those that wait, oldest deadline first, then what was closed last, in the order it was."""
     pending = find(conn, scope, statuses=("pending",), run=run, limit=most)
     closed = decided(
         conn, scope, statuses=("approved", "denied", "expired"), run=run, limit=max(most - len(pending), 0)

@@ -9,15 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, cast
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from swarmstead.kernel.errors import BadInput
+from swarmstead.kernel.faults import in_words
 from swarmstead.kernel.hashing import digest
 from swarmstead.resources import texts
 from swarmstead.resources.contract import API_VERSION, Document, Kind, Metadata
 from swarmstead.resources.errors import ManifestError, ManifestRefused
 from swarmstead.resources.texts import Path, Places
+from swarmstead.resources.writing import written
 
 _MAX_LABEL, _MAX_OWNER = 256, 120
 _MOST_FAULTS = 100
@@ -25,19 +26,12 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{0,127}")
 _TOP = ("apiVersion", "kind", "metadata", "spec")
 _META = ("name", "labels", "owner")
-_IN_PLAIN_WORDS = {
-    "unexpected_keyword_argument": "unknown field",
-    "missing": "this field is missing",
+# Where YAML has a word of its own for it.
+_IN_YAML = {
     "dataclass_type": "must be a mapping",
     "dict_type": "must be a mapping",
     "mapping_type": "must be a mapping",
-    "tuple_type": "must be a list",
     "string_type": "must be text; quote it",
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
 }
 _Fault = tuple[Path, str] | tuple[Path, str, int]  # where, what, and the line of the text in it (from 1)
 
@@ -125,20 +119,7 @@ def dump(document: Document) -> str:
     if document.metadata.owner:
         metadata["owner"] = document.metadata.owner
     whole = {"apiVersion": API_VERSION, "kind": document.kind, "metadata": metadata, "spec": document.content}
-    return yaml.dump(whole, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
-
-
-class _Dumper(yaml.SafeDumper):
-    """Long texts as blocks, so that a diff of two versions reads line by line."""
-
-
-def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    odd = any(character in value for character in "\x85\u2028\u2029")  # YAML's other line ends: kept by escapes only
-    style = '"' if odd else "|" if "\n" in value else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)  # pyright: ignore[reportUnknownMemberType]
-
-
-_Dumper.add_representer(str, _text)
+    return written(whole)
 
 
 def _read(value: Any, places: Places, kinds: Mapping[str, Kind]) -> tuple[Document | None, list[_Fault]]:
@@ -183,7 +164,7 @@ def _spec(raw: Any, places: Places, kind: Kind) -> tuple[Any, list[_Fault]]:
         found: dict[Path, list[str]] = {}
         for fault in error.errors(include_url=False, include_input=False):
             path = _path(fault["loc"], places, absent=fault["type"] == "missing")
-            found.setdefault(path, []).append(_IN_PLAIN_WORDS.get(fault["type"], fault["msg"]))
+            found.setdefault(path, []).append(_IN_YAML.get(fault["type"]) or in_words(fault))
         return None, [(path, ", or ".join(messages)) for path, messages in found.items()]
     except BadInput as error:
         named = tuple(part for part in re.split(r"[.\[\]]", error.field) if part)

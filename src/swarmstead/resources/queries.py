@@ -54,11 +54,16 @@ class Registry:
         )
         return [self._resource(row) for row in conn.execute(query.order_by(resource_versions.c.name).limit(limit))]
 
-    def versions(self, conn: sa.Connection, scope: Scope, kind: str, name: str) -> list[Resource]:
-        """Every version of one resource, newest first. Fails: ResourceUnknown."""
+    def versions(
+        self, conn: sa.Connection, scope: Scope, kind: str, name: str, *, before: int | None = None, limit: int = 50
+    ) -> list[Resource]:
+        """Versions of one resource, newest first; `before`: the number of the last one seen. Fails: ResourceUnknown."""
         query = self._of(scope, kind).where(resource_versions.c.name == name)
-        found = [self._resource(row) for row in conn.execute(query.order_by(resource_versions.c.version.desc()))]
-        if not found:
+        if before is not None:
+            query = query.where(resource_versions.c.version < before)
+        ordered = query.order_by(resource_versions.c.version.desc()).limit(limit)
+        found = [self._resource(row) for row in conn.execute(ordered)]
+        if not found and before is None:
             self.get(conn, scope, kind, name)
         return found
 

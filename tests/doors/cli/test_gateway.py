@@ -157,6 +157,18 @@ def test_files_are_followed_and_a_bad_change_leaves_the_last_good_one(tmp_path: 
         assert later.stop() == 0
 
 
+def test_a_whole_server_follows_files_of_every_kind(tmp_path: Path) -> None:
+    model = "apiVersion: swarmstead.dev/v1alpha1\nkind: Model\nmetadata: {name: fast}\n"
+    config = declare(tmp_path, all=f"{model}spec: {{provider: scripted, model: none, script: {{}}}}\n")
+    done = stead(tmp_path, "up", "--port", "0", "--data", tmp_path / "data", "--config", config)
+    done.refused("all.yaml:4:", "spec.script")
+    declare(tmp_path, all=f"{model}spec: {{provider: openai, model: gpt-4.1-mini, api_key: 'env:NO_SUCH_KEY'}}\n")
+    with up(tmp_path, tmp_path / "data", "--config", str(config)) as server:
+        names = [one["name"] for one in stead(tmp_path, "model", "list", "-o", "json").json["items"]]
+        assert {"fast"} < set(names)  # beside those that ship with the product
+        assert get(server, "/healthz").json()["role"] == "server"
+
+
 @contextmanager
 def held(folder: Path) -> Generator[Callable[[], socket.socket]]:
     """Holds calls of the chaos server: the answer waits for one that has begun, and gives what lets it go on."""

@@ -215,7 +215,7 @@ export interface paths {
         put?: never;
         /**
          * Link
-         * @description A one-time link that signs a browser in as the caller.
+         * @description A one-time link that signs a browser in as the caller. A browser's session makes none: it would never end.
          */
         post: operations["people_link"];
         delete?: never;
@@ -498,6 +498,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/approvals/{approval}/effect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Effect
+         * @description A fresh look at what an open question's call would do now. A decision is still about the payload that was asked.
+         *
+         *     It calls the tool's preview, so it is for those who may decide.
+         */
+        get: operations["approvals_effect"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/approvals/{approval}:decide": {
         parameters: {
             query?: never;
@@ -617,6 +639,8 @@ export interface paths {
         /**
          * Delete
          * @description Take a resource back, from now on. Its versions stay; applying it again revives it.
+         *
+         *     `If-Match` with the resource's ETag takes it back only if that is still its current version.
          */
         delete: operations["resources_delete"];
         options?: never;
@@ -1770,6 +1794,27 @@ export interface components {
             path: string;
         };
         /**
+         * LookShape
+         * @description What a call that waits for a person would do now, looked at a moment ago.
+         *
+         *     `changed`: something else than when it was asked. An approval is then not spent on it: the question is asked anew.
+         */
+        LookShape: {
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "same" | "changed" | "unknown";
+            /** Effect */
+            effect: {
+                [key: string]: unknown;
+            };
+            /** Why */
+            why: string;
+            /** Looked At */
+            looked_at: string;
+        };
+        /**
          * MissingShape
          * @description Something the run would fail without.
          */
@@ -2163,7 +2208,9 @@ export interface components {
         };
         /**
          * PolicyShape
-         * @description A policy as it stands. `problem` says why it is not in force though it is declared.
+         * @description A policy as it stands. `share` is that of the callers for whom it is enforced.
+         *
+         *     `problem` says why it is not in force though it is declared.
          */
         PolicyShape: {
             /** Name */
@@ -2173,6 +2220,8 @@ export interface components {
              * @enum {string}
              */
             mode: "monitor" | "enforce";
+            /** Share */
+            share: number;
             /** Environments */
             environments: string[];
             /** Rules */
@@ -3643,6 +3692,37 @@ export interface operations {
             };
         };
     };
+    approvals_effect: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                approval: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LookShape"];
+                };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     approvals_decide: {
         parameters: {
             query?: never;
@@ -3882,7 +3962,10 @@ export interface operations {
     };
     resources_versions: {
         parameters: {
-            query?: never;
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
             header?: never;
             path: {
                 kind: string;
@@ -4503,7 +4586,10 @@ export interface operations {
     };
     resources_agent_versions: {
         parameters: {
-            query?: never;
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
             header?: never;
             path: {
                 name: string;

@@ -65,10 +65,6 @@ class Ed25519Checker:
 
         return Ed25519PublicKey.from_public_bytes(self._public_bytes)
 
-    def sign(self, message: bytes) -> str:
-        """Fails: TypeError, always; there is no private key here."""
-        raise TypeError("a public key cannot sign")
-
     def check(self, message: bytes, signature: str) -> bool:
         """Whether `signature` (base64) is this key's for `message`."""
         from cryptography.exceptions import InvalidSignature
@@ -109,6 +105,10 @@ class Ed25519Signer(Ed25519Checker):
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
         return Ed25519PrivateKey.from_private_bytes(self._raw)
+
+    def checker_of(self, public_key: str) -> Ed25519Checker:
+        """What checks another host's signatures. Fails: ValueError."""
+        return Ed25519Checker.from_text(public_key)
 
     def sign(self, message: bytes) -> str:
         """The signature in base64."""

@@ -4,6 +4,7 @@ The first start prints the admin key, once, and saves it for this user's command
 link. With STEAD_BOOTSTRAP_KEY nothing is saved and the key is never printed: automation knows it already.
 """
 
+import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import click
 
 from swarmstead import __version__
 from swarmstead.doors.cli import context
+from swarmstead.doors.cli.output import visible
 from swarmstead.kernel.errors import SteadError
 from swarmstead.kernel.hashing import sha256_hex
 
@@ -77,9 +79,7 @@ def _identity(command: Any) -> Any:
 def up(*, allow: tuple[Path, ...], config: tuple[Path, ...], **options: Any) -> None:
     """Start the server, and stop it with Ctrl-C. Unfinished runs go on where they were at the next start."""
     with _refused_at_start():
-        from swarmstead.settings import load
-
-        settings = load(allowed_paths=allow or None, config=config or None, **options)
+        settings = _settings(allowed_paths=allow or None, config=config or None, **options)
         from swarmstead.doors.worker.whole import serve  # after the settings: it takes most of the time of a start
 
         serve(settings, _announce)
@@ -95,9 +95,7 @@ def gateway(*, config: tuple[Path, ...], **options: Any) -> None:
     Ctrl-C or SIGTERM stops it: calls in flight end first (STEAD_DRAIN_S); a second time cuts them.
     """
     with _refused_at_start():
-        from swarmstead.settings import load
-
-        settings = load(config=config or None, **options)
+        settings = _settings(config=config or None, **options)
         from swarmstead.doors.worker.gateway import serve_gateway
 
         serve_gateway(settings, _announce_gateway)
@@ -109,10 +107,21 @@ def gateway(*, config: tuple[Path, ...], **options: Any) -> None:
 def worker(*, allow: tuple[Path, ...], config: tuple[Path, ...], data: Path | None) -> None:
     """Start a worker that carries runs beside other servers. Needs a Postgres in STEAD_DATABASE_URL."""
     with _refused_at_start():
+        settings = _settings(data=data, allowed_paths=allow or None, config=config or None)
         from swarmstead.doors.worker.whole import work
-        from swarmstead.settings import load
 
-        work(load(data=data, allowed_paths=allow or None, config=config or None), _announce_worker)
+        work(settings, _announce_worker)
+
+
+def _settings(**options: Any) -> "Settings":
+    """What the environment and the options say. A variable that nobody reads is told of: it may be somebody else's."""
+    from swarmstead.settings import load, refuse_missing_folders, strangers
+
+    for name in strangers(os.environ):
+        click.echo(visible(f"Warning: there is no setting {name}; it changes nothing."), err=True)
+    settings = load(**options)
+    refuse_missing_folders(settings)
+    return settings
 
 
 @contextmanager

@@ -52,8 +52,8 @@ async def caller(request: Request) -> Scope:
     return scope
 
 
-def server(request: Request) -> Gatehouse:
-    """FastAPI dependency: the gateway, which may be a whole server."""
+async def server(request: Request) -> Gatehouse:
+    """FastAPI dependency: the gateway, which may be a whole server. Async, since any other goes through a thread."""
     return app_of(request)
 
 

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from swarmstead.doors.http.problems import problem, refusal, response_of
 from swarmstead.kernel.errors import SteadError
+from swarmstead.kernel.faults import in_words
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +39,8 @@ async def _validation(_request: Request, error: Exception) -> Response:
         return _no_json(first)
     parts = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
     field = ".".join(parts)
-    detail = f"{field}: {first['msg']}" if field else str(first["msg"])
-    errors = [{"field": ".".join(str(part) for part in one["loc"][1:]), "message": one["msg"]} for one in faults]
+    detail = f"{field or 'The body'}: {in_words(first)}."
+    errors = [{"field": ".".join(str(part) for part in one["loc"][1:]), "message": in_words(one)} for one in faults]
     way_out = "Send what /api/v1/openapi.json describes for this call."
     return problem(422, "bad_input", detail, way_out=way_out, field=field, errors=errors)
 

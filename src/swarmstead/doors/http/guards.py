@@ -14,7 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from swarmstead.doors.http.problems import problem, refusal
 from swarmstead.telemetry.contract import request_served
 
-_HEADERS = [
+_HEADERS = [(b"x-content-type-options", b"nosniff")]
+_OF_PAGES = [
     (
         b"content-security-policy",
         b"; ".join(
@@ -29,11 +30,12 @@ _HEADERS = [
             )
         ),
     ),
-    (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-opener-policy", b"same-origin"),
+    *_HEADERS,
 ]
+"""For what a browser may show as a page. To write them costs as much as to read a request."""
 _PACE = 65_536
 _PROBED = {"/healthz", "/readyz"}  # asked by address, by whoever watches the process
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -41,12 +43,23 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 class Guards:
-    """Refuses requests for another host (DNS rebinding), from another origin, or with too large a body."""
+    """Refuses requests for another host (DNS rebinding), from another origin, or with too large a body.
+
+    What lies under `programs` answers programs and takes no cookies: no page of it could be shown or framed.
+    """
 
     def __init__(
-        self, app: ASGIApp, *, hosts: Sequence[str], public_url: str, max_body: int, read_timeout_s: float
+        self,
+        app: ASGIApp,
+        *,
+        hosts: Sequence[str],
+        public_url: str,
+        max_body: int,
+        read_timeout_s: float,
+        programs: str = "",
     ) -> None:
         self._app = app
+        self._programs = programs and f"{programs}/"
         self._public_origin = public_url.rstrip("/").lower()
         self._read_timeout_s = read_timeout_s
         self._hosts = {host.lower() for host in hosts}
@@ -63,8 +76,10 @@ class Guards:
         if refused is not None:
             await refused(scope, receive, send)
             return
+        for_programs = self._programs and f"{scope['path']}/".startswith(self._programs)
+        more = _HEADERS if for_programs else _OF_PAGES
         await self._app(
-            scope, _Watched(receive, self._max_body, self._read_timeout_s), _decorated(send, scope["method"])
+            scope, _Watched(receive, self._max_body, self._read_timeout_s), _decorated(send, scope["method"], more)
         )
 
     def _refusal(self, path: str, headers: dict[bytes, bytes]) -> ASGIApp | None:
@@ -152,7 +167,7 @@ class _Begun:
         return (yield from self._rest)
 
 
-def _decorated(send: Send, method: str) -> Send:
+def _decorated(send: Send, method: str, more: Sequence[tuple[bytes, bytes]]) -> Send:
     """Adds the headers, and counts the answer: how long it took to begin."""
     started = time.perf_counter()
 
@@ -160,7 +175,7 @@ def _decorated(send: Send, method: str) -> Send:
         if message["type"] == "http.response.start":
             counted = method if method in _METHODS else "other"  # whoever invents methods must not fill the memory
             request_served(counted, message["status"], time.perf_counter() - started)
-            message["headers"] = [*message["headers"], *_HEADERS]
+            message["headers"] = [*message["headers"], *more]
         await send(message)
 
     return with_headers

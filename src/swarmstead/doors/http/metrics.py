@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from swarmstead.gatehouse import Gatehouse
 from swarmstead.gateway.traffic.state import Totals
+from swarmstead.kernel.errors import SteadError
 from swarmstead.permits.queries import count_all_pending
 from swarmstead.resources.following import InForce
 from swarmstead.telemetry.meter import METER
@@ -22,6 +23,7 @@ _HELP = {
     "stead_spend_micros_total": "Money spent on models since the start, in micro-dollars.",
     "stead_tokens_total": "Tokens used since the start.",
     "stead_policy_checks_total": "Calls that policies were asked about, by what they said.",
+    "stead_grants_monitored_total": "Calls that only monitored bindings let through: they would have been denied.",
     "stead_policy_monitored_total": "Calls that policies in monitor mode were asked about too, by what they would say.",
     "stead_runs_finished_total": "Runs that have ended since the start.",
     "stead_config_reads_total": "How often the operator's files were read, by what came of it.",
@@ -34,10 +36,11 @@ async def exposition(app: Gatehouse) -> Response:
     """What a scrape gets. The library is imported at the first one, not at start."""
     from prometheus_client import CollectorRegistry, generate_latest
 
+    checks = {"database": await _is_well(app), app.takes: not app.resting}
     runs = await app.db.read(app.count_runs)
     pending = await app.db.read(count_all_pending)
     registry = CollectorRegistry()
-    registry.register(_Collector(runs, pending, app.gateway.traffic.totals(), app.config and app.config.state))  # pyright: ignore[reportArgumentType] - duck-typed by the library
+    registry.register(_Collector(runs, pending, app.gateway.traffic.totals(), app.config and app.config.state, checks))  # pyright: ignore[reportArgumentType] - duck-typed by the library
     return Response(generate_latest(registry), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
@@ -50,8 +53,25 @@ def metrics_app(app: Gatehouse) -> Callable[[Request], Awaitable[Response]]:
     return metrics
 
 
+async def _is_well(app: Gatehouse) -> bool:
+    """Whether the database can be read and written: a full disk shows here before anybody asks for a run."""
+    try:
+        await app.probe.check()
+    except SteadError:
+        return False
+    return True
+
+
 class _Collector:
-    def __init__(self, runs: Mapping[str, int] | None, pending: int, traffic: Totals, config: InForce | None) -> None:
+    def __init__(
+        self,
+        runs: Mapping[str, int] | None,
+        pending: int,
+        traffic: Totals,
+        config: InForce | None,
+        checks: Mapping[str, bool],
+    ) -> None:
+        self._checks = checks
         self._runs = runs
         self._pending = pending
         self._traffic = traffic
@@ -73,6 +93,10 @@ class _Collector:
         if self._config is not None:
             good = "Whether the operator's files were good when they were last read."
             yield GaugeMetricFamily("stead_config_good", good, value=not self._config.refused)
+        gauge = GaugeMetricFamily("stead_ready", "What /readyz looks at: 1 where it is well.", labels=["check"])
+        for check, is_well in self._checks.items():
+            gauge.add_metric([check], int(is_well))
+        yield gauge
         yield GaugeMetricFamily("stead_approvals_pending", "Questions that wait for a person.", value=self._pending)
         traffic = self._traffic
         yield GaugeMetricFamily("stead_tool_calls_in_flight", "Tool calls under way.", value=traffic.in_flight)

@@ -51,9 +51,11 @@ async def agent(request: Request, name: str, scope: Caller, app: Server) -> shap
 
 
 @router.get("/agents/{name}/versions", tags=["agents"])
-async def agent_versions(name: str, scope: Caller, app: Server) -> shapes.Page[shapes.ResourceShape]:
+async def agent_versions(
+    name: str, scope: Caller, app: Server, cursor: paging.Cursor = "", limit: paging.Limit = 50
+) -> shapes.Page[shapes.ResourceShape]:
     """Every version of an agent, newest first."""
-    return await versions("Agent", name, scope, app)
+    return await versions("Agent", name, scope, app, cursor, limit)
 
 
 @router.get("/agents/{name}/diff", tags=["agents"])

@@ -5,15 +5,18 @@ from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, Query, Request
 
-from swarmstead.doors.http import paging, shapes, views
+from swarmstead.doors.http import approval_shapes, paging, shapes, views
 from swarmstead.doors.http.auth import Caller, Server
 from swarmstead.doors.http.careful import CarefulRoute, expect, mark
 from swarmstead.gatehouse import Gatehouse
+from swarmstead.kernel.clock import rfc3339
 from swarmstead.kernel.scope import Scope
 from swarmstead.people import queries as people
 from swarmstead.people.contract import require
 from swarmstead.permits import handlers, queries
 from swarmstead.permits.contract import Approval, ApprovalStatus
+from swarmstead.permits.errors import AlreadyDecided
+from swarmstead.storage.database import Tx
 
 router = APIRouter(prefix="/api/v1", tags=["approvals"], route_class=CarefulRoute)
 _CLOSED = ("approved", "denied", "expired")
@@ -80,6 +83,22 @@ async def show(request: Request, approval: str, scope: Caller, app: Server) -> s
     return found
 
 
+@router.get("/approvals/{approval}/effect")
+async def effect(approval: str, scope: Caller, app: Server) -> approval_shapes.LookShape:
+    """A fresh look at what an open question's call would do now. A decision is still about the payload that was asked.
+
+    It calls the tool's preview, so it is for those who may decide.
+    """
+    require(scope, "approval.decide")
+    asked = await app.db.read(lambda conn: queries.get(conn, scope, approval))
+    if asked.status != "pending":
+        raise AlreadyDecided(f"This approval is {asked.status} already.", way_out="Look at the run; it may ask again.")
+    look = await app.gateway.looking.at(scope, asked)
+    return approval_shapes.LookShape(
+        state=look.state, effect=dict(look.effect), why=look.why, looked_at=rfc3339(app.clock.now_ms())
+    )
+
+
 @router.post("/approvals/{approval}:decide")
 async def decide(
     request: Request, approval: str, body: shapes.DecisionIn, scope: Caller, app: Server
@@ -88,10 +107,12 @@ async def decide(
     if "if-match" in request.headers:
         seen = await app.db.read(lambda conn: queries.get(conn, scope, approval))
         expect(request, _version(seen), "The question")
-    decided = await app.db.write(
-        lambda tx: handlers.decide(tx, scope, app.clock, approval, body.decision, body.reason, body.hash)
-    )
-    return await app.db.read(lambda conn: with_askers(app, conn, scope, [decided])[0])
+
+    def decided(tx: Tx) -> shapes.ApprovalShape:
+        answered = handlers.decide(tx, scope, app.clock, approval, body.decision, body.reason, body.hash)
+        return with_askers(app, tx.conn, scope, [answered])[0]
+
+    return await app.db.write(decided)
 
 
 def _version(found: Approval | shapes.ApprovalShape) -> str:

@@ -10,6 +10,7 @@ from swarmstead.gatehouse import Gatehouse
 from swarmstead.kernel.clock import rfc3339
 from swarmstead.people import handlers, queries, tokens
 from swarmstead.people.contract import Identity, permissions_of
+from swarmstead.people.errors import CannotDerive
 
 router = APIRouter(prefix="/api/v1", tags=["people"], route_class=CarefulRoute)
 
@@ -51,9 +52,13 @@ async def sign_out(request: Request, response: Response, scope: Caller, app: Ser
 
 
 @router.post("/session:link", status_code=201)
-async def link(scope: Caller, app: Server) -> people_shapes.LinkShape:
-    """A one-time link that signs a browser in as the caller."""
+async def link(request: Request, scope: Caller, app: Server) -> people_shapes.LinkShape:
+    """A one-time link that signs a browser in as the caller. A browser's session makes none: it would never end."""
     key_id = handlers.key_of(scope)
+    if (await identity_of(request)).means == "session":
+        raise CannotDerive(
+            "A browser's session makes no sign-in links.", way_out="Use the key itself: `stead key link`."
+        )
     token = await app.db.write(lambda tx: handlers.create_link(tx, app.clock, key_id))
     return people_shapes.LinkShape(path=f"/signin#token={token}")
 

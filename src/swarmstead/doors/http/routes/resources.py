@@ -121,17 +121,30 @@ async def show(
 
 
 @router.delete("/resources/{kind}/{name}", status_code=204)
-async def delete(kind: str, name: str, scope: Caller, app: Server) -> None:
-    """Take a resource back, from now on. Its versions stay; applying it again revives it."""
-    await app.db.write(lambda tx: handlers.delete(tx, scope, app.clock, kind, name))
+async def delete(request: Request, kind: str, name: str, scope: Caller, app: Server) -> None:
+    """Take a resource back, from now on. Its versions stay; applying it again revives it.
+
+    `If-Match` with the resource's ETag takes it back only if that is still its current version.
+    """
+    seen = expected(request)
+    await app.db.write(lambda tx: handlers.delete(tx, scope, app.clock, kind, name, seen))
 
 
 @router.get("/resources/{kind}/{name}/versions")
-async def versions(kind: str, name: str, scope: Caller, app: Server) -> shapes.Page[shapes.ResourceShape]:
+async def versions(
+    kind: str, name: str, scope: Caller, app: Server, cursor: paging.Cursor = "", limit: paging.Limit = 50
+) -> shapes.Page[shapes.ResourceShape]:
     """Every version, newest first."""
     require(scope, "read")
-    found = await app.db.read(lambda conn: app.registry.versions(conn, scope, kind, name))
-    return shapes.Page(items=[views.resource(one) for one in found])
+    after = paging.decode(cursor, int)
+    before = int(after[0]) if after else None
+
+    def read(conn: Any) -> shapes.Page[shapes.ResourceShape]:
+        found = app.registry.versions(conn, scope, kind, name, before=before, limit=limit + 1)
+        more = paging.encode(found[limit - 1].version) if len(found) > limit else None
+        return shapes.Page(items=[views.resource(one) for one in found[:limit]], next=more)
+
+    return await app.db.read(read)
 
 
 @router.get("/resources/{kind}/{name}/diff")
