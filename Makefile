@@ -24,7 +24,7 @@ WEB := $(shell find ui -type f -not -path 'ui/node_modules/*' -not -path 'ui/dis
 UP := $(if $(DATA),--data "$(DATA)") $(if $(filter command,$(firstword $(origin HOST))),--host "$(HOST)") $(if $(PORT),--port "$(PORT)")
 
 .PHONY: help up setup ui oidc conformance clients browser test test-web test-python check check-lint check-types check-floors check-house \
-    check-web fuzz api bench bench-tool-search bench-tool-search-scale screenshots dist lock clean force
+    check-web fuzz api bench bench-gateway bench-tool-search bench-tool-search-scale screenshots dist lock clean force
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -123,6 +123,10 @@ $(FUZZER): tests/fuzz/requirements.txt
 
 bench: setup ui ## measure start-up, memory, latency, durable turns; beside bare DBOS and LangGraph (ARGS=)
 	$(BIN)/python -m bench.run $(ARGS)
+
+bench-gateway: setup ## the gateway beside its peers, into docs/benchmarks.md (HARNESS=DIR of the drivers; ARGS="-d 10 --targets ...")
+	@test -n "$(HARNESS)" || { echo "Say where the gateway harness is: make bench-gateway HARNESS=DIR"; exit 2; }
+	$(BIN)/python -m bench.gateway "$(HARNESS)" --write $(ARGS)
 
 bench-tool-search: setup ## recall and latency of tool search on labelled sets (SETS="a.json b.json" ARGS=)
 	$(BIN)/python -m bench.tool_search $(SETS) $(ARGS)

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, cast
 from urllib.parse import unquote
 
-from swarmstead.gateway.contract import Caller, CallRequest, Risk, Tool, ToolServerSpec
+from swarmstead.gateway.contract import Caller, CallRequest, Kind, Risk, Tool, ToolServerSpec
 from swarmstead.gateway.mirrored import mirrors_of
 from swarmstead.gateway.schemas.advice import free_form
 from swarmstead.kernel.hashing import digest, sha256_hex
@@ -14,6 +15,7 @@ from swarmstead.permits.contract import PolicyQuestion
 _DESCRIPTION_LIMIT = 4_000
 _MOST_DECODINGS = 4
 _KEY_CHARS = 24
+_SORTED = json.JSONEncoder(sort_keys=True)
 _HASHED = {"name", "description", "inputSchema", "outputSchema", "annotations", "icons", "_meta"}
 
 
@@ -101,6 +103,19 @@ def question_of(
     )
 
 
+def read_question(
+    caller: Caller,
+    kind: Kind,
+    server: str,
+    name: str,
+    arguments: Mapping[str, Any] | None = None,
+    at_ms: int | None = None,
+) -> PolicyQuestion:
+    """What policies are asked about a resource or a prompt; `name` is the address of a resource."""
+    tool = Tool(server, name, "", {}, None, "read", idempotent=True, schema_hash="")
+    return replace(question_of(caller, tool, arguments, at_ms), what=kind)
+
+
 def covers(patterns: Iterable[str], address: str) -> bool:
     """Whether a resource's address is one of these, or begins as one that ends with `*` and does not lead out again.
 
@@ -131,7 +146,7 @@ def upstream_key(request: CallRequest) -> str:
     A repeat has the same; a call with other arguments can never be taken for one, whatever step it comes from. Unlike
     `digest` it takes whatever JSON can say, half a surrogate pair too: what a model writes must not end a call.
     """
-    told = json.dumps(dict(request.arguments), sort_keys=True)
+    told = _SORTED.encode(dict(request.arguments))
     return f"{request.key}:{sha256_hex(told.encode())[:_KEY_CHARS]}"
 
 

@@ -84,6 +84,11 @@ def _said(text: str) -> SteadError:
             "The database file cannot be written.",
             way_out="Give the server's user write access to the data directory and to the file.",
         )
+    if "not a database" in text or "malformed" in text:
+        return DatabaseUnavailable(
+            "The database file is damaged, or it is no database at all.",
+            way_out="Put a backup of `stead.db` in its place, or start with another `--data` folder.",
+        )
     return DatabaseUnavailable(
         "The database does not answer or refused the change. Nothing of this change was kept.",
         way_out="See that the database is up and reachable at the host and port of STEAD_DATABASE_URL, then try again.",

@@ -50,6 +50,14 @@ async def test_a_one_time_link_signs_a_browser_in_once(served: Served) -> None:
     assert again.json()["code"] == "credential_refused"
 
 
+async def test_a_session_makes_no_links_and_so_comes_to_an_end(served: Served) -> None:
+    async with served.client("") as browser:
+        await browser.post("/api/v1/session:sign-in", json={"key": served.key})
+        made = await browser.post("/api/v1/session:link", headers={"x-stead-request": "1"})
+    assert (made.status_code, made.json()["code"]) == (403, "credential_derived")
+    assert "stead key link" in made.json()["way_out"]
+
+
 async def test_a_cookie_changes_nothing_without_the_header_of_our_pages(served: Served) -> None:
     async with served.client("") as browser:
         signed_in = await browser.post("/api/v1/session:sign-in", json={"key": served.key})
@@ -132,6 +140,8 @@ async def test_roles_are_enforced(served: Served, role: str) -> None:
             assert answer.status_code == 403, (action, answer.text)
             assert answer.json()["code"] == "not_permitted"
             assert "admin" in answer.json()["roles"]
+    async with served.client() as admin:
+        await admin.post(f"/api/v1/runs/{approval['run']}/commands", json={"kind": "cancel"})
 
 
 async def test_a_launch_needs_the_role_too(served: Served) -> None:
@@ -149,4 +159,5 @@ async def test_an_empty_authorization_header_is_no_way_around_the_browser_check(
     session = opened.cookies["stead_session"]
     async with served.client("", session) as browser:
         answer = await browser.post("/api/v1/session:sign-out", headers={"authorization": ""})
-    assert answer.json()["code"] == "csrf_refused"
+        assert answer.json()["code"] == "not_signed_in"  # the header is the credential, the cookie is not looked at
+        assert (await browser.get("/api/v1/session")).status_code == 200

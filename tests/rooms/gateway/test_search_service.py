@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,8 @@ from swarmstead.doors.mcp.offers import EVERYTHING
 from swarmstead.gateway.contract import Caller, CallResult
 from swarmstead.gateway.grants import Grants
 from swarmstead.gateway.pins import handlers as pins
+from swarmstead.gateway.pins import queries as pin_reads
+from swarmstead.gateway.pins.model import Pin
 from swarmstead.gateway.search import meta
 from swarmstead.gateway.search.memory import MemoryIndex
 from swarmstead.gateway.search.ports import ToolIndex
@@ -23,6 +25,7 @@ from swarmstead.resources.queries import Registry
 from swarmstead.wiring import KINDS
 from tests.fakes.upstream import TEXT, tool
 from tests.rooms.gateway.desk import ADA, EVE, Desk, agent, outside
+from tests.rooms.permits.test_policy_service import policy
 
 MORE = """
 apiVersion: swarmstead.dev/v1alpha1
@@ -61,7 +64,11 @@ class Bench:
     async def quarantine(self, *, lifted: bool = False) -> None:
         """A person sets `read` aside, or takes that back."""
         how = pins.release if lifted else partial(pins.quarantine, reason="It lies.")
-        await self.desk.db.write(lambda tx: how(tx, ADA, self.desk.clock, "kit", "read"))
+        await self.decided(partial(how, server="kit", tool="read"))
+
+    async def decided(self, how: Callable[..., Pin]) -> None:
+        """A person has decided about a tool, and everybody has heard of it."""
+        await self.desk.db.write(lambda tx: how(tx, ADA, self.desk.clock))
         for forget in (self.desk.gateway.forget, self.search.forget):
             forget(f"tools:{ADA.tenant}")
 
@@ -106,6 +113,9 @@ class TestSearch:
         read = tool("read", {"readOnlyHint": True}, name=TEXT)
         bench.desk.upstream.tools = [read | {"description": "Water the plants."}]
         bench.later()
+        assert await bench.names("water the plants") == []  # it waits for a person
+        waiting = await bench.desk.db.read(lambda conn: pin_reads.get(conn, ADA, "kit", "read"))
+        await bench.decided(partial(pins.accept, server="kit", tool="read", schema_hash=waiting.offered_hash))
         assert await bench.names("water the plants") == ["read"]
 
     async def test_a_server_that_falls_silent_keeps_its_tools(self, bench: Bench) -> None:
@@ -120,6 +130,16 @@ class TestSearch:
         assert "read" not in await bench.names("read")
         await bench.quarantine(lifted=True)
         assert "read" in await bench.names("read")
+
+    async def test_a_tool_that_a_policy_denies_outright_is_neither_found_nor_described(self, bench: Bench) -> None:
+        await bench.declare(policy("p", 'forbid (principal, action, resource == Tool::"kit/read");'))
+        assert set(await bench.names("to read, put, append, wipe")) == {"put", "append", "wipe"}
+        assert told(await bench.meta("describe_tools", names=["kit__read"]))["unknown"] == ["kit__read"]
+        everything = policy("p", 'forbid (principal, action, resource) when { resource.risk != "danger" };')
+        await bench.declare(everything)
+        assert (await bench.meta("search_tools", query="read put append wipe", limit=1)).structured == {
+            "tools": [{"name": "kit__wipe", "description": "To wipe.", "risk": "danger"}]
+        }
 
     async def test_each_tenant_has_an_index_of_its_own(self, bench: Bench) -> None:
         assert "read" in await bench.names("read")

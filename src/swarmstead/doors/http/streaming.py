@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
-from swarmstead.doors.http import views
+from swarmstead.doors.http import run_views
 from swarmstead.doors.http.auth import app_of, scope_of
 from swarmstead.doors.http.open_streams import streams_of
 from swarmstead.kernel.scope import Scope
@@ -102,7 +102,7 @@ class EventStream(Response):
 
 
 def _frame(event: StoredEvent) -> str:
-    data = json.dumps(views.event(event), ensure_ascii=False, separators=(",", ":"))
+    data = json.dumps(run_views.event(event), ensure_ascii=False, separators=(",", ":"))
     return f"id: {event.seq}\nevent: {event.kind}\ndata: {data}\n\n"
 
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from swarmstead.doors.http.auth import scope_of_credential
+from swarmstead.doors.http.credentials import scope_of_credential
 from swarmstead.doors.http.open_streams import OpenStreams
 from swarmstead.doors.http.problems import problem, refusal, response_of
 from swarmstead.doors.http.resource_metadata import challenge
@@ -20,18 +20,18 @@ from swarmstead.doors.mcp import protocol
 from swarmstead.doors.mcp.answers import plain, whole
 from swarmstead.doors.mcp.listening import Listening
 from swarmstead.doors.mcp.methods import Exchange, Methods
-from swarmstead.doors.mcp.offers import offer_at
+from swarmstead.doors.mcp.offers import Offers
 from swarmstead.doors.mcp.protocol import Asked, Headers, Params, RpcError
 from swarmstead.doors.mcp.relays import ClientRelay
 from swarmstead.doors.mcp.resuming import Replays, resume
 from swarmstead.doors.mcp.sessions import CALLED_OFF, Session, Sessions
 from swarmstead.doors.mcp.sse import Header, encode
 from swarmstead.doors.mcp.streams import Stream, acknowledged
+from swarmstead.gatehouse import Gatehouse
 from swarmstead.gateway.contract import Caller
 from swarmstead.kernel.errors import NotFound, NotSignedIn, SteadError
 from swarmstead.kernel.scope import Scope as Tenancy
 from swarmstead.people.contract import require
-from swarmstead.wiring import App
 
 PATH = "/mcp"
 _SESSION, _LAST_EVENT = b"mcp-session-id", b"last-event-id"
@@ -52,11 +52,12 @@ class Http:
 class McpEndpoint:
     """The ASGI application behind `/mcp`."""
 
-    def __init__(self, app: App, streams: OpenStreams) -> None:
+    def __init__(self, app: Gatehouse, streams: OpenStreams) -> None:
         self._app = app
         self._streams = streams
         self._sessions = Sessions()
         self._replays = Replays()
+        self._offers = Offers(app.gateway)
         self._methods = Methods(
             app.gateway, app.tool_search, app.db, app.sample_repository(), app.settings.listed_tools
         )
@@ -197,14 +198,11 @@ class McpEndpoint:
         self, http: Http, asked: Asked, caller: Caller, relay: ClientRelay, session: Session | None, *headers: Header
     ) -> None:
         try:
-            offer = await offer_at(self._app.gateway, caller, http.toolset)
+            offer = await self._offers.at(caller, http.toolset)
             mirrored = protocol.mirrored(http.headers) if caller.modern else None
             exchange = Exchange(caller, offer, relay, session, caller.modern, mirrored)
-            if session is None:
-                result = await self._methods.answer(exchange, asked.method, asked.params)
-            else:
-                with session.running(asked.id):
-                    result = await self._methods.answer(exchange, asked.method, asked.params)
+            work = self._methods.answer(exchange, asked.method, asked.params)
+            result = await (work if session is None else session.run(asked.id, work))
         except RpcError as error:
             return await relay.answer(error.status if caller.modern else 200, encode(error.body(asked.id)))
         except asyncio.CancelledError as error:

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, cast
 
 from swarmstead.doors.mcp import answers, protocol
@@ -50,6 +51,7 @@ class Methods:
         self._db = db
         self._most_listed = most_listed  # tools; where a list would be longer it holds the two meta-tools instead
         self._root = root  # where root-limited servers work for callers that name no folder
+        self._keys, self._number = f"mcp/{secrets.token_hex(12)}-", count(1)
         self._both: Mapping[str, Callable[[Exchange, Params], Awaitable[Result]]] = {
             TOOLS_CALL: self._call,
             "tools/list": self._tools,
@@ -121,15 +123,17 @@ class Methods:
     async def _tools(self, exchange: Exchange, params: Params) -> Result:
         del params
         found = await self._gateway.tools(exchange.caller, self._root)
-        tools = [
-            meta.definition(name, tool)
+        tools = {
+            name: tool
             for server in found
             for tool in server.tools
             if tool.risk != "unknown" and (name := exchange.offer.shown("tool", server.server, tool.name)) is not None
-        ]
+        }
         if len(tools) > self._most_listed:
-            tools = [dict(one) for one in meta.DEFINITIONS]
-        return _listed(exchange, "tools", tools)
+            return _listed(exchange, "tools", [dict(one) for one in meta.DEFINITIONS])
+        hidden = await self._gateway.hidden(exchange.caller, tools.values())
+        shown = [meta.definition(name, tool) for name, tool in tools.items() if (tool.server, tool.name) not in hidden]
+        return _listed(exchange, "tools", shown)
 
     async def _resources(self, exchange: Exchange, params: Params) -> Result:
         del params
@@ -162,7 +166,7 @@ class Methods:
         plan_id = told.get(PLAN_META, "")
         if not isinstance(plan_id, str):
             raise RpcError(INVALID_PARAMS, f"{PLAN_META} is the id of a plan.")
-        key = await self._key(exchange.caller.scope, plan_id)
+        key = await self._key_of(exchange.caller.scope, plan_id) if plan_id else self._new_key()
         request = CallRequest(
             exchange.caller,
             server,
@@ -182,10 +186,12 @@ class Methods:
             raise RpcError(protocol.HEADER_MISMATCH, answer.reason)
         return answers.result_of(answer)
 
-    async def _key(self, scope: Scope, plan_id: str) -> str:
-        """A new key; or that of the plan, because a plan is for one call and its key is part of what was approved."""
-        if not plan_id:
-            return f"mcp/{secrets.token_hex(12)}"
+    def _new_key(self) -> str:
+        """A key that no other call has, of whichever process. Chance is drawn once: to draw lets other threads run."""
+        return f"{self._keys}{next(self._number):x}"
+
+    async def _key_of(self, scope: Scope, plan_id: str) -> str:
+        """That of the plan, because a plan is for one call and its key is part of what was approved."""
         return (await self._db.read(lambda conn: permits.get(conn, scope, plan_id))).step
 
     async def _read(self, exchange: Exchange, params: Params) -> Result:
@@ -249,7 +255,7 @@ class Methods:
             server,
             name,
             {},
-            await self._key(exchange.caller.scope, ""),
+            self._new_key(),
             root=self._root,
             kind=kind,
             method=method,

@@ -25,6 +25,7 @@ PLAN_META = "swarmstead.dev/plan-id"
 CAPABILITIES_META = "io.modelcontextprotocol/clientCapabilities"
 LOG_LEVEL_META = "io.modelcontextprotocol/logLevel"
 
+_WITH_SESSIONS = frozenset(version.encode() for version in (*SESSION_VERSIONS, "2024-11-05"))
 _VERSION_META = "io.modelcontextprotocol/protocolVersion"
 _NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 _STATUS = {
@@ -172,8 +173,8 @@ def negotiate(wanted: Any) -> str:
 
 def is_modern(headers: Headers) -> bool:
     """Whether a request is of the era without sessions: it names a version that has none, or one we do not know."""
-    version = headers.get(b"mcp-protocol-version", b"").decode("latin-1")
-    return bool(version) and version not in {*SESSION_VERSIONS, "2024-11-05"}
+    version = headers.get(b"mcp-protocol-version")
+    return bool(version) and version not in _WITH_SESSIONS
 
 
 def check_envelope(headers: Headers, method: str, params: Params) -> Mapping[str, Any]:

@@ -27,6 +27,24 @@ class ClientRelay:
     stream at all, `prefers` whether it wants one even for a single answer. With a `replay` it can come back to it.
     """
 
+    __slots__ = (
+        "_capabilities",
+        "_headers",
+        "_hung_up",
+        "_log_level",
+        "_outbox",
+        "_over",
+        "_prefers",
+        "_pump",
+        "_replay",
+        "_replay_anew",
+        "_send",
+        "_session",
+        "_started",
+        "_streams",
+        "_token",
+    )
+
     def __init__(
         self,
         send: Send,

@@ -9,14 +9,16 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, cast
 
+import msgspec
+
 from swarmstead import __version__
 from swarmstead.gateway.contract import CHANGES, UPDATED, CallResult, Relay, RpcFault
 from swarmstead.gateway.errors import RelayRefused
+from swarmstead.gateway.versions import UPSTREAM_VERSIONS
 from swarmstead.kernel.plain import crowded, plain
 
-LATEST = "2025-11-25"
-MODERN = "2026-07-28"
-SUPPORTED = frozenset({LATEST, "2025-06-18", "2025-03-26", "2024-11-05"})
+MODERN, LATEST, *_ = UPSTREAM_VERSIONS
+SUPPORTED = frozenset(UPSTREAM_VERSIONS) - {MODERN}
 IDEMPOTENCY_KEY = "swarmstead.dev/idempotency-key"
 EXPECT = "swarmstead.dev/expect"
 
@@ -25,6 +27,8 @@ MISSING_CAPABILITY = -32021
 NOT_STARTED = frozenset({PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS})
 """Errors that JSON-RPC reserves for requests that are turned away before a method runs. Any other proves nothing."""
 
+_encoder = msgspec.json.Encoder()
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _TEXT_CAP = 300
 _DATA_CAP = 8192
 _DEEPEST = 100
@@ -114,7 +118,9 @@ class Session(Protocol):
 def encode(message: Message, cap: int) -> bytes:
     """One line of JSON. Fails: SessionLost when it is longer than `cap` bytes or holds what JSON cannot."""
     try:
-        data = json.dumps(message, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        data = _encoder.encode(message)
+        if b"null" in data:  # it may stand for what is no number
+            data = _JSON.encode(message).encode()
     except (ValueError, TypeError) as error:
         raise SessionLost("the request cannot be written as JSON") from error
     if len(data) > cap:
@@ -127,18 +133,28 @@ def decode(data: bytes | bytearray, secrets: Sequence[str] = ()) -> Message | No
 
     A server knows what we have told it, and may say it again wherever it says something: to its caller it is nothing.
     """
-    if crowded(data):
-        return None
-    try:
-        value: Any = json.loads(data)
-        if any(_mark_of(one) in data for one in secrets):
+    value = None if crowded(data) else _value(data)
+    if value is not None and any(_mark_of(one) in data for one in secrets):
+        try:
             value = _without(value, secrets)
-    except (ValueError, RecursionError):
-        return None
+        except ValueError:
+            return None
     if not isinstance(value, dict):
         return None
     message = cast("Message", value)
     return message if message.get("jsonrpc") == "2.0" else None
+
+
+def _value(data: bytes | bytearray) -> Any:
+    """What JSON says, None for what is none. Some servers write what only a lenient reader takes: see `plain`."""
+    try:
+        return msgspec.json.decode(data)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return None
 
 
 def call(request_id: int, method: str, params: Mapping[str, Any]) -> Message:

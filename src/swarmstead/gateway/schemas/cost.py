@@ -51,6 +51,7 @@ class _Level:
     edges: _Edges
 
     def below(self, costs: Mapping[int, int]) -> int:
+        """What the dearest of a value's members costs, given what each schema costs."""
         every = _sum(self.edges.get(ANY, {}), costs)
         return max((_sum(one, costs) + (every if name != ANY else 0) for name, one in self.edges.items()), default=0)
 

@@ -25,6 +25,7 @@ class MemoryIndex:
         self._words: Mapping[int, Counter[str]] = {}
 
     def refresh(self, documents: Iterable[ToolDocument]) -> Changed:
+        """As the port says. Cost: only what is new or changed is counted again."""
         tools = {document.key: document for document in documents if not document.quarantined}
         same = {key for key, document in tools.items() if self._tools.get(key) == document}
         counted = {key: self._words[key] if key in same else _counted(tools[key]) for key in tools}
@@ -45,14 +46,16 @@ class MemoryIndex:
         )
 
     def documents(self, keys: Sequence[int]) -> list[ToolDocument]:
+        """As the port says."""
         return [self._tools[key] for key in keys if key in self._tools]
 
     def improve(self, budget: int) -> int:
+        """There is nothing to better."""
         del budget
         return 0
 
     def close(self) -> None:
-        pass
+        """Nothing is held but memory."""
 
     def _fits(self, asked: set[str], tools: list[Counter[str]]) -> list[float]:
         weight = {word: rarity(len(tools), sum(word in found for found in tools)) for word in asked}

@@ -89,6 +89,7 @@ class HybridIndex:
             return Matches(self._rows.keys[rows].tolist(), self._rows.traits_of(rows), fits.tolist())
 
     def documents(self, keys: Sequence[int]) -> list[ToolDocument]:
+        """As the port says."""
         with self._lock:
             return self._words.documents(keys)
 
@@ -98,6 +99,7 @@ class HybridIndex:
             return self._improve(budget)
 
     def close(self) -> None:
+        """Let go of the files. Nothing may be asked of it afterwards."""
         with self._lock:
             self._sights.clear()
 
