@@ -33,9 +33,8 @@ def make_gateway_door(app: Gatehouse, host: str) -> ASGIApp:
 
         return gateway_api(app)
 
-    return guarded(
-        _Switch(app, McpEndpoint(app, OpenStreams(app.settings.streams_per_identity)), _Later(api)), app, host
-    )
+    streams = OpenStreams(app.settings.streams_per_identity)
+    return guarded(_Switch(app, McpEndpoint(app, streams), _Later(api)), app, host)
 
 
 def guarded(door: ASGIApp, app: Gatehouse, host: str) -> ASGIApp:

@@ -134,7 +134,7 @@ def decode(data: bytes | bytearray, secrets: Sequence[str] = ()) -> Message | No
     A server knows what we have told it, and may say it again wherever it says something: to its caller it is nothing.
     """
     value = None if crowded(data) else _value(data)
-    if value is not None and any(_mark_of(one) in data for one in secrets):
+    if any(_mark_of(one) in data for one in secrets):
         try:
             value = _without(value, secrets)
         except ValueError:
