@@ -44,7 +44,7 @@ def spin_ms() -> float:
 def facts(folder: Path) -> dict[str, Any]:
     """Processor, memory, versions, the cost of an fsync and of plain Python, and how busy the machine is already."""
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9),
         "system": f"{platform.system()} {platform.release()}",
@@ -65,7 +65,8 @@ def _postgres(folder: Path) -> str:
     return f"{number // 10_000}.{number % 10_000}"
 
 
-def _processor() -> str:
+def processor() -> str:
+    """What the processor calls itself."""
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()

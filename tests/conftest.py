@@ -5,6 +5,7 @@ The Postgres server starts when the first test asks for it.
 """
 
 import shutil
+import signal
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -21,6 +22,10 @@ from tests.databases import Postgres, migrated_sqlite, running_postgres
 # The same examples in every run, and no clock: a slow machine is no fault of what is tested.
 hypothesis.settings.register_profile("house", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("house")
+
+# A shell that runs the tests in the background ignores Ctrl-C, and what is ignored is inherited: programs that tests
+# start, and interrupt, would ignore it too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 OpenDatabase = Callable[[str], Database]
 

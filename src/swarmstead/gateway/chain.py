@@ -64,7 +64,7 @@ class Call:
 
     def found(self, server: ServerRef, listed: Listed | None) -> "Call":
         """This call with its server known, and its tool if it is for one."""
-        return replace(self, server=server, listed=listed)
+        return Call(self.request, server, listed, self.progress, self.timeout_s)
 
     def asking(self, request: CallRequest) -> "Call":
         """This call with its request as it is carried out."""
@@ -121,7 +121,4 @@ def chained(links: Sequence[Link], last: Next) -> Next:
 
 
 def _bound(link: Link, proceed: Next) -> Next:
-    async def step(call: Call) -> Answer:
-        return await link(call, proceed)
-
-    return step
+    return lambda call: link(call, proceed)  # the link's own coroutine: one of ours around it would cost at every step

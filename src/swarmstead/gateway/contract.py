@@ -382,6 +382,19 @@ class CallOutcome:
     fault: RpcFault | None = None
     retry_after_s: float = 0.0
 
+    def after(self, duration_ms: int) -> "CallOutcome":
+        """The same, once it is known how long it took."""
+        return CallOutcome(
+            self.verdict,
+            self.result,
+            self.code,
+            self.reason,
+            self.way_out,
+            duration_ms,
+            self.fault,
+            self.retry_after_s,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class PlanNeeded:

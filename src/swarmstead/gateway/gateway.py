@@ -37,6 +37,7 @@ from swarmstead.gateway.links.redact import Redact
 from swarmstead.gateway.links.result import Results
 from swarmstead.gateway.links.retry import Retry
 from swarmstead.gateway.links.upstream import CallUpstream
+from swarmstead.gateway.looking import Looking
 from swarmstead.gateway.model import question_of, read_question
 from swarmstead.gateway.pins.keeper import StoredPins
 from swarmstead.gateway.ports import Approvals, Policies, Upstream
@@ -116,6 +117,7 @@ class Gateway:
         rate, load = Rate(self.traffic, limits.call_timeout_s), Load(self.traffic, limits.call_timeout_s)
         expensive = Expensive(db, clock, self.traffic)
         dry_run = PacedDryRun(upstream, self._catalogue, self._trail, rate, load)
+        self.looking = Looking(grants, self._catalogue, dry_run)
         self._chain = chained(
             [
                 Record(db, self._trail, limits.write_pauses_s),

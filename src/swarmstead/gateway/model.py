@@ -16,6 +16,7 @@ _DESCRIPTION_LIMIT = 4_000
 _MOST_DECODINGS = 4
 _KEY_CHARS = 24
 NOT = "!"
+_SORTED = json.JSONEncoder(sort_keys=True)
 _HASHED = {"name", "description", "inputSchema", "outputSchema", "annotations", "icons", "_meta"}
 
 
@@ -162,7 +163,7 @@ def upstream_key(request: CallRequest) -> str:
     A repeat has the same; a call with other arguments can never be taken for one, whatever step it comes from. Unlike
     `digest` it takes whatever JSON can say, half a surrogate pair too: what a model writes must not end a call.
     """
-    told = json.dumps(dict(request.arguments), sort_keys=True)
+    told = _SORTED.encode(dict(request.arguments))
     return f"{request.key}:{sha256_hex(told.encode())[:_KEY_CHARS]}"
 
 

@@ -8,9 +8,22 @@ import math
 import re
 from typing import Any, cast
 
+UNSEEN = "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
+"""A pattern: controls, and marks that reorder or hide text. A line break and a tab may stay."""
 _BROKEN = re.compile("[\0\ud800-\udfff]")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _DEEPEST = 100
+_MOST_CONTAINERS, _MOST_VALUES = 200_000, 1_000_000
+
+
+def crowded(data: bytes | bytearray) -> bool:
+    """Whether JSON is so full of brackets and commas that reading it could take a hundred times its length in memory.
+
+    Texts inside of it count too: an honest one would have to be megabytes of nothing else. Cost: a look at each byte.
+    """
+    if len(data) <= _MOST_CONTAINERS:
+        return False
+    return data.count(b"[") + data.count(b"{") > _MOST_CONTAINERS or data.count(b",") > _MOST_VALUES
 
 
 def plain_text(text: str) -> str:
@@ -38,13 +51,18 @@ def plain(value: Any) -> Any:
 def _plain(value: Any, depth: int) -> Any:
     if isinstance(value, str):
         return plain_text(value)
+    if isinstance(value, dict):
+        _check_depth(depth)
+        fields = cast("dict[str, Any]", value)
+        return {plain_text(name): _plain(item, depth + 1) for name, item in fields.items()}
+    if isinstance(value, list):
+        _check_depth(depth)
+        return [_plain(item, depth + 1) for item in cast("list[Any]", value)]
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("a number that JSON does not have")
-    if not isinstance(value, dict | list):
-        return value
+    return value
+
+
+def _check_depth(depth: int) -> None:
     if depth >= _DEEPEST:
         raise ValueError(f"values nested more than {_DEEPEST} deep")
-    if isinstance(value, list):
-        return [_plain(item, depth + 1) for item in cast("list[Any]", value)]
-    fields = cast("dict[str, Any]", value)
-    return {plain_text(name): _plain(item, depth + 1) for name, item in fields.items()}

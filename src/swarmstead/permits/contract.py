@@ -269,3 +269,12 @@ class Replay:
     matched: Mapping[str, int] = field(default_factory=dict[str, int])
     needs_arguments: tuple[str, ...] = ()
     examples: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """What a person wants to know about who asks: the kind of model that decided, and what its run has spent."""
+
+    model_kind: str | None = None
+    spent_micros: int | None = None
+    budget_micros: int | None = None

@@ -86,7 +86,7 @@ def _said(text: str) -> SteadError:
         )
     if "not a database" in text or "malformed" in text:
         return DatabaseUnavailable(
-            "The database file is damaged, or it is no SQLite database.",
+            "The database file is damaged, or it is no database at all.",
             way_out="Put a backup of `stead.db` in its place, or start with another `--data` folder.",
         )
     return DatabaseUnavailable(

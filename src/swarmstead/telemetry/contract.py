@@ -33,6 +33,9 @@ _MARKS = (
     *("stead_", "AIza", "eyJ", "://"),
 )
 _DEEPEST = 40
+_SHORTEST = 6  # `://:p@`: nothing shorter has any of the forms
+_LONGEST_NAME = 200
+_OBJECTS, _ARRAYS, _BYTES = (dict, Mapping), (list, Sequence), (bytes, bytearray)
 
 
 def redact_text(text: str) -> str:
@@ -40,6 +43,8 @@ def redact_text(text: str) -> str:
 
     Cost: linear in the text, whatever it holds.
     """
+    if len(text) < _SHORTEST:
+        return text
     for mark in _MARKS:
         if mark in text:
             return _SECRET_VALUE.sub(REDACTED, text)
@@ -57,21 +62,37 @@ def _redact(value: Any, depth: int, *, hide: bool) -> Any:
         return REDACTED if hide and value else redact_text(value)
     if depth > _DEEPEST:
         return REDACTED
-    if isinstance(value, Mapping):
+    if isinstance(value, _OBJECTS):
         fields = cast("Mapping[Any, Any]", value)
-        return {
-            redact_text(str(key)): _redact(item, depth + 1, hide=hide or names_a_secret(str(key)))
-            for key, item in fields.items()
-        }
-    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
+        redacted: dict[str, Any] = {}
+        for key, item in fields.items():
+            name, hidden = _field(str(key))
+            redacted[name] = _redact(item, depth + 1, hide=hide or hidden)
+        return redacted
+    if isinstance(value, _ARRAYS) and not isinstance(value, _BYTES):
         items = cast("Sequence[Any]", value)
         return [_redact(item, depth + 1, hide=hide) for item in items]
     return value
 
 
-@lru_cache(4096)
 def names_a_secret(name: str) -> bool:
     """Whether a field, header or variable of this name holds a credential."""
+    return _field(name)[1]
+
+
+def _field(name: str) -> tuple[str, bool]:
+    """The name as it may be shown, and whether the field holds a credential. Long names are not kept: memory is."""
+    return _known_field(name) if len(name) <= _LONGEST_NAME else _new_field(name)
+
+
+def _new_field(name: str) -> tuple[str, bool]:
+    return redact_text(name), _says_secret(name)
+
+
+_known_field = lru_cache(4096)(_new_field)
+
+
+def _says_secret(name: str) -> bool:
     return bool(_SECRET_NAME.search(_INNER_CAPITAL.sub("_", name))) and not _PLACE_NAME.search(name)
 
 
@@ -135,3 +156,8 @@ def request_served(method: str, status: int, seconds: float) -> None:
     """One HTTP request was answered; `status` is counted by its class."""
     METER.count("stead_http_requests_total", method=method, status=f"{status // 100}xx")
     METER.observe("stead_http_request_seconds", seconds, method=method)
+
+
+def config_read(outcome: str) -> None:
+    """The operator's files were read: applied | unchanged | refused | failed."""
+    METER.count("stead_config_reads_total", outcome=outcome)

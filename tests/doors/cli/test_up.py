@@ -108,7 +108,7 @@ def test_locked_database(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "stead.db").write_text("not a database at all, but long enough to look like one" * 20)
-    stead(tmp_path, "up", "--port", "0", "--data", tmp_path).refused("no SQLite database", "backup")
+    stead(tmp_path, "up", "--port", "0", "--data", tmp_path).refused("no database at all", "backup")
 
 
 @pytest.mark.parametrize(
@@ -129,6 +129,20 @@ def test_bad_settings_name_the_variable(tmp_path: Path, variable: str, value: st
 
 def test_a_folder_to_allow_that_is_not_there(tmp_path: Path) -> None:
     stead(tmp_path, "up", "--allow", tmp_path / "nowhere").refused("does not exist", "--help` shows how")
+
+
+def test_a_folder_to_allow_by_a_variable_that_is_not_there(tmp_path: Path) -> None:
+    gone = tmp_path / "nowhere"
+    for command in ("up", "worker"):
+        done = stead(tmp_path, command, "--data", tmp_path / "data", env={"STEAD_ALLOWED_PATHS": f"{tmp_path}:{gone}"})
+        done.refused("STEAD_ALLOWED_PATHS", f"no folder {gone}")
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_setting_that_nobody_reads_is_told(tmp_path: Path) -> None:
+    done = stead(tmp_path, "worker", "--data", tmp_path / "data", env={"STEAD_FOO_\u202eX": "1", "STEAD_KEY": "k"})
+    assert "there is no setting STEAD_FOO_\\u202eX; it changes nothing" in done.err
+    assert "STEAD_KEY" not in done.err
 
 
 def test_a_worker_needs_postgres(tmp_path: Path) -> None:

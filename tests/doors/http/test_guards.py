@@ -60,6 +60,18 @@ async def test_browsers_are_told_to_be_careful(served: Served) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "shown"), [("/mcp", False), ("/mcp/any", False), ("/mcpx", True), ("/api/v1/runs", True)]
+)
+async def test_only_what_answers_programs_goes_without_the_headers_of_pages(
+    served: Served, path: str, shown: bool
+) -> None:
+    async with served.client() as client:
+        answer = await client.post(path, content=b"{")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert ("content-security-policy" in answer.headers) is shown
+
+
+@pytest.mark.parametrize(
     ("method", "path", "status"),
     [("GET", "/api/v1/nothing", 404), ("DELETE", "/api/v1/runs", 405), ("GET", "/mcp", 405), ("PUT", "/mcp/", 405)],
 )

@@ -138,3 +138,26 @@ async def test_a_body_that_trickles_is_refused_however_often_a_byte_comes(pause:
         async with asyncio.timeout(_DEADLINE_S):
             await guards(scope, receive, send)
     assert (refused.value.status_code, said) == (408, [])
+
+
+async def test_who_is_cut_off_while_a_body_is_awaited_leaves_nothing_waiting() -> None:
+    waiting, ended = asyncio.Event(), asyncio.Event()
+
+    async def receive() -> Any:
+        try:
+            waiting.set()
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async def send(message: Any) -> None:
+        del message
+
+    guards = Guards(App(), hosts=["*"], public_url="", max_body=1 << 20, read_timeout_s=30.0)
+    scope: dict[str, Any] = {"type": "http", "method": "POST", "path": "/", "headers": []}
+    task = asyncio.ensure_future(guards(scope, receive, send))
+    await waiting.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended.is_set()

@@ -101,6 +101,17 @@ async def test_a_state_is_for_its_caller_its_request_and_once(door: Door) -> Non
     assert [one["code"] for one in refused] == [-32602] * 4
 
 
+async def test_what_is_told_while_nobody_waits_is_told_to_nobody(door: Door) -> None:
+    Asking(door, "elicitation/create")
+    meta = CAN | {"progressToken": 1}
+    state = (await post(door, _meta=meta))["requestState"]
+    relay = door.house.upstream.relay
+    assert relay is not None
+    relay.notify("notifications/progress", {"progress": 1})
+    last = await post(door, _meta=meta, requestState=state, inputResponses={"elicitation-1": ADA})
+    assert last["resultType"] == "complete"  # in JSON: nothing had made a stream of it
+
+
 async def test_a_client_that_cannot_be_asked_is_not(door: Door) -> None:
     server = Asking(door, "elicitation/create", "sampling/createMessage")
     assert (await post(door, _meta=META))["resultType"] == "complete"

@@ -75,3 +75,17 @@ async def test_two_tools_of_one_name_are_refused_and_prefixed_ones_are_not(door:
     await door.house.declare(TWO.format(names="prefixed", other="box"), TENANT)
     with pytest.raises(BadInput, match="is named twice"):
         await door.house.declare(TWO.format(names="prefixed", other="kit"), TENANT)
+
+
+async def test_a_set_that_is_declared_anew_is_what_the_next_call_meets(door: Door) -> None:
+    """What a set selects is worked out once, and again when it changes."""
+    await door.house.declare(SETS, TENANT)
+    door.house.upstream.answers["read"] = text("found")
+    async with door.modern("/plain") as client:
+        assert words(await client.call_tool("read", {"name": "x"})) == "found"
+        await door.house.declare(SETS.replace("[read, wipe]", "[append]"), TENANT)
+        assert [tool.name for tool in (await client.list_tools()).tools] == ["append"]
+    params: dict[str, Any] = {"name": "read", "arguments": {"name": "x"}}
+    answer = await door.post({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}, path="/plain")
+    assert answer.json()["error"]["code"] == -32602
+    assert len(door.house.upstream.calls) == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 SOURCES = Path(__file__).parents[3] / "src" / "swarmstead"
 CALLS = {"call_tool", "fetch"}
 # The chain's last link; and what shows a person, by a read tool, what a plan would do.
-ALLOWED = {"CallUpstream.__call__", "CallUpstream._fetch", "DryRun.of"}
+ALLOWED = {"CallUpstream._call", "CallUpstream._fetch", "DryRun.of"}
 
 
 @cache
@@ -41,18 +41,18 @@ def test_the_chain_is_walked_by_the_gateway_only() -> None:
     assert users == {"gateway/chain.py", "gateway/gateway.py"}
 
 
-def test_sessions_with_tool_servers_are_opened_by_wiring_only() -> None:
+def test_sessions_with_tool_servers_are_opened_by_the_composition_only() -> None:
     users = {
         path.relative_to(SOURCES).as_posix()
         for path, tree in modules()
         if {"Upstreams", "StdioSession", "HttpSession"} & names_in(tree)
     }
     outside = {path for path in users if not path.startswith("gateway/adapters/")}
-    assert outside == {"wiring.py"}
+    assert outside == {"gatehouse.py"}
 
 
-def test_what_wiring_opens_goes_into_the_gateway_and_nowhere_else() -> None:
-    tree = ast.parse((SOURCES / "wiring.py").read_text(encoding="utf-8"))
+def test_what_the_composition_opens_goes_into_the_gateway_and_nowhere_else() -> None:
+    tree = ast.parse((SOURCES / "gatehouse.py").read_text(encoding="utf-8"))
     uses = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "Upstreams"]
     calls = [
         node

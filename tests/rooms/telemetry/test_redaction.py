@@ -185,3 +185,15 @@ def test_a_copy_is_made_and_other_values_pass() -> None:
 def test_redacting_again_changes_nothing(value: Any) -> None:
     once = redact(value)
     assert redact(once) == once
+
+
+def test_long_names_are_judged_like_short_ones() -> None:
+    """Names of fields are remembered, but for long ones: whoever writes them must not fill the memory."""
+    assert redact({"x" * 300 + "_token": "a", "x" * 300: "b"}) == {"x" * 300 + "_token": "[redacted]", "x" * 300: "b"}
+    named = "AKIA" + "B" * 16 + "-" * 300
+    assert redact({named: 1}) == {"[redacted]" + "-" * 300: 1}
+
+
+@pytest.mark.parametrize("text", ["://:p@", "a://u:p@h"])
+def test_the_shortest_credentials_are_found(text: str) -> None:
+    assert redact(text) == text.replace("u:p", ":p").replace(":p@", "[redacted]@")

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, cast
 
 from swarmstead.doors.mcp import answers, protocol
@@ -49,6 +50,7 @@ class Methods:
         self._db = db
         self._most_listed = most_listed  # tools; where a list would be longer it holds the two meta-tools instead
         self._root = root  # where root-limited servers work for callers that name no folder
+        self._keys, self._number = f"mcp/{secrets.token_hex(12)}-", count(1)
         self._both: Mapping[str, Callable[[Exchange, Params], Awaitable[Result]]] = {
             TOOLS_CALL: self._call,
             "tools/list": self._tools,
@@ -163,7 +165,7 @@ class Methods:
         plan_id = told.get(PLAN_META, "")
         if not isinstance(plan_id, str):
             raise RpcError(INVALID_PARAMS, f"{PLAN_META} is the id of a plan.")
-        key = await self._key(exchange.caller.scope, plan_id)
+        key = await self._key_of(exchange.caller.scope, plan_id) if plan_id else self._new_key()
         request = CallRequest(
             exchange.caller,
             server,
@@ -183,14 +185,17 @@ class Methods:
             raise RpcError(protocol.HEADER_MISMATCH, answer.reason)
         return answers.result_of(answer)
 
-    async def _key(self, scope: Scope, plan_id: str) -> str:
-        """A new key; or that of the plan, because a plan is for one call and its key is part of what was approved."""
-        if not plan_id:
-            return f"mcp/{secrets.token_hex(12)}"
+    def _new_key(self) -> str:
+        """A key that no other call has, of whichever process. Chance is drawn once: to draw lets other threads run."""
+        return f"{self._keys}{next(self._number):x}"
+
+    async def _key_of(self, scope: Scope, plan_id: str) -> str:
+        """That of the plan, because a plan is for one call and its key is part of what was approved."""
         return (await self._db.read(lambda conn: permits.get(conn, scope, plan_id))).step
 
     async def _read(self, exchange: Exchange, params: Params) -> Result:
-        return answers.read_result(await self._of_resource(exchange, _uri(params), "resources/read", params))
+        uri = protocol.address(params.get("uri"))
+        return answers.read_result(await self._of_resource(exchange, uri, "resources/read", params))
 
     async def _subscribe(self, exchange: Exchange, params: Params) -> Result:
         return await self._watch(exchange, params, "resources/subscribe", watched=True)
@@ -199,7 +204,7 @@ class Methods:
         return await self._watch(exchange, params, "resources/unsubscribe", watched=False)
 
     async def _watch(self, exchange: Exchange, params: Params, method: str, *, watched: bool) -> Result:
-        uri, session = _uri(params), exchange.session
+        uri, session = protocol.address(params.get("uri")), exchange.session
         result = await self._of_resource(exchange, uri, method, params)
         if session is not None:
             session.watch(uri, watched=watched)
@@ -235,7 +240,8 @@ class Methods:
         if kind == "tool":
             raise RpcError(INVALID_PARAMS, "params.ref is a ref/prompt or a ref/resource.")
         if kind == "resource":
-            return await self._of_resource(exchange, str(ref.get(field, "")), "completion/complete", params)
+            uri = protocol.address(ref.get(field, ""))
+            return await self._of_resource(exchange, uri, "completion/complete", params)
         server, name = exchange.offer.find("prompt", ref.get(field))
         params = {**params, "ref": {**ref, field: name}}
         return _or_refused(await self._ask(exchange, server, kind, name, "completion/complete", params))
@@ -248,7 +254,7 @@ class Methods:
             server,
             name,
             {},
-            await self._key(exchange.caller.scope, ""),
+            self._new_key(),
             root=self._root,
             kind=kind,
             method=method,
@@ -264,13 +270,6 @@ class Methods:
 async def _ping(exchange: Exchange, params: Params) -> Result:
     del exchange, params
     return {}
-
-
-def _uri(params: Params) -> str:
-    uri = params.get("uri")
-    if not isinstance(uri, str):
-        raise RpcError(INVALID_PARAMS, "params.uri is the address of a resource.")
-    return uri
 
 
 def _or_refused(outcome: CallOutcome) -> Result:

@@ -1,31 +1,42 @@
 """What an address shows, and under which names: all that is bound to a caller, or what a tool set selects of it."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from swarmstead.doors.mcp.protocol import INVALID_PARAMS, RpcError
-from swarmstead.gateway.contract import SEPARATOR, Caller, Kind, SelectionSpec, ToolSetSpec
+from swarmstead.gateway.contract import SEPARATOR, Caller, Kind, ToolSetSpec
 from swarmstead.gateway.gateway import Gateway
-from swarmstead.gateway.grants import Granted
+from swarmstead.gateway.grants import NOTHING, Granted
 from swarmstead.gateway.search.contract import Only
 from swarmstead.kernel.errors import NotFound
 
+_MOST_KEPT = 1000
 
-@dataclass(frozen=True, slots=True)
+
 class Offer:
-    """What one address shows. `toolset` is None for `/mcp` itself."""
+    """What one address shows. `toolset` is None for `/mcp` itself.
 
-    toolset: ToolSetSpec | None
+    Cost: a look-up per name, however much a tool set selects; `Offers` makes it once.
+    """
+
+    __slots__ = ("_plain", "_selected", "toolset")
+
+    def __init__(self, toolset: ToolSetSpec | None) -> None:
+        self.toolset = toolset
+        self._selected = {} if toolset is None else _selected(toolset)
+        self._plain: dict[tuple[Kind, str], str] = {}  # the server of a tool or prompt; the first that has it
+        for part in toolset.select if toolset else ():
+            self._plain = {
+                **{("tool", name): part.server for name in part.tools},
+                **{("prompt", name): part.server for name in part.prompts},
+                **self._plain,
+            }
 
     @property
     def only(self) -> Only | None:
         """The tools that it selects, by server; None when it shows all."""
         if self.toolset is None:
             return None
-        selected: dict[str, frozenset[str]] = {}
-        for part in self.toolset.select:
-            selected[part.server] = selected.get(part.server, frozenset()) | frozenset(part.tools)
-        return selected
+        return {server: granted.tools for server, granted in self._selected.items()}
 
     @property
     def prefixed(self) -> bool:
@@ -46,8 +57,8 @@ class Offer:
         if self.prefixed:
             server, mark, own = name.partition(SEPARATOR)
             return (server, own) if mark and self.selects(kind, server, own) else None
-        parts = self.toolset.select if self.toolset else ()
-        return next(((part.server, name) for part in parts if _part(part).holds(kind, name)), None)
+        server = self._plain.get((kind, name))
+        return None if server is None else (server, name)
 
     def shown(self, kind: Kind, server: str, name: str) -> str | None:
         """The name that a server's tool, prompt or resource has here, None when it is not shown."""
@@ -59,21 +70,42 @@ class Offer:
         """Whether this address shows it at all, if it is granted."""
         if self.toolset is None:
             return True
-        return any(part.server == server and _part(part).shows(kind, name) for part in self.toolset.select)
+        return self._selected.get(server, NOTHING).shows(kind, name)
 
 
 EVERYTHING = Offer(None)
 
 
-async def offer_at(gateway: Gateway, caller: Caller, toolset: str) -> Offer:
-    """What `/mcp/TOOLSET` shows ('' for `/mcp`). Fails: NotFound."""
-    if not toolset:
-        return EVERYTHING
-    spec = await gateway.toolset(caller, toolset)
-    if spec is None:
-        raise NotFound(f"There is no ToolSet called {toolset!r}.", way_out="List them with `stead get toolset`.")
-    return Offer(spec)
+class Offers:
+    """What each address shows, kept for as long as the tool set behind it stays the same."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._kept: dict[tuple[str, str], Offer] = {}
+
+    async def at(self, caller: Caller, toolset: str) -> Offer:
+        """What `/mcp/TOOLSET` shows ('' for `/mcp`). Fails: NotFound."""
+        if not toolset:
+            return EVERYTHING
+        spec = await self._gateway.toolset(caller, toolset)
+        if spec is None:
+            raise NotFound(f"There is no ToolSet called {toolset!r}.", way_out="List them with `stead get toolset`.")
+        place = (caller.scope.tenant, toolset)
+        kept = self._kept.get(place)
+        if kept is None or kept.toolset is not spec:
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.clear()
+            kept = self._kept[place] = Offer(spec)
+        return kept
 
 
-def _part(part: SelectionSpec) -> Granted:
-    return Granted(frozenset(part.tools), frozenset(part.resources), frozenset(part.prompts))
+def _selected(toolset: ToolSetSpec) -> dict[str, Granted]:
+    selected: dict[str, Granted] = {}
+    for part in toolset.select:
+        before = selected.get(part.server, NOTHING)
+        selected[part.server] = Granted(
+            before.tools.union(part.tools),
+            before.resources.union(part.resources),
+            before.prompts.union(part.prompts),
+        )
+    return selected

@@ -32,7 +32,7 @@ class HeldRelay:
     """Satisfies `gateway.contract.Relay` for one call, whichever of its client's requests waits for it now."""
 
     def __init__(self, front: ClientRelay, parking: "Parking", owner: tuple[str, str]) -> None:
-        self.front = front
+        self.front: ClientRelay | None = front
         self.asked = asyncio.Event()
         self._parking = parking
         self._owner = owner
@@ -51,8 +51,9 @@ class HeldRelay:
         return {name: request for name, (request, _) in self._open.items()}
 
     def notify(self, method: str, params: Mapping[str, Any]) -> None:
-        """Pass a notification on, to the request that waits now."""
-        self.front.notify(method, params)
+        """Pass a notification on to the request that waits now; while none does, nobody is told."""
+        if self.front is not None:
+            self.front.notify(method, params)
 
     def hang_up(self) -> None:
         """Nothing: a client of this era cannot come back to a stream."""
@@ -144,6 +145,7 @@ class Parking:
                 asked.cancel()
         if task.done():
             return task.result()
+        relay.front = None
         state = f"{_STATE}{secrets.token_urlsafe(18)}"
         forgetting = asyncio.get_running_loop().call_later(PATIENCE_S + _LINGER_S, self._forget, state)
         self._waiting[state] = _Waiting(owner, request, relay, task, forgetting)

@@ -11,10 +11,9 @@ import base64
 import binascii
 import secrets
 from collections import OrderedDict
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -25,6 +24,7 @@ from swarmstead.gateway.errors import RelayRefused
 from swarmstead.kernel.hashing import sha256_hex
 from swarmstead.kernel.scope import Scope
 
+T = TypeVar("T")
 LOG_LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 CALLED_OFF = "called off by the client"
 _MARK_DIGITS = 16
@@ -100,14 +100,13 @@ class Session:
         else:
             answer.set_exception(RelayRefused("The client refused what the tool server asked of it."))
 
-    @contextmanager
-    def running(self, id_: str | int) -> Generator[None]:
-        """Within it, the client can call the request off by this id."""
+    async def run(self, id_: str | int, work: Coroutine[Any, Any, T]) -> T:
+        """Do the work of a request, which the client can call off by this id."""
         task = asyncio.current_task()
         if task is not None:
             self._running[id_] = task
         try:
-            yield
+            return await work
         finally:
             self._running.pop(id_, None)
 

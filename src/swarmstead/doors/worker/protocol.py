@@ -32,6 +32,7 @@ class Timed(HttpToolsProtocol):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self._header: asyncio.TimerHandle | None = None
+        self._in_headers = False
         self._writing: asyncio.TimerHandle | None = None
         self._unsent = 0
         self._peer: PeerCertificate | None = None
@@ -49,12 +50,18 @@ class Timed(HttpToolsProtocol):
         self._stop_watching()
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        """Most requests have all their headers in one piece: a clock runs for those that have not."""
+        super().data_received(data)
+        if self._in_headers and self._header is None:
+            self._expect_headers()
+
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
         cast("dict[str, Any]", self.scope)["state"][PEER] = self._peer
         self._have_headers()
-        self._expect_headers()
+        self._in_headers = True
 
     def on_headers_complete(self) -> None:
         """Its headers have come."""
@@ -81,6 +88,7 @@ class Timed(HttpToolsProtocol):
         self._header = self.loop.call_later(self.header_s, self._give_up)
 
     def _have_headers(self) -> None:
+        self._in_headers = False
         if self._header is not None:
             self._header.cancel()
             self._header = None

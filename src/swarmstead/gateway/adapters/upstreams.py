@@ -275,7 +275,11 @@ class Upstreams:
     def _line(self, server: ServerRef) -> _Line:
         if self._reaper is None and not self._closed:
             self._reaper = asyncio.create_task(self._reap_now_and_then())
-        return self._lines.setdefault(server.key, _Line())
+        key = server.key
+        line = self._lines.get(key)
+        if line is None:
+            line = self._lines[key] = _Line()
+        return line
 
     async def _session(self, line: _Line, server: ServerRef) -> Session:
         """The line's session, started if need be. Fails: SessionLost."""

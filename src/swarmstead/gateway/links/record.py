@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -114,7 +113,7 @@ class Record:
             return answer
         seconds = (time.perf_counter_ns() - started) / 1e9
         duration = int(seconds * 1000)
-        outcome = replace(answer, duration_ms=duration)
+        outcome = answer.after(duration)
         if call.progress.attempted or call.request.hooks.settle is not None:
             outcome = await self._written(call, outcome)
         else:

@@ -1,14 +1,20 @@
 """How large a JSON value is, found in one walk that stops at the first thing that is too large."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, cast
 
+import msgspec
+
 _HALF = re.compile("[\ud800-\udfff]")
+_OBJECTS, _ARRAYS = (dict, Mapping), (list, tuple)  # the usual first: to ask an abstract class takes longer
+_encode = msgspec.json.Encoder().encode
 _SMALL = 8
 """What a number, a boolean or null counts: about what it takes as JSON."""
+_MOST_PER_BYTE = 4
+"""More than any bound counts a byte of JSON for: `[1,2]` has five, of which two numbers and their places count six."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +47,23 @@ def fault_of(arguments: Mapping[str, Any], bounds: Bounds) -> tuple[str, str] | 
 
 
 def too_large(value: Any, bounds: Bounds) -> str:
-    """What is too large about an answer, '' for nothing. Text that cannot be kept is not this module's business."""
-    return _Walk(bounds, strict=False).through(value)
+    """What is too large about an answer, '' for nothing. Text that cannot be kept is not this module's business.
+
+    What is short as JSON is within all bounds, and most answers are: they are not walked through.
+    """
+    return "" if _is_short(value, bounds) else _Walk(bounds, strict=False).through(value)
+
+
+def _is_short(value: Any, bounds: Bounds) -> bool:
+    """Whether a value's JSON is shorter than what it takes to break a bound."""
+    try:
+        said = _encode(value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    nested = said.count(b"{") + said.count(b"[")
+    return nested <= bounds.depth and len(said) * _MOST_PER_BYTE <= min(
+        bounds.characters, bounds.items, bounds.size, bounds.values
+    )
 
 
 class _Walk:
@@ -57,33 +78,39 @@ class _Walk:
         self._values = 0
 
     def through(self, value: Any) -> str:
-        """What is too large about a value and all that is in it, '' for nothing."""
-        bounds = self._bounds
-        waiting: list[tuple[Any, int]] = [(value, 1)]
-        while waiting:
-            one, depth = waiting.pop()
-            self._values += 1
-            if isinstance(one, str):
-                problem = self._text(one)
-            elif isinstance(one, Mapping):
-                members = cast("Mapping[str, Any]", one)
-                problem = self.members(members, depth)
-                if not problem:
-                    waiting += [(member, depth + 1) for member in members.values()]
-            elif isinstance(one, list | tuple):
-                items = cast("list[Any]", one)
-                problem = self._items(len(items), depth, "array")
-                if not problem:
-                    waiting += [(item, depth + 1) for item in items]
-            else:
-                problem = self._number(one)
-            if problem:
-                return problem
-            if self._size > bounds.size:
-                return f"all together it has more than {bounds.size:,} bytes"
-            if self._values + len(waiting) > bounds.values:
-                return f"it has more than {bounds.values:,} values"
+        """What is too large about a value and all that is in it, '' for nothing. Goes through it level by level."""
+        most = self._bounds
+        level: list[Any] = [value]
+        depth = 0
+        while level:
+            depth += 1
+            below: list[Any] = []
+            for one in level:
+                problem = self._text(one) if isinstance(one, str) else self._other(one, depth, below)
+                if problem:
+                    return problem
+                if self._size > most.size:
+                    return f"all together it has more than {most.size:,} bytes"
+                if self._values + len(level) + len(below) > most.values:
+                    return f"it has more than {most.values:,} values"
+            self._values += len(level)
+            level = below
         return ""
+
+    def _other(self, value: Any, depth: int, below: list[Any]) -> str:
+        if isinstance(value, _OBJECTS):
+            members = cast("Mapping[str, Any]", value)
+            problem = self.members(members, depth)
+            if not problem:
+                below.extend(members.values())
+            return problem
+        if isinstance(value, _ARRAYS):
+            items = cast("Sequence[Any]", value)
+            problem = self._items(len(items), depth, "array")
+            if not problem:
+                below.extend(items)
+            return problem
+        return self._number(value)
 
     def members(self, members: Mapping[str, Any], depth: int) -> str:
         """What is wrong with an object itself, its members' names included."""
