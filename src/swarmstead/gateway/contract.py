@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal, Protocol
+from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Le, Len
 
+from swarmstead.gateway.relay import Relay
 from swarmstead.gateway.traffic.spec import ServerLimits
 from swarmstead.kernel.scope import Scope
 from swarmstead.storage.database import Tx
@@ -257,30 +258,6 @@ class Caller:
     def subject(self) -> str:
         """How shares tell callers apart: `agent/NAME`, or `user/ID` for one that is no agent."""
         return f"agent/{self.agent}" if self.agent else f"user/{self.scope.actor.id}"
-
-
-class Relay(Protocol):
-    """The way back to a client while it waits for an answer."""
-
-    @property
-    def capabilities(self) -> Mapping[str, Any]:
-        """What the client says that it can do (MCP `ClientCapabilities`)."""
-        ...
-
-    def notify(self, method: str, params: Mapping[str, Any]) -> None:
-        """Pass on what the server tells meanwhile: progress, log lines."""
-        ...
-
-    def hang_up(self) -> None:
-        """The server has let go of the connection and will go on later: the client may be let go as well."""
-        ...
-
-    async def ask(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Ask the client for what the server needs: input of its person, a sample of its model, its roots.
-
-        Fails: RelayRefused when it cannot be asked, or refuses.
-        """
-        ...
 
 
 class Withdrawn(Exception):

@@ -10,8 +10,8 @@ from mcp import types
 
 from swarmstead.audit.tables import audit_rows
 from swarmstead.doors.mcp import parking
-from swarmstead.gateway.contract import Relay
 from swarmstead.gateway.errors import RelayRefused
+from swarmstead.gateway.relay import Relay
 from tests.doors.mcp.door import Door, words
 from tests.doors.mcp.test_eras import CALL, HEADERS, META, request
 from tests.fakes.upstream import Called, text

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from swarmstead.gateway.contract import Relay
+from swarmstead.gateway.relay import Relay
 
 
 class PatientRelay:

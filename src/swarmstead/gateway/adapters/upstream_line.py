@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING
 
 from swarmstead.gateway.adapters.mcp_messages import Message, Session
-from swarmstead.gateway.contract import Relay, ServerRef
+from swarmstead.gateway.contract import ServerRef
 from swarmstead.gateway.health import SessionState
+from swarmstead.gateway.relay import Relay
 
 if TYPE_CHECKING:
     import asyncio

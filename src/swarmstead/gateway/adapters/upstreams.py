@@ -24,11 +24,12 @@ from swarmstead.gateway.adapters.upstream_failures import failure
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
 from swarmstead.gateway.adapters.upstream_line import Line
 from swarmstead.gateway.adapters.upstream_programs import argv, resolved
-from swarmstead.gateway.contract import CallResult, Relay, ServerRef
+from swarmstead.gateway.contract import CallResult, ServerRef
 from swarmstead.gateway.egress import Egress
 from swarmstead.gateway.errors import UpstreamFailed, UpstreamRefused, UpstreamUnknown
 from swarmstead.gateway.health import SessionState
 from swarmstead.gateway.ports import Resolver
+from swarmstead.gateway.relay import Relay
 from swarmstead.kernel.errors import SteadError
 
 if TYPE_CHECKING:
