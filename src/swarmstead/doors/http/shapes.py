@@ -327,14 +327,6 @@ class CommandOut(Shape):
     effect: str
 
 
-class DecisionIn(Shape):
-    """A decision about the payload with this hash. A denial needs a reason."""
-
-    decision: Literal["approve", "deny"]
-    reason: Annotated[str, Field(max_length=2000)] = ""
-    hash: Annotated[str, Field(min_length=1, max_length=71)]
-
-
 class ResourceShape(Shape):
     """One version of a declared resource."""
 
