@@ -74,8 +74,8 @@ class StdioSession(asyncio.SubprocessProtocol):
         self._scanned = 0
         self._tail = bytearray()
         self._garbage: list[str] = []
-        self._told = 0  # since its last answer
         self._version = ""
+        self._told = 0  # since its last answer
 
     @property
     def usable(self) -> bool:
