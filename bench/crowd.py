@@ -37,6 +37,7 @@ def _approvals(conn: sqlite3.Connection, many: int) -> None:
         for number in range(1, many + 1)
     ]
     _insert(conn, "approvals", rows)
+    conn.execute("UPDATE runs SET pending = pending + ? WHERE id = ?", (many, one["run"]))
 
 
 def _events(conn: sqlite3.Connection, many: int) -> None:

@@ -13,7 +13,7 @@ from unittest import mock
 from bench import postgres
 from bench.manifests import document, dump
 from bench.workload import FINDING, Counts, Stamps, arguments_of, said_of, task_of, work_of
-from swarmstead import wiring
+from swarmstead import gatehouse, wiring
 from swarmstead.gateway.contract import CallResult, Relay, ServerRef
 from swarmstead.kernel.scope import Actor, Scope
 from swarmstead.models.contract import ModelReply, ModelRequest, ModelSpec, ToolCall, Usage
@@ -116,7 +116,7 @@ class Ours:
             environment["STEAD_DATABASE_URL"] = self._stack.enter_context(postgres.running(folder / "pg"))
         with (
             mock.patch.object(wiring, "_providers", return_value={"openai": Model(self.stamps)}),
-            mock.patch.object(wiring, "Upstreams", return_value=ToolServer()),
+            mock.patch.object(gatehouse, "Upstreams", return_value=ToolServer()),
         ):
             self._app = await wiring.open_app(load(environment))
         self._stack.push_async_callback(self._app.close)

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,16 +54,21 @@ class Server:
         }
 
     def cpu_s(self) -> float:
-        """Seconds of CPU of the server and its children."""
+        """Seconds of CPU of the server and its children, those that have ended included."""
         times = [process.cpu_times() for process in [self.process, *self.process.children(recursive=True)]]
-        return sum(one.user + one.system for one in times)
+        return sum(one.user + one.system + one.children_user + one.children_system for one in times)
 
 
 @contextmanager
-def running(data: Path, environment: Mapping[str, str] | None = None) -> Generator[Server]:
-    """Start a server on a free port over `data`, wait until it is ready, and stop it at the end."""
+def running(
+    data: Path, environment: Mapping[str, str] | None = None, verb: str = "up", options: Sequence[str] = ()
+) -> Generator[Server]:
+    """Start a server on a free port over `data`, wait until it is ready, and stop it at the end.
+
+    `verb`: `up`, or `gateway` for a gateway alone.
+    """
     port = _free_port()
-    command = [str(Path(sys.executable).with_name("stead")), "up", "--host", "127.0.0.1", "--port", str(port)]
+    command = [str(Path(sys.executable).with_name("stead")), verb, "--host", "127.0.0.1", "--port", str(port), *options]
     whole = {name: value for name, value in os.environ.items() if not name.startswith("STEAD_")}
     whole |= {"STEAD_BOOTSTRAP_KEY": KEY, "STEAD_LOG_LEVEL": "warning"} | dict(environment or {})
     started = time.perf_counter()

@@ -1,16 +1,15 @@
-"""Parts of wiring with a file of their own: who is let in, how much of it at once, and how tools are found."""
+"""Parts of the composition: who is let in, where calls may go, how much of it at once, and how tools are found."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, cast
 
 from swarmstead.gateway.adapters.documents import Documents
 from swarmstead.gateway.adapters.search.opening import open_index
 from swarmstead.gateway.adapters.shared_buckets import SharedBuckets
-from swarmstead.gateway.egress import Egress
+from swarmstead.gateway.egress import Egress, parse_entries, rules
 from swarmstead.gateway.gateway import Gateway, GatewayLimits
 from swarmstead.gateway.grants import Grants
 from swarmstead.gateway.schemas.limits import ContractLimits
@@ -21,19 +20,16 @@ from swarmstead.gateway.traffic.breaker import BreakerRules
 from swarmstead.gateway.traffic.limits import Rate, TrafficLimits
 from swarmstead.gateway.traffic.state import Traffic
 from swarmstead.kernel.clock import Clock
+from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.hashing import digest
 from swarmstead.people.contract import IdentityProviderSpec
 from swarmstead.people.credentials import Credentials
 from swarmstead.people.issuers import Issuers
 from swarmstead.people.providers import ProviderFile, check_provider
 from swarmstead.resources.contract import Kind
-from swarmstead.resources.manifests import parse
 from swarmstead.settings import Settings
 from swarmstead.storage.database import Database
 from swarmstead.storage.signals import Signals
-
-if TYPE_CHECKING:
-    from swarmstead.gateway.contract import Overload
 
 log = logging.getLogger(__name__)
 _LOOK_EVERY_S = 5.0
@@ -41,6 +37,25 @@ _LOOK_EVERY_S = 5.0
 OPERATOR_KINDS: dict[str, Kind] = {
     kind.name: kind for kind in (Kind("IdentityProvider", IdentityProviderSpec, check_provider),)
 }
+
+
+def egress_rules(settings: Settings) -> Egress:
+    """Where requests of tool servers may go. Fails: BadInput, naming the variable."""
+    for name, text in (("egress_allow", settings.egress_allow), ("egress_block", settings.egress_block)):
+        try:
+            parse_entries(text)
+        except ValueError as error:
+            raise BadInput(
+                f"The setting {name} {error}.",
+                field=f"STEAD_{name.upper()}",
+                way_out="Write it like `tools.example.org, *.intern.example.org:8443, 10.1.0.0/16`.",
+            ) from error
+    return rules(
+        settings.egress_allow,
+        settings.egress_block,
+        public=settings.egress_public == "allow",
+        listens_on=settings.host,
+    )
 
 
 def open_identity(
@@ -59,11 +74,13 @@ def open_identity(
         credentials.issuers = issuers = Issuers(clock, Documents(egress), file.load(), credentials.forget)
         closers.append(issuers.aclose)
         following = asyncio.create_task(_follow(file, issuers))
-        closers.append(lambda: _cancelled(following))
+        closers.append(lambda: cancelled(following))
     return credentials
 
 
 def _parse_providers(text: str, name: str) -> dict[str, IdentityProviderSpec]:
+    from swarmstead.resources.manifests import parse
+
     return {one.metadata.name: one.spec for one in parse(text, OPERATOR_KINDS, name)}
 
 
@@ -78,7 +95,8 @@ async def _follow(file: ProviderFile, issuers: Issuers) -> None:
             log.exception("the identity providers could not be read again; it is tried again")
 
 
-async def _cancelled(task: asyncio.Task[None]) -> None:
+async def cancelled(task: asyncio.Task[None]) -> None:
+    """End a task that goes on by itself."""
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
@@ -132,7 +150,7 @@ def open_traffic(settings: Settings, db: Database) -> Traffic:
         rates={name: Rate(*rate) for name, rate in settings.rates.items()},
         tool_concurrency=settings.tool_concurrency,
         tenant_concurrency=settings.tenant_concurrency,
-        overload=cast("Overload", settings.overload),
+        overload=settings.overload,
         queue=settings.queue,
         queue_wait_s=settings.queue_wait_s,
         expensive_per_run=settings.expensive_per_run,

@@ -1,18 +1,22 @@
 """Every setting of the server, read once at start from `STEAD_…` environment variables; options of `stead up` win.
 
-Each field says its unit, its default and what breaks when it is wrong.
+Each field says its unit, its default and what breaks when it is wrong. They are checked by msgspec: pydantic takes
+12 MB, which a gateway that stands alone does not have.
 """
 
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
+from hmac import compare_digest
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+import msgspec
+from msgspec import Meta
 
 from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.money import micros_from_usd
@@ -20,12 +24,17 @@ from swarmstead.kernel.money import micros_from_usd
 PREFIX = "STEAD_"
 _RATE = re.compile(r"((?:tenant|role):[A-Za-z0-9_.@-]{1,63})=([0-9]{1,6}(?:\.[0-9]{1,6})?)/([1-9][0-9]{0,5})")
 _NEAR = 0.75
+_OF_THE_COMMAND_LINE = {f"{PREFIX}KEY", f"{PREFIX}SERVER", f"{PREFIX}CLIENT_CERTIFICATE"}
+_BOUND = re.compile(r"Expected `\w+` (>=|<=|>|<) (\S+)")
+_BOUNDS = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}
+_TYPES = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
 # Settings that are options of `stead up` as well.
 _OPTIONS = {
     "host": " or --host",
     "port": " or --port",
     "data": " or --data",
     "allowed_paths": " or --allow",
+    "config": " or --config",
     "identity_providers": " or --identity-providers",
     "tls_cert": " or --tls-cert",
     "tls_key": " or --tls-key",
@@ -38,94 +47,125 @@ def _default_allowed() -> tuple[Path, ...]:
     return (Path.cwd(), Path.home(), Path(tempfile.gettempdir()))
 
 
-class Settings(BaseModel):
-    """The settings tree. Immutable; made by `load`."""
+class Secret:
+    """A text that shows nowhere unless it is asked for."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def get_secret_value(self) -> str:
+        """The text."""
+        return self._text
+
+    def __repr__(self) -> str:
+        """Not the text."""
+        return "Secret()"
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same text."""
+        return isinstance(other, Secret) and compare_digest(self._text.encode(), other._text.encode())
+
+    def __hash__(self) -> int:
+        """As of the text."""
+        return hash(self._text)
+
+
+_NOTHING = Secret("")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings tree. Immutable; made by `load`."""
 
     host: str = "127.0.0.1"
     """Address to listen on. Anything but a loopback address shows the server to the network: put TLS in front of it."""
-    port: Annotated[int, Field(ge=0, le=65535)] = 8700
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8700
     """TCP port; 0 takes a free one and prints it."""
     data: Path = Path("data")
     """Folder for the database file, keys and the lock. On another disk than expected, an upgrade starts empty."""
-    database_url: SecretStr = SecretStr("")
+    database_url: Secret = _NOTHING
     """`postgresql://…` for many workers; empty keeps everything in one SQLite file under `data`."""
-    bootstrap_key: SecretStr = SecretStr("")
-    """An admin key to make known at start, for automation; at least 16 characters."""
-    allowed_paths: tuple[Path, ...] = Field(default_factory=_default_allowed)
+    bootstrap_key: Secret = _NOTHING
+    """An admin key to make known at start, for automation; at least 16 characters, and random ones: nobody but you can
+    say how hard it is to guess, and whoever guesses it is an admin."""
+    allowed_paths: tuple[Path, ...] = field(default_factory=_default_allowed)
     """Folders that runs may name repositories in, separated by ':'. Default: where the server was started, the home
     folder and the folder for temporary files. Too wide, and an operator's run can read any repository of this user."""
+    config: tuple[Path, ...] = ()
+    """Files and folders of manifests, separated by ':': applied at start and when they change, to the tenant `default`.
+    Servers that share a database need the same ones, or each takes back what the other declares."""
     user_day_usd: str = "5"
     """US dollars that the runs of one user may spend in a UTC day."""
     tenant_day_usd: str = "50"
     """US dollars that a tenant may spend in a UTC day."""
-    call_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 10.0
+    call_timeout_s: Annotated[float, Meta(gt=0, le=3600)] = 10.0
     """Seconds that one tool call may take before its outcome counts as unknown; a ToolServer's `limits.timeout_s` wins.
     Too short, and calls that would have worked end as unknown; too long, and what hangs keeps its slot."""
-    rate_per_identity: Annotated[float, Field(ge=0, le=1_000_000)] = 5.0
+    rate_per_identity: Annotated[float, Meta(ge=0, le=1_000_000)] = 5.0
     """Tool calls a second of one key or person, and of one agent run; 0 for no limit. Calls from outside that exceed it
     get 429, those inside a run wait. Too high, and one client can use up a tenant's share."""
-    burst_per_identity: Annotated[int, Field(ge=1, le=1_000_000)] = 10
+    burst_per_identity: Annotated[int, Meta(ge=1, le=1_000_000)] = 10
     """Tool calls that one identity may make at once before `rate_per_identity` holds."""
-    rate_per_tenant: Annotated[float, Field(ge=0, le=1_000_000)] = 50.0
+    rate_per_tenant: Annotated[float, Meta(ge=0, le=1_000_000)] = 50.0
     """Tool calls a second of all identities of a tenant; 0 for no limit. Too low, and large swarms crawl."""
-    burst_per_tenant: Annotated[int, Field(ge=1, le=1_000_000)] = 100
+    burst_per_tenant: Annotated[int, Meta(ge=1, le=1_000_000)] = 100
     """Tool calls that a tenant may make at once before `rate_per_tenant` holds."""
-    rates: Mapping[str, tuple[float, int]] = Field(default_factory=dict[str, tuple[float, int]])
+    rates: Mapping[str, tuple[float, int]] = field(default_factory=dict[str, tuple[float, int]])
     """Other rates, as RATE/BURST: `tenant:acme=100/200 role:admin=20/40`. Of an identity's roles the best holds.
     A name that is mistyped changes nothing, and nobody is told."""
-    tool_concurrency: Annotated[int, Field(ge=1, le=10_000)] = 16
+    tool_concurrency: Annotated[int, Meta(ge=1, le=10_000)] = 16
     """Calls of one tool of one tenant at a time, in each process. Too high, and a slow server is overrun."""
-    tenant_concurrency: Annotated[int, Field(ge=1, le=100_000)] = 64
+    tenant_concurrency: Annotated[int, Meta(ge=1, le=100_000)] = 64
     """Tool calls of one tenant at a time, in each process."""
-    overload: str = "fail-fast"
+    overload: Literal["fail-fast", "queue", "shed"] = "fail-fast"
     """What a call from outside gets when there is no room: `fail-fast` 429 at once, `queue` a place in the queue,
     `shed` a place unless it is a heavy call. Inside a run calls always queue."""
-    queue: Annotated[int, Field(ge=0, le=100_000)] = 256
+    queue: Annotated[int, Meta(ge=0, le=100_000)] = 256
     """Calls that may wait for room at one tool, or at one tenant. At 0 a swarm's calls fail as soon as they collide."""
-    queue_wait_s: Annotated[float, Field(ge=0, le=600)] = 5.0
+    queue_wait_s: Annotated[float, Meta(ge=0, le=600)] = 5.0
     """Seconds that a call from outside waits for room at most."""
-    expensive_per_run: Annotated[int, Field(ge=0, le=10_000)] = 3
+    expensive_per_run: Annotated[int, Meta(ge=0, le=10_000)] = 3
     """How often one run may call each tool that a ToolServer lists as expensive."""
-    breaker_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    breaker_share: Annotated[float, Meta(gt=0, le=1)] = 0.5
     """Share of failures from which on a tool or its server is left alone. Too low, and one bad minute will do."""
-    breaker_calls: Annotated[int, Field(ge=1, le=100_000)] = 5
+    breaker_calls: Annotated[int, Meta(ge=1, le=100_000)] = 5
     """Calls within `breaker_window_s` that it takes to say so. At 1 a single failure is enough."""
-    breaker_window_s: Annotated[float, Field(ge=1, le=3600)] = 30.0
+    breaker_window_s: Annotated[float, Meta(ge=1, le=3600)] = 30.0
     """Seconds of the past that a breaker looks at."""
-    breaker_rest_s: Annotated[float, Field(ge=0.1, le=3600)] = 10.0
+    breaker_rest_s: Annotated[float, Meta(ge=0.1, le=3600)] = 10.0
     """Seconds that it leaves it alone at first; doubled with each probe that fails, twelvefold at most."""
-    retry_attempts: Annotated[int, Field(ge=1, le=10)] = 3
+    retry_attempts: Annotated[int, Meta(ge=1, le=10)] = 3
     """How often the gateway sends a call in all, where repeating it is safe; 1 for never again."""
-    retry_share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    retry_share: Annotated[float, Meta(ge=0, le=1)] = 0.1
     """Retries per call that a tool server gets over time. Too high, and retries keep a server down that has failed."""
-    listed_tools: Annotated[int, Field(ge=0, le=1_000_000)] = 100
+    listed_tools: Annotated[int, Meta(ge=0, le=1_000_000)] = 100
     """The most tools that `tools/list` shows a client. Where there are more it shows `search_tools` and
     `describe_tools` instead; the others are called by the names that those tell."""
-    plan_life_s: Annotated[int, Field(ge=10, le=2_592_000)] = 86_400
+    plan_life_s: Annotated[int, Meta(ge=10, le=2_592_000)] = 86_400
     """Seconds that a question waits for a person before it expires."""
-    drain_s: Annotated[int, Field(ge=0, le=3600)] = 30
+    drain_s: Annotated[int, Meta(ge=0, le=3600)] = 30
     """Seconds that a worker which is told to stop gives its model and tool calls to end; then they are cut."""
-    header_timeout_s: Annotated[int, Field(ge=1, le=600)] = 5
+    header_timeout_s: Annotated[int, Meta(ge=1, le=600)] = 5
     """Seconds a client has to send its headers."""
-    read_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 30
+    read_timeout_s: Annotated[int, Meta(ge=1, le=3600)] = 30
     """Seconds a client has to send its body, and one more for each 64 KiB that came. Too short, and slow lines fail."""
-    write_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 30
+    write_timeout_s: Annotated[int, Meta(ge=1, le=3600)] = 30
     """Seconds after which a connection is dropped whose client reads nothing of what we have for it."""
-    idle_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 60
+    idle_timeout_s: Annotated[int, Meta(ge=1, le=3600)] = 60
     """Seconds that a connection is kept between two requests. A proxy in front must let go of it earlier than this."""
-    max_body_bytes: Annotated[int, Field(ge=1024, le=1_073_741_824)] = 4_194_304
+    max_body_bytes: Annotated[int, Meta(ge=1024, le=1_073_741_824)] = 4_194_304
     """Largest request body; a larger one gets 413."""
-    max_argument_characters: Annotated[int, Field(ge=16, le=16_777_216)] = 65_536
+    max_argument_characters: Annotated[int, Meta(ge=16, le=16_777_216)] = 65_536
     """Characters of one string in a tool call's arguments, where the tool's schema declares no larger `maxLength`."""
-    max_argument_items: Annotated[int, Field(ge=1, le=1_000_000)] = 1_000
+    max_argument_items: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_000
     """Members of one array or object in a tool call's arguments, where the schema declares no larger bound."""
-    max_argument_depth: Annotated[int, Field(ge=3, le=64)] = 32
+    max_argument_depth: Annotated[int, Meta(ge=3, le=64)] = 32
     """Arrays and objects inside each other in a tool call's arguments."""
-    max_argument_bytes: Annotated[int, Field(ge=1024, le=16_777_216)] = 1_048_576
+    max_argument_bytes: Annotated[int, Meta(ge=1024, le=16_777_216)] = 1_048_576
     """All arguments of a tool call. Too small, and tools that write files refuse large ones."""
-    max_result_bytes: Annotated[int, Field(ge=1024, le=16_777_216)] = 4_194_304
+    max_result_bytes: Annotated[int, Meta(ge=1024, le=16_777_216)] = 4_194_304
     """What a tool answers; a larger answer is refused, though what the tool has done is done."""
     egress_allow: str = ""
     """Hosts that tool servers and models may have beside public ones over https: `host`, `*.domain`, an address or
@@ -150,79 +190,10 @@ class Settings(BaseModel):
     """CA certificates (PEM) that client certificates must come from. Whoever these CAs vouch for may knock."""
     client_cert: Literal["optional", "required"] = "optional"
     """Whether a connection without a client certificate is taken. Only with `client_ca`."""
-    log_level: str = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
     """debug, info, warning or error."""
     log_json: bool = False
     """One JSON object per line instead of text for people."""
-
-    @field_validator("allowed_paths", mode="before")
-    @classmethod
-    def _split(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        try:
-            return tuple(Path(part).expanduser() for part in value.split(":") if part)
-        except RuntimeError as error:
-            raise ValueError("a folder begins with ~ and a name that no user has") from error
-
-    @field_validator("rates", mode="before")
-    @classmethod
-    def _rates(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        found = [_RATE.fullmatch(part) for part in value.split()]
-        if not all(found):
-            raise ValueError("must be like tenant:acme=100/200 role:admin=20/40: calls a second, and at once")
-        return {one[1]: (one[2], one[3]) for one in found if one}
-
-    @field_validator("overload")
-    @classmethod
-    def _known_policy(cls, value: str) -> str:
-        if value not in {"fail-fast", "queue", "shed"}:
-            raise ValueError("must be fail-fast, queue or shed")
-        return value
-
-    @field_validator("database_url")
-    @classmethod
-    def _known_database(cls, value: SecretStr) -> SecretStr:
-        text = value.get_secret_value()
-        if text and not text.startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
-            raise ValueError("must start with postgresql://; leave it empty for the SQLite file under --data")
-        if not _is_address(text):
-            raise ValueError("is no address; write special characters of the password as %XX")
-        return value
-
-    @field_validator("user_day_usd", "tenant_day_usd")
-    @classmethod
-    def _amount(cls, value: str) -> str:
-        micros_from_usd(value)
-        return value
-
-    @field_validator("public_url")
-    @classmethod
-    def _web_address(cls, value: str) -> str:
-        if value and not (
-            value.startswith(("http://", "https://")) and _is_address(value) and urlsplit(value).hostname
-        ):
-            raise ValueError("must be http:// or https:// and a host, such as https://stead.example.org")
-        return value
-
-    @field_validator("log_level")
-    @classmethod
-    def _known_level(cls, value: str) -> str:
-        if value.lower() not in {"debug", "info", "warning", "error"}:
-            raise ValueError("must be debug, info, warning or error")
-        return value.lower()
-
-    @model_validator(mode="after")
-    def _whole_tls(self) -> "Settings":
-        if (self.tls_cert is None) != (self.tls_key is None):
-            raise ValueError("tls_cert and tls_key go together")
-        if self.client_ca is not None and self.tls_cert is None:
-            raise ValueError("client_ca needs tls_cert and tls_key: a client certificate is shown to a TLS server only")
-        if self.client_cert == "required" and self.client_ca is None:
-            raise ValueError("client_cert needs client_ca: who is to vouch for the certificates?")
-        return self
 
     @property
     def url(self) -> str:
@@ -238,6 +209,73 @@ class Settings(BaseModel):
         return not self.database_url.get_secret_value()
 
 
+def _split(text: str) -> list[str]:
+    return [str(Path(part).expanduser()) for part in text.split(":") if part]
+
+
+def _rates(text: str) -> dict[str, tuple[float, int]]:
+    found = [_RATE.fullmatch(part) for part in text.split()]
+    if not all(found):
+        raise ValueError("must be like tenant:acme=100/200 role:admin=20/40: calls a second, and at once")
+    return {one[1]: (float(one[2]), int(one[3])) for one in found if one}
+
+
+def _truth(text: str) -> bool:
+    for words, meaning in _TRUTH:
+        if text.lower() in words:
+            return meaning
+    raise ValueError("must be true or false")
+
+
+_TRUTH = (({"true", "yes", "on", "1", "t", "y"}, True), ({"false", "no", "off", "0", "f", "n"}, False))
+# How a text of the environment becomes what the field holds, where msgspec does not know. Fails: ValueError.
+_READ: Mapping[str, Callable[[str], Any]] = {
+    "allowed_paths": _split,
+    "config": _split,
+    "rates": _rates,
+    "log_json": _truth,
+    "log_level": str.lower,
+}
+
+
+def _fault(settings: Settings) -> tuple[str, str] | None:
+    """The first field whose value is wrong though its type is right, and why."""
+    for name, problem in (
+        ("database_url", _no_database(settings.database_url.get_secret_value())),
+        ("user_day_usd", _no_amount(settings.user_day_usd)),
+        ("tenant_day_usd", _no_amount(settings.tenant_day_usd)),
+        ("public_url", _no_web_address(settings.public_url)),
+    ):
+        if problem:
+            return name, problem
+    if (settings.tls_cert is None) != (settings.tls_key is None):
+        return "tls_cert", "tls_cert and tls_key go together"
+    if settings.client_ca is not None and settings.tls_cert is None:
+        return "client_ca", "it needs tls_cert and tls_key: a client certificate is shown to a TLS server only"
+    if settings.client_cert == "required" and settings.client_ca is None:
+        return "client_cert", "it needs client_ca: who is to vouch for the certificates?"
+    return None
+
+
+def _no_database(text: str) -> str:
+    if text and not text.startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
+        return "must start with postgresql://; leave it empty for the SQLite file under --data"
+    return "" if _is_address(text) else "is no address; write special characters of the password as %XX"
+
+
+def _no_amount(text: str) -> str:
+    try:
+        micros_from_usd(text)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _no_web_address(text: str) -> str:
+    good = text.startswith(("http://", "https://")) and _is_address(text) and urlsplit(text).hostname
+    return "" if good or not text else "must be http:// or https:// and a host, such as https://stead.example.org"
+
+
 def _is_address(text: str) -> bool:
     """Whether host and port can be told apart. Says no more: what is wrong may be a part of a password."""
     try:
@@ -248,7 +286,7 @@ def _is_address(text: str) -> bool:
 
 def _refuse_misspelt(source: Mapping[str, str]) -> None:
     """A setting that nobody reads is seldom meant. Other names that begin like ours are left alone."""
-    known = {name.upper() for name in Settings.model_fields}
+    known = {one.name.upper() for one in fields(Settings)}
     for name in source:
         word = name.removeprefix(PREFIX)
         if word == name or word in known or not (near := get_close_matches(word, known, 1, _NEAR)):
@@ -260,24 +298,75 @@ def _refuse_misspelt(source: Mapping[str, str]) -> None:
         )
 
 
+def strangers(environment: Mapping[str, str]) -> list[str]:
+    """Variables named like settings that nobody reads, here or in the command line."""
+    known = {PREFIX + one.name.upper() for one in fields(Settings)} | _OF_THE_COMMAND_LINE
+    return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+
+
+def refuse_missing_folders(settings: Settings) -> None:
+    """Fails: BadInput for a folder that is allowed by name and is not there: a typing error would look like a ban."""
+    for path in () if settings.allowed_paths == _default_allowed() else settings.allowed_paths:
+        if not path.is_dir():
+            raise _refused("allowed_paths", f"there is no folder {path}")
+
+
 def load(environment: Mapping[str, str] | None = None, **options: Any) -> Settings:
     """Settings from the environment; `options` that are not None win. Fails: BadInput, naming the variable."""
-    values: dict[str, Any] = {}
     source = os.environ if environment is None else environment
-    for name in Settings.model_fields:
-        text = source.get(PREFIX + name.upper())
-        if text is not None and text != "":
-            values[name] = text
     _refuse_misspelt(source)
-    values |= {name: value for name, value in options.items() if value is not None}
+    values: dict[str, Any] = {}
+    for name in (one.name for one in fields(Settings)):
+        text = source.get(PREFIX + name.upper())
+        value = options.pop(name, None)
+        if value is None and text:
+            value = _read(name, text)
+        if value is not None:
+            values[name] = value
+    if unknown := [name for name, value in options.items() if value is not None]:
+        raise _refused(unknown[0], "there is no such setting")
     try:
-        return Settings.model_validate(values)
-    except ValidationError as error:
-        fault = error.errors(include_input=False, include_url=False)[0]
-        why = fault["msg"].removeprefix("Value error, ")
-        name = str(fault["loc"][0]) if fault["loc"] else why.partition(" ")[0]  # of several together: the first named
-        raise BadInput(
-            f"The setting {name} is not usable: {why}.",
-            field=PREFIX + name.upper(),
-            way_out=f"Set {PREFIX}{name.upper()}{_OPTIONS.get(name, '')} to a valid value.",
-        ) from error
+        settings = msgspec.convert(values, Settings, strict=False, dec_hook=_hook)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$.")
+        name = re.split(r"[`.\[]", where)[0]
+        raise _refused(name, _in_words(name, what)) from None
+    if fault := _fault(settings):
+        raise _refused(*fault)
+    return settings
+
+
+def _in_words(name: str, what: str) -> str:
+    """What msgspec has said about a field, without its words for types."""
+    if found := _BOUND.match(what):
+        return f"must be {_BOUNDS[found[1]]} {found[2]}"
+    if what.startswith("Invalid enum value"):
+        return f"must be {', '.join(get_args(get_type_hints(Settings)[name]))}"
+    kind = what.removeprefix("Expected `").partition("`")[0]
+    return f"must be {_TYPES[kind]}" if kind in _TYPES else what
+
+
+def _read(name: str, text: str) -> Any:
+    try:
+        return _READ[name](text) if name in _READ else text
+    except RuntimeError:
+        raise _refused(name, "a folder begins with ~ and a name that no user has") from None
+    except ValueError as error:
+        raise _refused(name, str(error)) from None
+
+
+def _hook(wanted: type[Any], value: object) -> object:
+    """What msgspec does not make itself: paths and secrets."""
+    if isinstance(value, wanted):
+        return value
+    if not isinstance(value, str):
+        raise TypeError("must be text")
+    return wanted(value)
+
+
+def _refused(name: str, why: str) -> BadInput:
+    return BadInput(
+        f"The setting {name} is not usable: {why}.",
+        field=PREFIX + name.upper(),
+        way_out=f"Set {PREFIX}{name.upper()}{_OPTIONS.get(name, '')} to a valid value.",
+    )

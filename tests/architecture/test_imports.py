@@ -34,6 +34,21 @@ _LATER = {
 }
 
 
+# What a gateway alone loads at its first call, request of the API, change of its files or scrape, if at all.
+_NOT_FOR_A_GATEWAY = _LATER | {
+    "cedarpy",
+    "cryptography",
+    "dbos",
+    "fastapi",
+    "jsonschema_rs",
+    "prometheus_client",
+    "pydantic",
+    "sqlalchemy.dialects.postgresql",
+    "websockets",
+    "yaml",
+}
+
+
 def _loaded(module: str) -> set[str]:
     """Third-party modules, with their packages, that a fresh interpreter has loaded after importing `module`."""
     command = [sys.executable, "-c", _SHOW, module]
@@ -58,3 +73,16 @@ def test_shipped_tool_servers_need_the_standard_library_only(module: str) -> Non
 @pytest.mark.parametrize("module", ["swarmstead.wiring", "swarmstead.doors.http.app"])
 def test_the_server_starts_without_what_it_may_never_need(module: str) -> None:
     assert _loaded(module) & _LATER == set()
+
+
+def test_a_gateway_alone_starts_without_what_it_may_never_need() -> None:
+    assert _loaded("swarmstead.doors.worker.gateway") & _NOT_FOR_A_GATEWAY == set()
+
+
+def test_a_gateway_alone_knows_neither_runs_nor_models_nor_the_web_ui() -> None:
+    """import-linter reads what is written; this sees what is loaded."""
+    show = "import sys, swarmstead.doors.worker.gateway, swarmstead.doors.http.api; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True, timeout=60)
+    rooms = {".".join(name.split(".")[:2]) for name in done.stdout.split() if name.startswith("swarmstead.")}
+    assert rooms & {"swarmstead.runs", "swarmstead.models", "swarmstead.budgets", "swarmstead.wiring"} == set()
+    assert "swarmstead.doors.http.static" not in done.stdout.split()

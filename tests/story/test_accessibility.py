@@ -1,11 +1,12 @@
 """Every route, in both themes, with runs that wait, were denied or are done: no violation that axe can find."""
 
+import asyncio
 import re
 from importlib.resources import files
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests.doors.cli.helpers import Server
 from tests.story.browser import Theme, page_of, sign_in
@@ -65,15 +66,38 @@ def places(server: Server) -> dict[str, str]:
 async def test_no_route_has_a_violation(server: Server, browser: Browser, places: dict[str, str], theme: Theme) -> None:
     async with page_of(browser, theme) as page:
         await page.goto(f"{server.address}/signin")
+        await expect(page.get_by_label("API key")).to_be_visible()
         found = {"/signin": await violations(page)}
         await sign_in(page, server)
         for route in ROUTES:
             await page.goto(server.address + route.format(**places))
+            await expect(page.locator("#boot")).to_have_count(0)
             await expect(page.locator("h1").first).to_be_visible()
             await expect(page.locator("[aria-busy=true]")).to_have_count(0, timeout=15_000)
             await expect(page.get_by_role("status", name=re.compile("^Loading"))).to_have_count(0, timeout=15_000)
             found[route] = await violations(page)
     assert {route: faults for route, faults in found.items() if faults} == {}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_the_document_says_what_it_is_before_its_first_page_is_here(
+    server: Server, browser: Browser, theme: Theme
+) -> None:
+    async with page_of(browser, theme) as page:
+        go_on = asyncio.Event()
+
+        async def hold(route: Route) -> None:
+            await go_on.wait()
+            await route.continue_()
+
+        await page.route("**/api/v1/session", hold)
+        await page.goto(f"{server.address}/overview", wait_until="load")
+        await expect(page.get_by_role("main").get_by_role("heading", level=1)).to_have_text("Swarmstead")
+        await expect(page.get_by_role("main")).to_contain_text("Opening the screen")
+        assert await violations(page) == []
+        go_on.set()
+        await page.wait_for_url("**/signin?**")
+        await expect(page.get_by_label("API key")).to_be_visible()
 
 
 async def violations(page: Page) -> list[str]:

@@ -70,6 +70,24 @@ spec:
         await expect(page.get_by_role("button", name="Apply", exact=True)).to_be_disabled()
 
 
+async def test_what_does_not_exist_is_warned_of_before_and_after_it_is_applied(
+    server: Server, browser: Browser
+) -> None:
+    dangling = """apiVersion: swarmstead.dev/v1alpha1
+kind: Binding
+metadata: {name: dangling}
+spec: {agent: reviewer, server: nowhere, tools: [read]}
+"""
+    async with page_of(browser) as page:
+        await sign_in(page, server)
+        await page.goto(f"{server.address}/resources/apply?kind=Binding")
+        await edit(page, dangling)
+        for button, done in (("Validate", "would be created"), ("Apply", "created")):
+            await page.get_by_role("button", name=button).click()
+            said = page.get_by_role("listitem").filter(has_text=re.compile(f"dangling ?{done}"))
+            await expect(said).to_contain_text("Warning: server: there is no ToolServer called 'nowhere'")
+
+
 @pytest.mark.parametrize(
     ("manifest", "versions"),
     [

@@ -121,6 +121,40 @@ async def test_a_denial_asks_for_a_reason_in_which_letters_are_letters(
         await expect(page.get_by_text("a and d are letters here")).to_be_visible()
 
 
+async def test_a_reason_that_is_typed_at_once_is_no_key_and_approves_nothing(
+    server: Server, browser: Browser, client: Api
+) -> None:
+    first, second = waiting_run(client, server), waiting_run(client, server)
+    async with page_of(browser) as page:
+        sent = sent_by(page)
+        await sign_in(page, server)
+        await page.goto(f"{server.address}/inbox/{first['id']}")
+        await expect(approve_of(page)).to_be_enabled(timeout=30_000)
+        await page.keyboard.press("j")
+        await page.keyboard.press("d")
+        await page.keyboard.type("a bad idea")
+        await expect(page.get_by_role("textbox", name=re.compile("^Reason"))).to_have_value("a bad idea")
+        await expect(page.get_by_role("button", name=re.compile("^Deny"))).to_be_enabled()
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_text("Denied by you just now")).to_be_visible()
+        assert (status_of(client, first), status_of(client, second), len(sent)) == ("pending", "denied", 1)
+
+
+async def test_the_document_stays_in_its_place_when_a_row_has_the_focus(
+    server: Server, browser: Browser, client: Api
+) -> None:
+    waiting_run(client, server)
+    async with page_of(browser, width=390, height=844) as page:
+        await sign_in(page, server)
+        await expect(page.locator("[data-live=live]")).to_be_visible()
+        await page.keyboard.press("g")
+        await page.keyboard.press("i")
+        await expect(approve_of(page)).to_be_enabled(timeout=30_000)
+        await expect(page.get_by_role("main")).to_be_focused()
+        beyond = "document.documentElement.scrollHeight - document.documentElement.clientHeight"
+        assert await page.evaluate(beyond) == 0
+
+
 async def test_production_stands_first_and_rows_can_be_told_apart(
     server: Server, browser: Browser, client: Api
 ) -> None:

@@ -80,3 +80,13 @@ async def test_a_run_of_ten_thousand_events_draws_what_is_in_sight(busy: Busy, b
         await scroll_to(page, page.locator("div:has(> table[aria-label='Steps'])"), last)
         assert await rows.count() < MOST_ROWS
         assert await page.get_by_role("application").locator("button").count() < MOST_ROWS * 10
+
+
+async def test_a_run_of_six_hundred_questions_carries_few_of_them_and_counts_all(busy: Busy, browser: Browser) -> None:
+    with api(busy, KEY) as client:
+        run = client.get(f"/api/v1/runs/{busy.run}")
+    assert (len(run["approvals"]), run["pending_approvals"]) == (50, QUESTIONS + 1)
+    async with page_of(browser) as page:
+        await sign_in(page, busy)
+        await page.goto(f"{busy.address}/runs/{busy.run}")
+        await expect(page.get_by_text("The first of 601 that wait")).to_be_visible()

@@ -5,13 +5,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from swarmstead.audit.contract import Checkpoint, Entry
+from swarmstead.audit.contract import Checkpoint, Entry, record
 from swarmstead.audit.model import GENESIS, checkpoint_message, row_hash
 from swarmstead.audit.ports import Signer
-from swarmstead.audit.tables import audit_heads, audit_rows
+from swarmstead.audit.tables import audit_heads, audit_keys, audit_rows
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.errors import NotFound
-from swarmstead.kernel.scope import Scope
+from swarmstead.kernel.scope import Scope, system_scope
 from swarmstead.storage.database import Tx
 from swarmstead.storage.prepared import Prepared
 from swarmstead.storage.sql import insert_or_ignore
@@ -66,6 +66,14 @@ def _append(conn: sa.Connection, tenant: str, entries: list[Entry], now: int) ->
         rows.append(fields)
     _APPEND.run_all(conn, rows)
     _MOVE_HEAD.run(conn, {"t": tenant, "seq": seq, "hash": previous})
+
+
+def introduce(tx: Tx, tenant: str, clock: Clock, signer: Signer) -> None:
+    """Make this host's key known to the others; the chain of `tenant` tells when a key came. Twice changes nothing."""
+    values = {"key_id": signer.key_id, "public_key": signer.public_key, "since": clock.now_ms()}
+    if insert_or_ignore(tx.conn, audit_keys, values):
+        data = {"public_key": signer.public_key}
+        record(tx, Entry(system_scope(tenant), "audit.key", f"audit-key/{signer.key_id}", data=data))
 
 
 def checkpoint(conn: sa.Connection, scope: Scope, clock: Clock, signer: Signer) -> Checkpoint:

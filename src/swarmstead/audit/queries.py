@@ -7,8 +7,8 @@ import sqlalchemy as sa
 
 from swarmstead.audit.contract import Checkpoint, Problem, Row, Verification
 from swarmstead.audit.model import checkpoint_message, verify
-from swarmstead.audit.ports import Signer
-from swarmstead.audit.tables import audit_heads, audit_rows
+from swarmstead.audit.ports import Checker, Signer
+from swarmstead.audit.tables import audit_heads, audit_keys, audit_rows
 from swarmstead.kernel.scope import Scope
 from swarmstead.storage.sql import fields
 
@@ -69,8 +69,8 @@ def head_of(conn: sa.Connection, scope: Scope) -> int:
 def verify_stored(
     conn: sa.Connection, scope: Scope, signer: Signer, checkpoint: Checkpoint | None = None
 ) -> Verification:
-    """Verify the tenant's stored chain, against a checkpoint when one is given."""
-    found = check(chain(conn, scope), signer, checkpoint)
+    """Verify the tenant's stored chain, against a checkpoint when one is given: this host's, or another's."""
+    found = check(chain(conn, scope), _checker(conn, signer, checkpoint), checkpoint)
     head = conn.execute(sa.select(audit_heads).where(audit_heads.c.tenant == scope.tenant)).first()
     at_head = (head.seq, head.hash) if head else (0, found.head_hash)
     if at_head != (found.head_seq, found.head_hash):
@@ -81,15 +81,24 @@ def verify_stored(
     return found
 
 
-def check(rows: Iterable[Row], signer: Signer, checkpoint: Checkpoint | None) -> Verification:
+def _checker(conn: sa.Connection, signer: Signer, checkpoint: Checkpoint | None) -> Checker:
+    """Who can check the checkpoint's signature: this host's own key without looking anywhere, or one that is known."""
+    if checkpoint is None or checkpoint.key_id == signer.key_id:
+        return signer
+    query = sa.select(audit_keys.c.public_key).where(audit_keys.c.key_id == checkpoint.key_id)
+    known = conn.execute(query).scalar()
+    return signer if known is None else signer.checker_of(known)
+
+
+def check(rows: Iterable[Row], checker: Checker, checkpoint: Checkpoint | None) -> Verification:
     """Verify rows from anywhere (the database, an export) and, with a checkpoint, its signature too."""
     found = verify(rows, checkpoint)
     if checkpoint is None:
         return found
     message = checkpoint_message(checkpoint.tenant, checkpoint.seq, checkpoint.hash, checkpoint.at, checkpoint.key_id)
-    if checkpoint.key_id == signer.key_id and signer.check(message, checkpoint.signature):
+    if checkpoint.key_id == checker.key_id and checker.check(message, checkpoint.signature):
         return found
-    problem = Problem(checkpoint.seq, "the checkpoint's signature is not by this server's key")
+    problem = Problem(checkpoint.seq, "the checkpoint's signature is by no key that is known here")
     return Verification(False, found.checked, found.head_seq, found.head_hash, (*found.problems, problem))
 
 

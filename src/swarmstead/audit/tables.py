@@ -32,3 +32,12 @@ audit_heads = sa.Table(
     sa.Column("seq", sa.BigInteger, nullable=False),
     sa.Column("hash", sa.String(64), nullable=False),
 )
+
+# The keys that sign checkpoints, one per data directory, in all tenants: any host can check what another has signed.
+audit_keys = sa.Table(
+    "audit_keys",
+    metadata,
+    sa.Column("key_id", sa.String(16), primary_key=True),
+    sa.Column("public_key", sa.String(64), nullable=False),
+    sa.Column("since", Millis, nullable=False),
+)

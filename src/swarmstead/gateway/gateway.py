@@ -1,6 +1,6 @@
 """The gateway: `call` is the one way to a tool, `tools` is what a caller may know of."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -9,6 +9,7 @@ from typing import Any
 from swarmstead.gateway.catalogue import Catalogue
 from swarmstead.gateway.chain import Answer, Call, chained
 from swarmstead.gateway.contract import (
+    SUBSCRIPTIONS,
     Caller,
     CallRequest,
     Kind,
@@ -36,7 +37,8 @@ from swarmstead.gateway.links.redact import Redact
 from swarmstead.gateway.links.result import Results
 from swarmstead.gateway.links.retry import Retry
 from swarmstead.gateway.links.upstream import CallUpstream
-from swarmstead.gateway.model import question_of
+from swarmstead.gateway.looking import Looking
+from swarmstead.gateway.model import question_of, read_question
 from swarmstead.gateway.pins.keeper import StoredPins
 from swarmstead.gateway.ports import Approvals, Policies, Upstream
 from swarmstead.gateway.reach import check_command, check_headers, check_url, check_values
@@ -115,6 +117,7 @@ class Gateway:
         rate, load = Rate(self.traffic, limits.call_timeout_s), Load(self.traffic, limits.call_timeout_s)
         expensive = Expensive(db, clock, self.traffic)
         dry_run = PacedDryRun(upstream, self._catalogue, self._trail, rate, load)
+        self.looking = Looking(grants, self._catalogue, dry_run)
         self._chain = chained(
             [
                 Record(db, self._trail, limits.write_pauses_s),
@@ -160,6 +163,15 @@ class Gateway:
         """What a call of this tool will meet, as far as that can be said without its arguments and its time."""
         return await self._policies.decide(caller.scope, question_of(caller, tool))
 
+    async def hidden(self, caller: Caller, tools: Iterable[Tool]) -> frozenset[tuple[str, str]]:
+        """(server, name) of those tools that policies deny to this caller whatever the arguments and the time."""
+        questions = (question_of(caller, tool) for tool in tools)
+        return await self._policies.hidden(caller.scope, "tool", caller.environment, questions)
+
+    async def hides(self, caller: Caller) -> bool:
+        """Whether `hidden` can name anything for this caller."""
+        return await self._policies.hides(caller.scope, "tool", caller.environment)
+
     async def policy_version(self, caller: Caller) -> str:
         """Names the rules that are in force for this caller."""
         return await self._policies.version(caller.scope, caller.environment)
@@ -167,7 +179,8 @@ class Gateway:
     async def listed(self, caller: Caller, method: str, root: str = "") -> list[Feature]:
         """What one of MCP's lists (`prompts/list`, `resources/list`, `resources/templates/list`) shows this caller.
 
-        A server that does not answer is left out: clients see what there is now, operators see what is missing.
+        A server that does not answer is left out, clients see what there is now, operators see what is missing; so is
+        what policies deny outright.
         """
         kind, name = _NAMED[method]
         grants = await self._grants.of(caller.scope)
@@ -183,7 +196,8 @@ class Gateway:
                     for item in items
                     if granted.shows(kind, shown := str(item.get(name, "")))
                 ]
-        return found
+        denied = await self._unreadable(caller, kind, ((one.server, one.name) for one in found))
+        return [one for one in found if (one.server, one.name) not in denied]
 
     async def listen(
         self, caller: Caller, wanted: Mapping[str, Any], relay: Relay, ready: Callable[[], None], root: str = ""
@@ -194,10 +208,12 @@ class Gateway:
         """
         grants = await self._grants.of(caller.scope)
         sources: list[Source] = []
+        uris = [str(uri) for uri in wanted.get(SUBSCRIPTIONS) or ()]
         for name, granted in sorted(grants.of(caller).items()):
             server = grants.server(name, root, caller)
             if server is not None:
-                sources.append(Source(server, granted, partial(self._catalogue.outdated, server)))
+                denied = await self._unreadable(caller, "resource", ((name, uri) for uri in uris))
+                sources.append(Source(server, granted, partial(self._catalogue.outdated, server), denied))
         await hear(self._upstream, sources, wanted, relay, ready)
 
     async def granted(self, caller: Caller) -> GrantedServers:
@@ -227,6 +243,13 @@ class Gateway:
         """End the sessions with tool servers, and write what is still to be written."""
         await self._upstream.aclose()
         await self._trail.aclose()
+
+    async def _unreadable(
+        self, caller: Caller, kind: Kind, named: Iterable[tuple[str, str]]
+    ) -> frozenset[tuple[str, str]]:
+        """Those of these (server, name) whose reading policies deny outright."""
+        questions = (read_question(caller, kind, *one) for one in named)
+        return await self._policies.hidden(caller.scope, kind, caller.environment, questions)
 
     async def _bound(self, server: ServerRef, allowed: frozenset[str]) -> ServerTools:
         try:

@@ -16,11 +16,19 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One server that is listened to. `changed` is called when its list of tools is not what it was."""
+    """One server that is listened to. `changed` is called when its list of tools is not what it was.
+
+    `denied` are (server, address) of resources that policies do not let the caller read.
+    """
 
     server: ServerRef
     granted: Granted
     changed: Callable[[], None]
+    denied: frozenset[tuple[str, str]] = frozenset()
+
+    def holds(self, uri: str) -> bool:
+        """Whether the caller may hear of the resource at this address."""
+        return self.granted.holds("resource", uri) and (self.server.name, uri) not in self.denied
 
     def asked(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """What of the wanted this server may be asked for; nothing if it has nothing that is granted."""
@@ -28,7 +36,7 @@ class Source:
         asked: dict[str, Any] = {
             name: True for kind, name in CHANGES.values() if wanted.get(name) is True and held[kind]
         }
-        uris = [uri for uri in wanted.get(SUBSCRIPTIONS) or () if self.granted.holds("resource", str(uri))]
+        uris = [uri for uri in wanted.get(SUBSCRIPTIONS) or () if self.holds(str(uri))]
         return asked | ({SUBSCRIPTIONS: uris} if uris else {})
 
 
@@ -56,7 +64,7 @@ class _Filter:
         """Pass on that a list or a granted resource has changed."""
         if CHANGES.get(method, ("", ""))[0] == "tool":
             self._source.changed()
-        if method in CHANGES or (method == UPDATED and self._source.granted.holds("resource", str(params.get("uri")))):
+        if method in CHANGES or (method == UPDATED and self._source.holds(str(params.get("uri")))):
             self._relay.notify(method, params)
 
 

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, cast
 from urllib.parse import unquote
 
-from swarmstead.gateway.contract import Caller, CallRequest, Risk, Tool, ToolServerSpec
+from swarmstead.gateway.contract import Caller, CallRequest, Kind, Risk, Tool, ToolServerSpec
 from swarmstead.gateway.mirrored import mirrors_of
 from swarmstead.gateway.schemas.advice import free_form
 from swarmstead.kernel.hashing import digest, sha256_hex
@@ -100,6 +101,19 @@ def question_of(
         arguments=arguments,
         at_ms=at_ms,
     )
+
+
+def read_question(
+    caller: Caller,
+    kind: Kind,
+    server: str,
+    name: str,
+    arguments: Mapping[str, Any] | None = None,
+    at_ms: int | None = None,
+) -> PolicyQuestion:
+    """What policies are asked about a resource or a prompt; `name` is the address of a resource."""
+    tool = Tool(server, name, "", {}, None, "read", idempotent=True, schema_hash="")
+    return replace(question_of(caller, tool, arguments, at_ms), what=kind)
 
 
 def covers(patterns: Iterable[str], address: str) -> bool:

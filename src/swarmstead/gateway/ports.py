@@ -1,11 +1,11 @@
 """What the gateway needs from outside: sessions with MCP servers, declared resources, and the inbox."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from swarmstead.gateway.contract import CallResult, Relay, ServerRef
+from swarmstead.gateway.contract import CallResult, Kind, Relay, ServerRef
 from swarmstead.gateway.traffic.bucket import Claim
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.scope import Scope
@@ -51,6 +51,16 @@ class Policies(Protocol):
 
     async def decide(self, scope: Scope, question: PolicyQuestion) -> PolicyVerdict:
         """The verdict on one call, or on a tool whose arguments are not known yet. Fails: storage.errors only."""
+        ...
+
+    async def hides(self, scope: Scope, what: Kind, environment: str) -> bool:
+        """Whether any policy may hide anything of this kind there."""
+        ...
+
+    async def hidden(
+        self, scope: Scope, what: Kind, environment: str, questions: Iterable[PolicyQuestion]
+    ) -> frozenset[tuple[str, str]]:
+        """(server, tool) of those that are denied whatever their arguments and the time will be."""
         ...
 
     async def version(self, scope: Scope, environment: str) -> str:

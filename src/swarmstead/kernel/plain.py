@@ -8,6 +8,8 @@ import math
 import re
 from typing import Any, cast
 
+UNSEEN = "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
+"""A pattern: controls, and marks that reorder or hide text. A line break and a tab may stay."""
 _BROKEN = re.compile("[\0\ud800-\udfff]")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _DEEPEST = 100

@@ -2,41 +2,51 @@
 
 Invariants:
 - A template reads data. It cannot reach Python objects behind it, load other templates, define macros or draw chance.
-- The bounds on source and output are there for mistakes and for tool results of any size. They are no fence against the
-  author of a script, who may apply resources anyway.
+- Its source, its output, its loops, what it makes on the way and its time are bounded (`models.work`): neither a
+  mistake nor a tool result of any size keeps a thread or fills the memory.
 
 Cost: importing this module imports Jinja2, about 0.1 s; a compiled template is kept and renders in microseconds.
 """
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from contextvars import ContextVar
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import count
 from types import GeneratorType
 from typing import Any, cast
 
-from jinja2 import StrictUndefined, Template, TemplateSyntaxError, Undefined, nodes
+from jinja2 import StrictUndefined, Template, TemplateSyntaxError, Undefined, nodes, pass_environment
 from jinja2.environment import TemplateExpression
 from jinja2.exceptions import SecurityError
+from jinja2.filters import make_attrgetter
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.visitor import NodeTransformer
+
+from swarmstead.models import work
 
 MAX_OUTPUT_CHARS = 262_144
 MAX_SOURCE_CHARS = 65_536
-MAX_ROUNDS = 100_000
-_ROUNDS: ContextVar[Iterator[int]] = ContextVar("rounds")
 _LARGEST_NUMBER = 10**12
 _WIDEST_INDENT = 8
-_COUNTED = "counted loop"  # no name that a template could write
+# No names that a template could write.
+_COUNTED, _CONCATENATED, _CUT = "counted loop", "concatenated", "cut out"
 _METHODS: Mapping[Any, frozenset[str]] = {
     str: frozenset({"count", "endswith", "find", "index", "isdigit", "lower", "lstrip", "rstrip", "split"})
     | frozenset({"splitlines", "startswith", "strip", "title", "upper"}),
     dict: frozenset({"get", "items", "keys", "values"}),
 }
 _STATEMENTS = (nodes.Output, nodes.If, nodes.For, nodes.Assign)
-_DROPPED_FILTERS = frozenset({"attr", "center", "format", "indent", "pprint", "random", "urlize", "xmlattr"})
+# Each makes a text of what it gets.
+_OF_TEXT = (
+    *("capitalize", "e", "escape", "filesizeformat", "float", "forceescape", "int", "lower", "string", "striptags"),
+    *("title", "trim", "truncate", "upper", "urlencode", "wordcount"),
+)
+_OF_ANY = (
+    *("abs", "count", "d", "default", "dictsort", "first", "groupby", "items", "last", "length", "list", "map", "max"),
+    *("min", "reject", "rejectattr", "reverse", "round", "safe", "select", "selectattr", "sort", "unique"),
+)
+_UNFIT = (TemplateSyntaxError, RecursionError, SyntaxError, MemoryError)
 _KINDS: Mapping[Any, str] = {
     dict: "an object",
     str: "a text",
@@ -70,15 +80,16 @@ class ToolResult:
 
 def render(source: str, context: Mapping[str, Any]) -> str:
     """The template's text, at most MAX_OUTPUT_CHARS characters. Fails: TemplateProblem."""
-    _ROUNDS.set(count(1))
-    return "".join(_bounded(_compiled(source), context))
+    with work.bounded():
+        return "".join(_bounded(_compiled(source), context))
 
 
 def evaluate(source: str, context: Mapping[str, Any]) -> Any:
     """The value of one expression, with or without its braces, as plain JSON data. Fails: TemplateProblem."""
     expression = _compiled_expression(_bare(source))
     try:
-        return plain(expression(context))
+        with work.bounded():
+            return plain(expression(context))
     except Exception as error:  # noqa: BLE001 - whatever the expression did wrong with the data it met
         raise TemplateProblem(_said(error)) from None
 
@@ -107,6 +118,7 @@ def check_expression(source: str) -> None:
 
 def plain(value: Any) -> Any:
     """The value as JSON can hold it. Fails: TypeError, or Jinja2's UndefinedError where a name has no value."""
+    work.made(value)
     if isinstance(value, float) and not math.isfinite(value):
         raise TypeError("the expression gives a number that JSON cannot hold")
     if value is None or isinstance(value, bool | int | float):
@@ -128,7 +140,7 @@ def kind(value: Any) -> str:
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
-    intercepted_binops = frozenset({"*", "**", "%"})
+    intercepted_binops = frozenset({"+", "*", "**", "%"})
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """`a.items` is the key `items` where the data has one: in JSON that is what the author means."""
@@ -148,12 +160,22 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         return attr in _METHODS.get(type(obj), ())
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Numbers of ordinary size only: `'a' * 10**9` would fill the memory before any bound is looked at."""
+        """Numbers of ordinary size only: `'a' * 10**9` would fill the memory before any bound is looked at.
+
+        `+` also joins two texts or two lists.
+        """
         sides = (left, right)
+        if operator == "+" and isinstance(left, str | list | tuple) and isinstance(right, str | list | tuple):
+            work.charge(len(cast("Sized", left)) + len(cast("Sized", right)))
+            return super().call_binop(context, operator, left, right)
         plain_numbers = all(isinstance(side, int | float) and abs(side) < _LARGEST_NUMBER for side in sides)
         if operator == "**" or not plain_numbers:
             raise SecurityError(f"`{operator}` works on numbers of ordinary size only")
         return super().call_binop(context, operator, left, right)
+
+    def call(self, *given: Any, **options: Any) -> Any:
+        """A method of a text or an object; what it gives is counted."""
+        return work.made(super().call(*given, **options))
 
 
 def _shown(value: Any) -> Any:
@@ -168,13 +190,23 @@ def _tojson(value: Any, indent: int | None = None) -> str:
     return json.dumps(plain(value), ensure_ascii=False, indent=indent)
 
 
-def _counted(value: Iterable[Any]) -> Iterator[Any]:
-    """What a `for` goes over. All rounds of all loops of a template count together, so that nested ones end as well."""
-    rounds = _ROUNDS.get()
-    for item in value:
-        if next(rounds) > MAX_ROUNDS:
-            raise SecurityError(f"its loops go round more than {MAX_ROUNDS:,} times")
-        yield item
+def _concatenated(parts: list[Any]) -> str:
+    return work.joined([_text(part) for part in parts])
+
+
+def _text(value: Any) -> str:
+    return str(_shown(value))
+
+
+@pass_environment
+def _join(environment: Any, value: Iterable[Any], d: str = "", attribute: str | int | None = None) -> str:
+    items = value if attribute is None else map(make_attrgetter(environment, attribute), value)
+    return work.joined([_text(item) for item in items], _text(d))
+
+
+@pass_environment
+def _sum(environment: Any, value: Iterable[Any], attribute: str | int | None = None, start: float = 0) -> float:
+    return work.total(value if attribute is None else map(make_attrgetter(environment, attribute), value), start)
 
 
 def _lines(value: str) -> list[str]:
@@ -193,11 +225,13 @@ def _sandbox() -> _Sandbox:
     )
     for name in set(env.globals) - {"range"}:
         del env.globals[name]
-    filters = cast("dict[str, Any]", env.filters)
-    for name in _DROPPED_FILTERS:
-        del filters[name]
-    filters.update(tojson=_tojson, lines=_lines)
-    filters[_COUNTED] = _counted
+    known = cast("dict[str, Any]", env.filters)
+    filters = {name: work.of_text(name, known[name]) for name in _OF_TEXT}
+    filters |= {name: work.of_any(known[name]) for name in _OF_ANY}
+    filters |= {"tojson": _tojson, "lines": work.of_text("lines", _lines), "join": _join, "sum": _sum}
+    filters["replace"] = work.of_text("replace", work.replace)
+    filters |= {_COUNTED: work.rounds, _CONCATENATED: _concatenated, _CUT: work.made}
+    env.filters = filters
     env.policies["truncate.leeway"] = 0
     return env
 
@@ -211,21 +245,49 @@ def _compiled(source: str) -> Template:
     for node in parsed.find_all(nodes.Stmt):
         if not isinstance(node, _STATEMENTS) or (isinstance(node, nodes.For) and node.recursive):
             raise TemplateProblem(f"line {node.lineno}: only expressions, `if`, `for` and `set` may be used")
-    for loop in parsed.find_all(nodes.For):
-        loop.iter = nodes.Filter(loop.iter, _COUNTED, [], [], None, None, lineno=loop.lineno)
     try:
-        return _ENV.from_string(parsed)
-    except TemplateSyntaxError as error:  # an unknown filter or test
+        return _ENV.from_string(_watched(parsed))
+    except _UNFIT as error:  # an unknown filter or test, or what Python finds nested too deep
         raise TemplateProblem(_said(error)) from None
 
 
 @lru_cache(maxsize=1024)
 def _compiled_expression(source: str) -> TemplateExpression:
-    _parsed(f"{{{{ {source} }}}}")
+    output = _parsed(f"{{{{ {source} }}}}").body
+    values = output[0].nodes if len(output) == 1 and isinstance(output[0], nodes.Output) else []
+    if len(values) != 1 or isinstance(values[0], nodes.TemplateData):
+        raise TemplateProblem("this is not one expression")
+    kept = nodes.Assign(nodes.Name("result", "store"), values[0], lineno=1)
     try:
-        return _ENV.compile_expression(source, undefined_to_none=False)
-    except TemplateSyntaxError as error:
+        return TemplateExpression(_ENV.from_string(_watched(nodes.Template([kept], lineno=1))), False)
+    except _UNFIT as error:
         raise TemplateProblem(_said(error)) from None
+
+
+def _watched(parsed: nodes.Template) -> nodes.Template:
+    """The template with everything in it counted that repeats or grows and is no filter."""
+    for loop in parsed.find_all(nodes.For):
+        loop.iter = _filtered(loop.iter, _COUNTED)
+    _Growing().visit(parsed)
+    return parsed
+
+
+class _Growing(NodeTransformer):
+    """`a ~ b` and `a[1:]` are compiled to Python that nobody could look at: both become filters."""
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802 - Jinja2's form
+        """`a ~ b`."""
+        self.generic_visit(node)
+        return _filtered(nodes.List(node.nodes, lineno=node.lineno), _CONCATENATED)
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802 - Jinja2's form
+        """`a[b]`, of which `a[1:]` is one."""
+        self.generic_visit(node)
+        return _filtered(node, _CUT) if isinstance(node.arg, nodes.Slice) else node
+
+
+def _filtered(value: nodes.Node, name: str) -> nodes.Filter:
+    return nodes.Filter(cast("nodes.Expr", value), name, [], [], None, None, lineno=value.lineno)
 
 
 def _parsed(source: str) -> nodes.Template:
@@ -233,7 +295,7 @@ def _parsed(source: str) -> nodes.Template:
         raise TemplateProblem(f"the template is longer than {MAX_SOURCE_CHARS:,} characters")
     try:
         return _ENV.parse(source)
-    except TemplateSyntaxError as error:
+    except _UNFIT as error:
         raise TemplateProblem(_said(error)) from None
 
 
@@ -259,5 +321,7 @@ def _bounded(template: Template, context: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _said(error: Exception) -> str:
+    if isinstance(error, RecursionError | SyntaxError | MemoryError):
+        return "its expressions are nested too deep"
     line = f"line {error.lineno}: " if isinstance(error, TemplateSyntaxError) and error.lineno > 1 else ""
     return f"{line}{str(error) or type(error).__name__}"[:300]

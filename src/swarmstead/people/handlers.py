@@ -30,7 +30,11 @@ _SIGN_IN_AGAIN = "Sign in again with an API key, or make a new one-time link wit
 
 
 def secret_hash(secret: str) -> str:
-    """How a key, session or link is stored and looked up. A plain hash is enough for 256 random bits."""
+    """How a key, session or link is stored and looked up.
+
+    A plain hash is enough for the 256 random bits of what we make. A bootstrap key is only as strong as its owner has
+    made it.
+    """
     return sha256_hex(secret.encode())
 
 

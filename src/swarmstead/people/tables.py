@@ -1,4 +1,7 @@
-"""Tables of the people room. Secrets are stored as SHA-256 only: all of them carry 256 bits of chance."""
+"""Tables of the people room. Secrets are stored as SHA-256 only: all that we make carry 256 bits of chance.
+
+A bootstrap key is the one that somebody else makes; how well a plain hash keeps it depends on how it was made.
+"""
 
 import sqlalchemy as sa
 

@@ -16,6 +16,7 @@ ApprovalStatus = Literal["pending", "approved", "denied", "expired"]
 ApprovalKind = Literal["plan", "outcome"]
 Decision = Literal["approve", "deny"]
 Verdict = Literal["allow", "ask", "deny"]
+What = Literal["tool", "resource", "prompt"]
 PolicyMode = Literal["monitor", "enforce"]
 UNKNOWN_RISK = "builtin/unknown"
 _STRICT: dict[str, Any] = {"extra": "forbid", "use_attribute_docstrings": True}
@@ -113,7 +114,8 @@ class PolicySpec:
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
     cedar: Annotated[str, Len(1, 100_000)]
-    """The rules. `Action::"call"` is a call that goes straight through, `Action::"plan"` one that a person approved."""
+    """The rules. `Action::"call"` is a call that goes straight through, `Action::"plan"` one that a person approved,
+    `Action::"read"` the reading of a resource or prompt."""
     mode: PolicyMode = "enforce"
     """`monitor` evaluates the rules beside those in force, and only shows what they would have said."""
     environments: Annotated[tuple[str, ...], Len(0, 100)] = ()
@@ -128,6 +130,7 @@ class PolicySpec:
 class PolicyQuestion:
     """May this caller use this tool? `arguments` and `at_ms` are None while nobody knows them: before a run.
 
+    `what` says what `tool` names: a tool, or the address of a resource or the name of a prompt that is to be read.
     `principal` is an agent's name, or the id of a caller that is no agent. `digest` is the agent version; '' for the
     one that is declared now.
     """
@@ -146,6 +149,7 @@ class PolicyQuestion:
     schema_hash: str
     arguments: Mapping[str, Any] | None = None
     at_ms: int | None = None
+    what: What = "tool"
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,3 +260,12 @@ class Replay:
     matched: Mapping[str, int] = field(default_factory=dict[str, int])
     needs_arguments: tuple[str, ...] = ()
     examples: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """What a person wants to know about who asks: the kind of model that decided, and what its run has spent."""
+
+    model_kind: str | None = None
+    spent_micros: int | None = None
+    budget_micros: int | None = None

@@ -1,6 +1,7 @@
 """Asking a person, deciding, and using what was decided: each in the caller's transaction."""
 
 from collections.abc import Mapping
+from dataclasses import replace as replace_fields
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,10 +13,11 @@ from swarmstead.kernel.hashing import digest
 from swarmstead.kernel.ids import new_id
 from swarmstead.kernel.scope import Scope, system_scope
 from swarmstead.people.contract import require
-from swarmstead.permits.contract import Approval, Ask, Decision, topic_of
+from swarmstead.permits.contract import Approval, ApprovalStatus, Ask, Decision, topic_of
 from swarmstead.permits.errors import AlreadyDecided, ApprovalUnknown, HashChanged, PlanNotApproved
-from swarmstead.permits.tables import approvals, visible
+from swarmstead.permits.tables import approvals
 from swarmstead.storage.database import Tx
+from swarmstead.storage.prepared import Prepared
 from swarmstead.storage.signals import wake
 from swarmstead.storage.sql import fields, insert_or_ignore
 from swarmstead.telemetry.contract import redact_text
@@ -24,16 +26,45 @@ _MAX_REASON = 2_000
 _MAX_NAME = 200
 _UNDECIDED = "nobody decided in time"
 _UNUSED = "it was approved and not used in time"
+_OF_TENANT = approvals.c.tenant == sa.bindparam("tenant_")
+_ENVIRONMENT: sa.BindParameter[str] = sa.bindparam("environment_", type_=sa.String)
+# What `tables.visible` says, with the scope as values.
+_MINE = (
+    _OF_TENANT
+    & sa.or_(_ENVIRONMENT == "", approvals.c.environment == _ENVIRONMENT)
+    & (approvals.c.id == sa.bindparam("id_"))
+)
+_ASKED = Prepared(
+    sa.select(approvals).where(
+        _OF_TENANT, approvals.c.step == sa.bindparam("step_"), approvals.c.kind == sa.bindparam("kind_")
+    )
+)
+_READ = Prepared(sa.select(approvals).where(_MINE))
+_LOCK = Prepared(sa.select(approvals).where(_MINE).with_for_update())
+_LOCK_OPEN = Prepared(
+    sa.select(approvals)
+    .where(_OF_TENANT, approvals.c.run == sa.bindparam("run_"), approvals.c.status == "pending")
+    .with_for_update()
+)
+_CLOSE = Prepared(
+    approvals.update().where(approvals.c.id == sa.bindparam("id_")), ["status", "decided_at", "decided_by", "reason"]
+)
+_USABLE = (
+    _OF_TENANT
+    & (approvals.c.id == sa.bindparam("id_"))
+    & (approvals.c.status == "approved")
+    & (approvals.c.hash == sa.bindparam("hash_"))
+)
+_UNSPENT = approvals.c.used_at.is_(None) & (approvals.c.expires_at > sa.bindparam("now_"))
+_USE = Prepared(approvals.update().where(_USABLE, _UNSPENT).returning(*approvals.c), ["used_at"])
+_USE_AGAIN = Prepared(approvals.update().where(_USABLE).returning(*approvals.c), ["used_at"])
 
 
 def ask(tx: Tx, scope: Scope, clock: Clock, question: Ask) -> Approval:
     """Put a question into the inbox. A step that asks again (after a crash) gets the question it asked before."""
-    same = (
-        (approvals.c.tenant == scope.tenant) & (approvals.c.step == question.step) & (approvals.c.kind == question.kind)
-    )
-    existing = sa.select(approvals).where(same)
-    if (found := tx.conn.execute(existing).first()) is not None:
-        return _approval(found)
+    same = {"tenant_": scope.tenant, "step_": question.step, "kind_": question.kind}
+    if (found := _first(_ASKED, tx.conn, same)) is not None:
+        return found
     now = clock.now_ms()
     stored = (name for name in Ask.__slots__ if name not in {"expires_in_ms", "check"})
     values: dict[str, Any] = {name: getattr(question, name) for name in stored}
@@ -54,7 +85,7 @@ def ask(tx: Tx, scope: Scope, clock: Clock, question: Ask) -> Approval:
         "used_at": None,
     }
     if not insert_or_ignore(tx.conn, approvals, values):  # another worker came to this step at the same time
-        return _approval(tx.conn.execute(existing).one())
+        return Approval(**_ASKED.records(tx.conn, same)[0])
     approval = Approval(**values)
     _record(tx, scope, approval, "approval.ask", question.check)
     return approval
@@ -69,7 +100,7 @@ def decide(
     Fails: NotPermitted, ApprovalUnknown, HashChanged, AlreadyDecided, BadInput (a denial without a reason).
     """
     require(scope, "approval.decide")
-    row = tx.conn.execute(_mine(scope, approval_id).with_for_update()).first()
+    row = _first(_LOCK, tx.conn, _mine(scope, approval_id))
     if row is None:
         raise ApprovalUnknown(f"There is no approval {approval_id}.", way_out="Open the inbox: `stead inbox list`.")
     if row.hash != hash_:
@@ -90,14 +121,13 @@ def decide(
     if row.status != "pending" or row.expires_at <= now:
         state = row.status if row.status != "pending" else "expired"
         raise AlreadyDecided(f"This approval is {state} already.", way_out="Look at the run; it may ask again.")
-    status = "approved" if decision == "approve" else "denied"
+    status: ApprovalStatus = "approved" if decision == "approve" else "denied"
     return _close(tx, scope, row, status, now, scope.actor.id, redact_text(reason.strip()))
 
 
 def plan_of(conn: sa.Connection, scope: Scope, approval_id: str) -> Approval | None:
     """A plan as it stands; None when there is none."""
-    row = conn.execute(_mine(scope, approval_id)).first()
-    return None if row is None else _approval(row)
+    return _first(_READ, conn, _mine(scope, approval_id))
 
 
 def replace(tx: Tx, scope: Scope, clock: Clock, approval_id: str, why: str, question: Ask) -> Approval | None:
@@ -105,7 +135,7 @@ def replace(tx: Tx, scope: Scope, clock: Clock, approval_id: str, why: str, ques
 
     Replacing twice asks once. None when the plan is not approved or was spent: `use` says what is wrong with it.
     """
-    row = tx.conn.execute(_mine(scope, approval_id).with_for_update()).first()
+    row = _first(_LOCK, tx.conn, _mine(scope, approval_id))
     if row is None or row.used_at is not None:
         return None
     if row.status == "approved":
@@ -124,21 +154,11 @@ def use(tx: Tx, scope: Scope, clock: Clock, approval_id: str, payload_hash: str,
     Fails: ApprovalUnknown, PlanNotApproved.
     """
     now = clock.now_ms()
-    used = tx.conn.execute(
-        approvals.update()
-        .where(
-            approvals.c.tenant == scope.tenant,
-            approvals.c.id == approval_id,
-            approvals.c.status == "approved",
-            approvals.c.hash == payload_hash,
-            sa.true() if again else approvals.c.used_at.is_(None) & (approvals.c.expires_at > now),
-        )
-        .values(used_at=now)
-        .returning(*approvals.c)
-    ).first()
+    which = {"tenant_": scope.tenant, "id_": approval_id, "hash_": payload_hash, "used_at": now}
+    used = _first(_USE_AGAIN, tx.conn, which) if again else _first(_USE, tx.conn, which | {"now_": now})
     if used is not None:
-        return _approval(used)
-    row = tx.conn.execute(_mine(scope, approval_id)).first()
+        return used
+    row = _first(_READ, tx.conn, _mine(scope, approval_id))
     if row is None:
         raise ApprovalUnknown(f"There is no approval {approval_id}.")
     why = {"pending": "nobody has decided yet", "denied": f"it was denied: {row.reason}", "expired": "it has expired"}
@@ -148,7 +168,7 @@ def use(tx: Tx, scope: Scope, clock: Clock, approval_id: str, payload_hash: str,
     )
 
 
-def _fault_of_approved(row: sa.Row[Any], payload_hash: str) -> str:
+def _fault_of_approved(row: Approval, payload_hash: str) -> str:
     if row.hash != payload_hash:
         return "it is for other arguments or another tool"
     return "it was used before" if row.used_at else "it has expired"
@@ -159,25 +179,25 @@ def expire(tx: Tx, clock: Clock, limit: int = 200) -> list[Approval]:
     unused = (approvals.c.status == "approved") & (approvals.c.kind == "plan") & approvals.c.used_at.is_(None)
     due = ((approvals.c.status == "pending") | unused) & (approvals.c.expires_at <= clock.now_ms())
     rows = tx.conn.execute(sa.select(approvals).where(due).limit(limit).with_for_update(skip_locked=True)).all()
-    return [_expire(tx, row, clock, _UNDECIDED if row.status == "pending" else _UNUSED) for row in rows]
+    found = [Approval(**fields(row)) for row in rows]
+    return [_expire(tx, one, clock, _UNDECIDED if one.status == "pending" else _UNUSED) for one in found]
 
 
 def expire_of_run(tx: Tx, tenant: str, clock: Clock, run: str, why: str) -> list[Approval]:
     """Close what a run that has ended still asks."""
-    open_ = (approvals.c.tenant == tenant) & (approvals.c.run == run) & (approvals.c.status == "pending")
-    rows = tx.conn.execute(sa.select(approvals).where(open_).with_for_update()).all()
-    return [_expire(tx, row, clock, why) for row in rows]
+    found = _LOCK_OPEN.records(tx.conn, {"tenant_": tenant, "run_": run})
+    return [_expire(tx, Approval(**one), clock, why) for one in found]
 
 
-def _expire(tx: Tx, row: sa.Row[Any], clock: Clock, why: str) -> Approval:
-    return _close(tx, system_scope(row.tenant), row, "expired", clock.now_ms(), row.decided_by, why)
+def _expire(tx: Tx, open_: Approval, clock: Clock, why: str) -> Approval:
+    return _close(tx, system_scope(open_.tenant), open_, "expired", clock.now_ms(), open_.decided_by, why)
 
 
-def _close(tx: Tx, scope: Scope, row: sa.Row[Any], status: str, now: int, by: str, reason: str) -> Approval:
+def _close(tx: Tx, scope: Scope, open_: Approval, status: ApprovalStatus, now: int, by: str, reason: str) -> Approval:
     answer: dict[str, Any] = {"status": status, "decided_at": now, "decided_by": by, "reason": reason}
-    tx.conn.execute(approvals.update().where(approvals.c.id == row.id).values(answer))
-    wake(tx, topic_of(row.id))
-    approval = Approval(**(fields(row) | answer))
+    _CLOSE.run(tx.conn, {"id_": open_.id, **answer})
+    wake(tx, topic_of(open_.id))
+    approval = replace_fields(open_, **answer)
     _record(
         tx,
         scope,
@@ -196,9 +216,10 @@ def _record(tx: Tx, scope: Scope, approval: Approval, action: str, more: Mapping
     record(tx, Entry(scope, action, f"approval/{approval.id}", run=approval.run, step=approval.step, data=data))
 
 
-def _mine(scope: Scope, approval_id: str) -> sa.Select[Any]:
-    return sa.select(approvals).where(visible(scope), approvals.c.id == approval_id)
+def _mine(scope: Scope, approval_id: str) -> dict[str, Any]:
+    return {"tenant_": scope.tenant, "environment_": scope.environment, "id_": approval_id}
 
 
-def _approval(row: sa.Row[Any]) -> Approval:
-    return Approval(**fields(row))
+def _first(statement: Prepared, conn: sa.Connection, values: Mapping[str, Any]) -> Approval | None:
+    found = statement.records(conn, values)
+    return Approval(**found[0]) if found else None

@@ -72,6 +72,15 @@ def decided(
     return [Approval(**fields(row)) for row in conn.execute(query)]
 
 
+def of_run(conn: sa.Connection, scope: Scope, run: str, *, most: int) -> list[Approval]:
+    """Questions of a run: those that wait, oldest deadline first, then what was closed last, in the order it was."""
+    pending = find(conn, scope, statuses=("pending",), run=run, limit=most)
+    closed = decided(
+        conn, scope, statuses=("approved", "denied", "expired"), run=run, limit=max(most - len(pending), 0)
+    )
+    return [*pending, *reversed(closed)]
+
+
 def count_pending(conn: sa.Connection, scope: Scope) -> int:
     """How many questions wait in this tenant."""
     query = sa.select(sa.func.count()).where(visible(scope), approvals.c.status == "pending")

@@ -65,7 +65,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What `apply` did with one document: `created`, `updated` or `unchanged`."""
+    """What was done with one resource: `created`, `updated` or `unchanged`; `deleted` when it is declared no longer."""
 
     kind: str
     name: str

@@ -23,13 +23,17 @@ class ManifestError:
         return f"{where}: {self.field}: {self.message}" if self.field else f"{where}: {self.message}"
 
 
+def _place(error: ManifestError) -> tuple[str, int, int]:
+    return error.file, error.line, error.column
+
+
 class ManifestRefused(BadInput):
     """Nothing was applied: every fault found is in `errors`."""
 
     code = "manifest_refused"
 
     def __init__(self, errors: Sequence[ManifestError]) -> None:
-        self.errors: tuple[ManifestError, ...] = tuple(sorted(errors, key=lambda error: (error.line, error.column)))
+        self.errors: tuple[ManifestError, ...] = tuple(sorted(errors, key=_place))
         more = "; …" if len(self.errors) > _SHOWN else ""
         super().__init__(
             "; ".join(str(error) for error in self.errors[:_SHOWN]) + more,

@@ -44,10 +44,28 @@ def apply_missing(tx: Tx, scope: Scope, clock: Clock, documents: Sequence[Docume
     return apply(tx, scope, clock, [one for one in documents if (one.kind, one.metadata.name) not in known])
 
 
-def delete(tx: Tx, scope: Scope, clock: Clock, kind: str, name: str) -> None:
+def declare(tx: Tx, scope: Scope, clock: Clock, documents: Sequence[Document]) -> list[Applied]:
+    """Apply the documents, and take back what this actor has declared before and now no longer does.
+
+    What somebody else has declared, or has declared anew since, is never taken back.
+    Fails: NotPermitted.
+    """
+    require(scope, "resource.apply")
+    done = apply(tx, scope, clock, documents)
+    kept = {(one.kind, one.name) for one in done}
+    is_own = (resources.c.declared_by == scope.actor.id) & (resources.c.digest != DELETED)
+    rows = tx.conn.execute(sa.select(resources).where(resources.c.tenant == scope.tenant, is_own)).all()
+    for row in sorted(rows, key=lambda row: (row.kind, row.name)):
+        if (row.kind, row.name) not in kept:
+            delete(tx, scope, clock, row.kind, row.name)
+            done.append(Applied(row.kind, row.name, row.digest, "deleted"))
+    return done
+
+
+def delete(tx: Tx, scope: Scope, clock: Clock, kind: str, name: str, seen: frozenset[str] = frozenset()) -> None:
     """Take a resource back: it is current no more. Its versions stay, and applying it again revives it.
 
-    Fails: NotPermitted, ResourceUnknown.
+    `seen`: as for `apply`. Fails: NotPermitted, ResourceUnknown, ChangedMeanwhile.
     """
     require(scope, "resource.apply")
     is_mine = (resources.c.tenant == scope.tenant) & (resources.c.kind == kind) & (resources.c.name == name)
@@ -56,6 +74,8 @@ def delete(tx: Tx, scope: Scope, clock: Clock, kind: str, name: str) -> None:
         raise ResourceUnknown(
             f"There is no {kind} called {name!r}.", way_out=f"List them with `stead get {kind.lower()}`."
         )
+    if seen and not seen & {current, "*"}:
+        raise _changed(kind, name, current)
     tx.conn.execute(resources.update().where(is_mine).values(digest=DELETED, updated_at=clock.now_ms()))
     wake(tx, resources_topic(scope.tenant))
     record(tx, Entry(scope, "resource.delete", f"{kind}/{name}", data={"before": current}))
@@ -70,11 +90,7 @@ def _apply(tx: Tx, scope: Scope, now: int, document: Document, seen: frozenset[s
     is_new = insert_or_ignore(tx.conn, resources, {**key, **facts, "versions": 0, "updated_at": now})
     current = tx.conn.execute(sa.select(resources).where(is_mine).with_for_update()).one()
     if seen and (is_new or not seen & {current.digest, "*"}):
-        raise ChangedMeanwhile(
-            f"{document.kind} {meta.name} is not what it was when you read it. Nothing was changed.",
-            way_out="Read it again and look at what has changed; its new ETag goes into If-Match.",
-            extra={"digest": "" if is_new else current.digest},
-        )
+        raise _changed(document.kind, meta.name, "" if is_new else current.digest)
     if not is_new and facts == {name: fields(current)[name] for name in facts}:
         return Applied(document.kind, meta.name, document.digest, "unchanged")
     versions: int = current.versions
@@ -86,7 +102,8 @@ def _apply(tx: Tx, scope: Scope, now: int, document: Document, seen: frozenset[s
         versions += 1
         values = {"digest": document.digest, "version": versions, "content": dict(document.content), "created_at": now}
         tx.conn.execute(resource_versions.insert().values(**key, **values, created_by=scope.actor.id))
-    tx.conn.execute(resources.update().where(is_mine).values(**facts, versions=versions, updated_at=now))
+    whose = {"declared_by": scope.actor.id, "updated_at": now}
+    tx.conn.execute(resources.update().where(is_mine).values(**facts, **whose, versions=versions))
     action, before = ("created", "") if is_new or current.digest == DELETED else ("updated", current.digest)
     target = f"{document.kind}/{meta.name}"
     wake(tx, resources_topic(scope.tenant))
@@ -94,3 +111,11 @@ def _apply(tx: Tx, scope: Scope, now: int, document: Document, seen: frozenset[s
         tx, Entry(scope, "resource.apply", target, data={"digest": document.digest, "before": before, "action": action})
     )
     return Applied(document.kind, meta.name, document.digest, action)
+
+
+def _changed(kind: str, name: str, current: str) -> ChangedMeanwhile:
+    return ChangedMeanwhile(
+        f"{kind} {name} is not what it was when you read it. Nothing was changed.",
+        way_out="Read it again and look at what has changed; its new ETag goes into If-Match.",
+        extra={"digest": current},
+    )

@@ -5,19 +5,20 @@ Cost: bounded by `texts`; what is larger, deeper or not plain is refused before 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, cast
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from swarmstead.kernel.errors import BadInput
+from swarmstead.kernel.faults import in_words
 from swarmstead.kernel.hashing import digest
 from swarmstead.resources import texts
 from swarmstead.resources.contract import API_VERSION, Document, Kind, Metadata
 from swarmstead.resources.errors import ManifestError, ManifestRefused
 from swarmstead.resources.texts import Path, Places
+from swarmstead.resources.writing import written
 
 _MAX_LABEL, _MAX_OWNER = 256, 120
 _MOST_FAULTS = 100
@@ -25,19 +26,12 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{0,127}")
 _TOP = ("apiVersion", "kind", "metadata", "spec")
 _META = ("name", "labels", "owner")
-_IN_PLAIN_WORDS = {
-    "unexpected_keyword_argument": "unknown field",
-    "missing": "this field is missing",
+# Where YAML has a word of its own for it.
+_IN_YAML = {
     "dataclass_type": "must be a mapping",
     "dict_type": "must be a mapping",
     "mapping_type": "must be a mapping",
-    "tuple_type": "must be a list",
     "string_type": "must be text; quote it",
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
 }
 _Fault = tuple[Path, str] | tuple[Path, str, int]  # where, what, and the line of the text in it (from 1)
 
@@ -81,8 +75,27 @@ def schema_of(kind: Kind) -> dict[str, Any]:
 
 def parse(text: str, kinds: Mapping[str, Kind], file: str = "manifest") -> list[Document]:
     """All documents of a YAML text. Fails: ManifestRefused with every fault, up to the first 100."""
+    return parse_all([(file, text)], kinds)
+
+
+def parse_all(files: Sequence[tuple[str, str]], kinds: Mapping[str, Kind]) -> list[Document]:
+    """All documents of several files, (name, text) each, as one: no resource is declared twice among them.
+
+    Fails: ManifestRefused with every fault, up to the first 100.
+    """
     documents: dict[tuple[str, str], Document] = {}
-    errors: list[ManifestError] = []
+    errors = [error for file, text in files for error in _parsed(file, text, kinds, documents)]
+    if not documents and not errors:
+        errors.append(ManifestError(files[0][0] if files else "", 1, 1, "", "there is no document in it"))
+    if errors:
+        raise ManifestRefused(errors[:_MOST_FAULTS])
+    return list(documents.values())
+
+
+def _parsed(
+    file: str, text: str, kinds: Mapping[str, Kind], documents: dict[tuple[str, str], Document]
+) -> Iterator[ManifestError]:
+    """Adds a file's documents to `documents`; gives what is wrong."""
     try:
         for value, places in texts.load(text):
             if value is None:
@@ -91,16 +104,11 @@ def parse(text: str, kinds: Mapping[str, Kind], file: str = "manifest") -> list[
             if document is not None:
                 key = (document.kind, document.metadata.name)
                 if key in documents:
-                    faults.append((("metadata", "name"), f"{key[0]} {key[1]!r} is declared twice in this text"))
+                    faults.append((("metadata", "name"), f"{key[0]} {key[1]!r} is declared twice"))
                 documents[key] = document
-            errors += [_at(file, places, fault) for fault in faults]
+            yield from (_at(file, places, fault) for fault in faults)
     except texts.NotPlain as fault:
-        errors.append(ManifestError(file, fault.line, fault.column, "", fault.problem))
-    if not documents and not errors:
-        errors.append(ManifestError(file, 1, 1, "", "there is no document in it"))
-    if errors:
-        raise ManifestRefused(errors[:_MOST_FAULTS])
-    return list(documents.values())
+        yield ManifestError(file, fault.line, fault.column, "", fault.problem)
 
 
 def dump(document: Document) -> str:
@@ -111,20 +119,7 @@ def dump(document: Document) -> str:
     if document.metadata.owner:
         metadata["owner"] = document.metadata.owner
     whole = {"apiVersion": API_VERSION, "kind": document.kind, "metadata": metadata, "spec": document.content}
-    return yaml.dump(whole, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
-
-
-class _Dumper(yaml.SafeDumper):
-    """Long texts as blocks, so that a diff of two versions reads line by line."""
-
-
-def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    odd = any(character in value for character in "\x85\u2028\u2029")  # YAML's other line ends: kept by escapes only
-    style = '"' if odd else "|" if "\n" in value else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)  # pyright: ignore[reportUnknownMemberType]
-
-
-_Dumper.add_representer(str, _text)
+    return written(whole)
 
 
 def _read(value: Any, places: Places, kinds: Mapping[str, Kind]) -> tuple[Document | None, list[_Fault]]:
@@ -169,7 +164,7 @@ def _spec(raw: Any, places: Places, kind: Kind) -> tuple[Any, list[_Fault]]:
         found: dict[Path, list[str]] = {}
         for fault in error.errors(include_url=False, include_input=False):
             path = _path(fault["loc"], places, absent=fault["type"] == "missing")
-            found.setdefault(path, []).append(_IN_PLAIN_WORDS.get(fault["type"], fault["msg"]))
+            found.setdefault(path, []).append(_IN_YAML.get(fault["type"]) or in_words(fault))
         return None, [(path, ", or ".join(messages)) for path, messages in found.items()]
     except BadInput as error:
         named = tuple(part for part in re.split(r"[.\[\]]", error.field) if part)

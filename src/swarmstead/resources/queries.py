@@ -4,12 +4,12 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from swarmstead.kernel.scope import Scope
 from swarmstead.resources.contract import Document, Kind, Metadata, Resource
 from swarmstead.resources.errors import ResourceUnknown
-from swarmstead.resources.manifests import adapter_of, dump
 from swarmstead.resources.tables import DELETED, resource_versions, resources
 
 _MOST_PAIRS = 4_000_000
@@ -54,11 +54,16 @@ class Registry:
         )
         return [self._resource(row) for row in conn.execute(query.order_by(resource_versions.c.name).limit(limit))]
 
-    def versions(self, conn: sa.Connection, scope: Scope, kind: str, name: str) -> list[Resource]:
-        """Every version of one resource, newest first. Fails: ResourceUnknown."""
+    def versions(
+        self, conn: sa.Connection, scope: Scope, kind: str, name: str, *, before: int | None = None, limit: int = 50
+    ) -> list[Resource]:
+        """Versions of one resource, newest first; `before`: the number of the last one seen. Fails: ResourceUnknown."""
         query = self._of(scope, kind).where(resource_versions.c.name == name)
-        found = [self._resource(row) for row in conn.execute(query.order_by(resource_versions.c.version.desc()))]
-        if not found:
+        if before is not None:
+            query = query.where(resource_versions.c.version < before)
+        ordered = query.order_by(resource_versions.c.version.desc()).limit(limit)
+        found = [self._resource(row) for row in conn.execute(ordered)]
+        if not found and before is None:
             self.get(conn, scope, kind, name)
         return found
 
@@ -69,7 +74,10 @@ class Registry:
         return {row.name: row.versions for row in rows}
 
     def dangling(self, conn: sa.Connection, scope: Scope, documents: Sequence[Document]) -> list[list[str]]:
-        """For each document: its references to what is neither declared nor among the documents, in words."""
+        """For each document: its references to what is neither declared nor among the documents, in words.
+
+        A kind that cannot be declared here is somebody else's to look after.
+        """
         known = {(document.kind, document.metadata.name) for document in documents}
         query = sa.select(resources.c.kind, resources.c.name)
         mine = (resources.c.tenant == scope.tenant) & (resources.c.digest != DELETED)
@@ -78,7 +86,7 @@ class Registry:
             [
                 f"{one.field}: there is no {one.kind} called {one.name!r}."
                 for one in self.kinds[document.kind].refers(document.spec)
-                if (one.kind, one.name) not in known
+                if one.kind in self.kinds and (one.kind, one.name) not in known
             ]
             for document in documents
         ]
@@ -91,7 +99,7 @@ class Registry:
         return _JOINED.where(resource_versions.c.tenant == scope.tenant, resource_versions.c.kind == kind)
 
     def _resource(self, row: sa.Row[Any]) -> Resource:
-        spec = adapter_of(self.kinds[row.kind].spec).validate_python(row.content)
+        spec = msgspec.convert(row.content, self.kinds[row.kind].spec)  # it was checked when it was applied
         return Resource(
             row.kind,
             row.name,
@@ -108,6 +116,8 @@ class Registry:
 
 def manifest(resource: Resource) -> str:
     """The resource as the YAML that would declare it."""
+    from swarmstead.resources.manifests import dump  # what writes YAML is not there until somebody looks
+
     meta = Metadata(resource.name, resource.labels, resource.owner)
     return dump(Document(resource.kind, meta, resource.spec, resource.content, resource.digest))
 

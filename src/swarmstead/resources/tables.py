@@ -18,6 +18,7 @@ resources = sa.Table(
     sa.Column("owner", sa.String(120), nullable=False),
     sa.Column("versions", sa.Integer, nullable=False),
     sa.Column("updated_at", Millis, nullable=False),
+    sa.Column("declared_by", sa.String(128), nullable=False, server_default=""),
 )
 
 resource_versions = sa.Table(

@@ -129,7 +129,7 @@ def offered(context: AgentContext) -> tuple[ToolSpec, ...]:
     tools = [
         ToolSpec(f"{tool.server}__{tool.name}", tool.description, tool.input_schema)
         for tool in context.planned.tools
-        if tool.verdict != "deny"
+        if tool.verdict != "deny" or tool.conditional  # arguments or the hour may make it another one
     ]
     if context.is_coordinator and context.members:
         tools.append(delegate_spec(context.members))

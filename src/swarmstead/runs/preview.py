@@ -100,7 +100,9 @@ class Preview:
                 continue
             found.agents[name] = (agent, model)
             if (lack := self._hands.thinker.missing(model.spec)) is not None:
-                found.missing.append(Missing(f"{lack[0]} (model {model_name!r} of {name})", lack[1]))
+                found.missing.append(
+                    Missing(f"a usable model {model_name!r} for {name}: {lack[0].rstrip('.')}", lack[1])
+                )
         for name in wish.overrides.models:
             if name not in (spec.coordinator, *spec.members):
                 known = ", ".join((spec.coordinator, *spec.members))

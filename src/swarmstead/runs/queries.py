@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from swarmstead.kernel.scope import Scope
+from swarmstead.permits.contract import Asker
 from swarmstead.runs import records
 from swarmstead.runs.contract import Plan
 from swarmstead.runs.errors import RunUnknown
@@ -57,15 +58,6 @@ def get(conn: sa.Connection, scope: Scope, run: str) -> RunRow:
     if found is None:
         raise RunUnknown(f"There is no run {run}.", way_out="List them with `stead run list`.")
     return _run(found)
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """What a person wants to know about who asks: the kind of model that decided, and what its run has spent."""
-
-    model_kind: str | None = None
-    spent_micros: int | None = None
-    budget_micros: int | None = None
 
 
 def askers(conn: sa.Connection, scope: Scope, agent_run_ids: Sequence[str]) -> dict[str, Asker]:

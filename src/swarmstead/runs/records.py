@@ -8,7 +8,7 @@ Invariants:
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -17,7 +17,7 @@ from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.hashing import canonical_json, digest
 from swarmstead.kernel.scope import Scope
 from swarmstead.permits.contract import Approval
-from swarmstead.runs.contract import ACTIVE, agent_topic, run_topic
+from swarmstead.runs.contract import ACTIVE, Desired, RunStatus, agent_topic, run_topic
 from swarmstead.runs.events import emit
 from swarmstead.runs.model import resting_status
 from swarmstead.runs.tables import agent_runs, artifacts, events, runs, steps
@@ -27,13 +27,42 @@ from swarmstead.storage.signals import wake
 from swarmstead.storage.sql import insert_or_ignore
 from swarmstead.telemetry.contract import run_finished
 
+
+class _Run(NamedTuple):
+    """What of a run's row the changes below look at."""
+
+    id: str
+    trace_id: str
+    status: RunStatus
+    desired: Desired
+    pending: int
+    rested_since: int | None
+    deadline_at: int | None
+    wall_clock_s: int
+
+
 _LARGE = 64 * 1024
 _NOTICED_MS = 10_000
 _STARTED = frozenset(ACTIVE) - {"queued"}
 _SAYS: Mapping[str, str] = {"waiting": "run.waiting", "paused": "run.paused", "running": "run.resumed"}
 _INSERT_STEP = Prepared(steps.insert())
 _CHANGE_STEP = steps.update().where(steps.c.key == sa.bindparam("of"), steps.c.output.is_(None))
-_LOCK_RUN = sa.select(runs).where(runs.c.id == sa.bindparam("of")).with_for_update()
+_RUN = runs.c.id == sa.bindparam("of")
+_LOCK_RUN = Prepared(sa.select(*(runs.c[name] for name in _Run._fields)).where(_RUN).with_for_update())
+_UNPARK = Prepared(
+    steps.update()
+    .where(steps.c.run == sa.bindparam("of"), steps.c.approval == sa.bindparam("asked"), steps.c.status == "waiting")
+    .returning(steps.c.key),
+    ["status", "waited_to"],
+)
+_MINE = (steps.c.key == sa.bindparam("of")) & steps.c.output.is_(None)
+_BEGIN = steps.update().values(status="running", attempts=steps.c.attempts + 1)
+_BEGIN_FIRST = Prepared(_BEGIN.where(_MINE, steps.c.attempted_at.is_(None)), ["attempted_at"])
+_BEGIN_AGAIN = Prepared(_BEGIN.where(_MINE), ["attempted_at"])
+_END_RUN = Prepared(
+    runs.update().where(_RUN, runs.c.finished_at.is_(None)).returning(runs.c.trace_id),
+    ["status", "finished_at", "result", "error", "pending", "rested_since"],
+)
 _AGENT_RUN = agent_runs.c.id == sa.bindparam("of")
 _START_AGENT = Prepared(
     agent_runs.update().where(_AGENT_RUN, agent_runs.c.status == "queued").returning(agent_runs.c.agent),
@@ -97,11 +126,8 @@ def begin_read(tx: Tx, key: str) -> None:
 
 def begin_step(tx: Tx, clock: Clock, key: str, *, again: bool) -> bool:
     """Mark a side effect as about to be tried; False when it is done or, unless `again`, was tried before."""
-    mine = (steps.c.key == key) & steps.c.output.is_(None)
-    if not again:
-        mine &= steps.c.attempted_at.is_(None)
-    values = {"status": "running", "attempted_at": clock.now_ms(), "attempts": steps.c.attempts + 1}
-    return tx.conn.execute(steps.update().where(mine).values(values)).rowcount > 0
+    statement = _BEGIN_AGAIN if again else _BEGIN_FIRST
+    return statement.run(tx.conn, {"of": key, "attempted_at": clock.now_ms()}) > 0
 
 
 def attempts_of(tx: Tx, key: str) -> int:
@@ -148,20 +174,15 @@ def park(tx: Tx, scope: Scope, clock: Clock, run: str, step: str, approval: str)
 
 def unpark(tx: Tx, scope: Scope, clock: Clock, answered: Approval) -> None:
     """A question is answered or has expired: the step that it was about goes on. Doing it twice changes nothing."""
-    step = tx.conn.execute(
-        steps.update()
-        .where(steps.c.run == answered.run, steps.c.approval == answered.id, steps.c.status == "waiting")
-        .values(status="queued", waited_to=clock.now_ms())
-        .returning(steps.c.key)
-    ).scalar()
-    if step is None:
+    answer = {"of": answered.run, "asked": answered.id, "status": "queued", "waited_to": clock.now_ms()}
+    if not (found := _UNPARK.rows(tx.conn, answer)):
         return
+    step: str = found[0][0]
     row = _locked(tx, answered.run)
     data = {"approval": answered.id, "status": answered.status, "reason": answered.reason, "by": answered.decided_by}
     kind = "approval.expired" if answered.status == "expired" else "approval.decided"
     emit(tx, kind, scope, run=row.id, step=step, trace_id=row.trace_id, data=data)
     _restate(tx, scope, clock, row, row.pending - 1)
-    wake(tx, run_topic(row.id))
 
 
 def settle_status(tx: Tx, scope: Scope, clock: Clock, run: str, resting: str = "") -> None:
@@ -176,11 +197,20 @@ def settle_status(tx: Tx, scope: Scope, clock: Clock, run: str, resting: str = "
     _restate(tx, scope, clock, row, row.pending)
 
 
-def _locked(tx: Tx, run: str) -> sa.Row[Any]:
-    return tx.conn.execute(_LOCK_RUN, {"of": run}).one()
+def _locked(tx: Tx, run: str) -> _Run:
+    return _Run(*_LOCK_RUN.rows(tx.conn, {"of": run})[0])
 
 
-def _restate(tx: Tx, scope: Scope, clock: Clock, row: sa.Row[Any], pending: int) -> None:
+def _change_run(tx: Tx, run: str, values: Mapping[str, Any]) -> None:
+    _changing_run(tuple(values)).run(tx.conn, {"of": run, **values})
+
+
+@cache
+def _changing_run(columns: tuple[str, ...]) -> Prepared:
+    return Prepared(runs.update().where(_RUN), columns)
+
+
+def _restate(tx: Tx, scope: Scope, clock: Clock, row: _Run, pending: int) -> None:
     """Write the run's count of open questions and what follows from it; say so when the status changes."""
     values: dict[str, Any] = {} if pending == row.pending else {"pending": pending}
     if row.status in _STARTED:
@@ -190,7 +220,7 @@ def _restate(tx: Tx, scope: Scope, clock: Clock, row: sa.Row[Any], pending: int)
             emit(tx, _SAYS[status], scope, run=row.id, trace_id=row.trace_id)
             wake(tx, run_topic(row.id))
     if values:
-        tx.conn.execute(runs.update().where(runs.c.id == row.id).values(values))
+        _change_run(tx, row.id, values)
 
 
 def _busy(tx: Tx, run: str) -> bool:
@@ -198,11 +228,11 @@ def _busy(tx: Tx, run: str) -> bool:
     return tx.conn.execute(sa.select(sa.literal(1)).where(flying).limit(1)).scalar() is not None
 
 
-def _rested(row: sa.Row[Any], now: int) -> dict[str, Any]:
+def _rested(row: _Run, now: int) -> dict[str, Any]:
     return {} if row.rested_since is not None else {"rested_since": now}
 
 
-def _woken(row: sa.Row[Any], now: int) -> dict[str, Any]:
+def _woken(row: _Run, now: int) -> dict[str, Any]:
     if row.rested_since is None:
         return {}
     lost = now - row.rested_since
@@ -221,7 +251,7 @@ def start_agent(tx: Tx, scope: Scope, clock: Clock, run: str, agent_run: str) ->
         return alive
     if row.status == "queued":
         values = {"status": "running", "started_at": now, "deadline_at": now + row.wall_clock_s * 1000}
-        tx.conn.execute(runs.update().where(runs.c.id == run).values(values))
+        _change_run(tx, run, values)
         emit(tx, "run.started", scope, run=run, trace_id=row.trace_id)
         wake(tx, run_topic(run))
     data = {"agent_run": agent_run, "agent": started[0][0]}
@@ -229,7 +259,7 @@ def start_agent(tx: Tx, scope: Scope, clock: Clock, run: str, agent_run: str) ->
     return True
 
 
-def _taken_up(tx: Tx, scope: Scope, row: sa.Row[Any], now: int) -> None:
+def _taken_up(tx: Tx, scope: Scope, row: _Run, now: int) -> None:
     """A loop goes on after a crash: the time since the run's last sign of life does not count against its deadline.
 
     The event is a sign of life, so what several loops of one run missed together is given back once.
@@ -239,7 +269,7 @@ def _taken_up(tx: Tx, scope: Scope, row: sa.Row[Any], now: int) -> None:
     last = tx.conn.execute(sa.select(sa.func.max(events.c.at)).where(events.c.run == row.id)).scalar() or now
     if now - last < _NOTICED_MS:
         return
-    tx.conn.execute(runs.update().where(runs.c.id == row.id).values(deadline_at=row.deadline_at + now - last))
+    _change_run(tx, row.id, {"deadline_at": row.deadline_at + now - last})
     emit(tx, "run.recovered", scope, run=row.id, trace_id=row.trace_id, data={"after_ms": now - last})
     wake(tx, run_topic(row.id))
 
@@ -279,18 +309,14 @@ def finish_run(
 ) -> bool:
     """The run has ended; False when it had before."""
     values = {"status": status, "finished_at": clock.now_ms(), "result": result, "pending": 0, "rested_since": None}
-    row = tx.conn.execute(
-        runs.update()
-        .where(runs.c.id == run, runs.c.finished_at.is_(None))
-        .values(**values, error=None if error is None else dict(error))
-        .returning(runs.c.trace_id)
-    ).first()
-    if row is None:
+    ended = _END_RUN.rows(tx.conn, {"of": run, **values, "error": None if error is None else dict(error)})
+    if not ended:
         return False
+    trace_id: str = ended[0][0]
     data: dict[str, Any] = {"status": status} | ({"error": dict(error)} if error else {})
-    emit(tx, "run.finished", scope, run=run, trace_id=row.trace_id, data=data)
+    emit(tx, "run.finished", scope, run=run, trace_id=trace_id, data=data)
     told = {"status": status}
-    record(tx, Entry(scope, "run.finish", f"run/{run}", run=run, trace_id=row.trace_id, data=told))
+    record(tx, Entry(scope, "run.finish", f"run/{run}", run=run, trace_id=trace_id, data=told))
     wake(tx, run_topic(run))
     tx.after_commit(lambda: run_finished(status))
     return True

@@ -20,6 +20,7 @@ from swarmstead.runs.loop import AgentLoop, Ending
 from swarmstead.runs.steps.context import AWAY, Hands, agent_scope, load
 from swarmstead.runs.tables import agent_runs, runs
 from swarmstead.storage.database import Tx
+from swarmstead.storage.prepared import Prepared
 
 log = logging.getLogger(__name__)
 _FIRST_PAUSE_S = 0.5
@@ -31,6 +32,13 @@ _WHICH = (
     sa.select(agent_runs, runs.c.trace_id)
     .join(runs, runs.c.id == agent_runs.c.run)
     .where(agent_runs.c.id == sa.bindparam("of"))
+)
+_OTHERS = Prepared(
+    sa.select(agent_runs.c.id).where(
+        agent_runs.c.run == sa.bindparam("of"),
+        agent_runs.c.id != sa.bindparam("but"),
+        agent_runs.c.finished_at.is_(None),
+    )
 )
 
 
@@ -77,9 +85,8 @@ class Runner:
             ending = await self._work(facts, engine, control, patient=patient)
             if ending is None:
                 return
-            if facts.is_root:
+            while not await hands.db.write(lambda tx: self._finish(tx, facts, ending)):
                 await self._others_have_ended(facts, ending)
-            await hands.db.write(lambda tx: self._finish(tx, facts, ending))
         finally:
             hands.controls.release(control)
 
@@ -119,9 +126,7 @@ class Runner:
         written with that, because to whoever goes on after a crash a run that stops looks like one that was cancelled.
         """
         hands = self._hands
-        mine = (agent_runs.c.run == facts.run) & (agent_runs.c.id != facts.agent_run)
-        query = sa.select(agent_runs.c.id).where(mine, agent_runs.c.finished_at.is_(None))
-        left = await hands.db.read(lambda conn: conn.execute(query).scalars().all())
+        left = await hands.db.read(lambda conn: _others(conn, facts))
         if left and ending.status == "failed":
             await hands.db.write(lambda tx: self._fail_and_stop(tx, facts, ending))
         for child in left:
@@ -136,12 +141,21 @@ class Runner:
         records.finish_agent(tx, facts.scope, clock, agent_run, ending.status, ending.outcome, ending.error)
         records.stop_others(tx, facts.run)
 
-    def _finish(self, tx: Tx, facts: _Facts, ending: Ending) -> None:
+    def _finish(self, tx: Tx, facts: _Facts, ending: Ending) -> bool:
+        """Write the ending; False, and nothing is written, while a coordinator's run has others at work."""
         hands = self._hands
+        if facts.is_root and _others(tx.conn, facts):
+            return False
         records.finish_agent(tx, facts.scope, hands.clock, facts.agent_run, ending.status, ending.outcome, ending.error)
         if facts.is_root:
             result = ending.outcome if ending.status == "succeeded" else None
             end_run(tx, facts.scope, hands, facts.run, ending.status, result, ending.error)
+        return True
+
+
+def _others(conn: sa.Connection, facts: _Facts) -> list[str]:
+    """Agent runs of the same run that have not ended."""
+    return [row[0] for row in _OTHERS.rows(conn, {"of": facts.run, "but": facts.agent_run})]
 
 
 def _facts(conn: sa.Connection, agent_run: str) -> _Facts | None:

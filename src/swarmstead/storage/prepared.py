@@ -36,6 +36,12 @@ class Prepared:
         form = self._form(conn)
         return form.read(form.execute(conn, form.bound(values))[0])
 
+    def records(self, conn: sa.Connection, values: Values) -> list[dict[str, Any]]:
+        """As `rows`, each as column name -> value."""
+        form = self._form(conn)
+        found = form.read(form.execute(conn, form.bound(values))[0])
+        return [dict(zip(form.columns, row, strict=True)) for row in found]
+
     def run(self, conn: sa.Connection, values: Values) -> int:
         """Run it in the connection's transaction; how many rows it changed. Fails: sqlalchemy's DBAPIError."""
         form = self._form(conn)
@@ -60,7 +66,7 @@ class Prepared:
 class _Form:
     """A statement in one dialect: its SQL, and how values go in and come out."""
 
-    __slots__ = ("_convert", "_driver_error", "_fixed", "_gives", "_names", "_positional", "_read", "_sql")
+    __slots__ = ("_convert", "_driver_error", "_fixed", "_gives", "_names", "_positional", "_read", "_sql", "columns")
 
     def __init__(self, statement: Statement, columns: Sequence[str] | None, dialect: sa.Dialect) -> None:
         compiled = statement.compile(dialect=dialect, column_keys=columns)
@@ -71,6 +77,7 @@ class _Form:
         self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
         types = [compiled.binds[name].type.dialect_impl(dialect) for name in self._names]
         self._convert = _known(self._names, [type_.bind_processor(dialect) for type_ in types])
+        self.columns = tuple(column.name for column in statement.exported_columns)
         given = [column.type.dialect_impl(dialect) for column in statement.exported_columns]
         self._gives = bool(given)
         self._read = _known(range(len(given)), [type_.result_processor(dialect, None) for type_ in given])

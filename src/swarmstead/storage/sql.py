@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 
 def insert_or_ignore(conn: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> bool:
     """Insert one row unless its key is taken; True when it was inserted."""
-    dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
-    insert = dialect.insert(table).values(dict(values)).on_conflict_do_nothing()
+    if conn.dialect.name == "sqlite":
+        from sqlalchemy.dialects.sqlite import insert as inserted
+    else:
+        from sqlalchemy.dialects.postgresql import insert as inserted
+    insert = inserted(table).values(dict(values)).on_conflict_do_nothing()
     # Not by the row count: Postgres' driver gives none for inserts.
     return conn.execute(insert.returning(*table.primary_key.columns)).first() is not None
 

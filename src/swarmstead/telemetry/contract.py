@@ -151,3 +151,8 @@ def request_served(method: str, status: int, seconds: float) -> None:
     """One HTTP request was answered; `status` is counted by its class."""
     METER.count("stead_http_requests_total", method=method, status=f"{status // 100}xx")
     METER.observe("stead_http_request_seconds", seconds, method=method)
+
+
+def config_read(outcome: str) -> None:
+    """The operator's files were read: applied | unchanged | refused | failed."""
+    METER.count("stead_config_reads_total", outcome=outcome)

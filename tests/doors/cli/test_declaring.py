@@ -191,6 +191,11 @@ def test_unknown_agents_tools_and_inputs_start_nothing(call: Call, tmp_path: Pat
     (tmp_path / "lost.yaml").write_text(json.dumps(swarm))
     call("apply", "-f", tmp_path)
     call("run", "start", "lost").refused("Nothing was started", "the agent 'ghost'", "stead apply")
+    shown = call("run", "preview", "lost")
+    shown.refused("This cannot be started: lost lacks the agent 'ghost'", "stead apply")
+    assert "the agent 'ghost'. Declare it" in shown.out
+    assert "Nothing will ask a person" not in shown.out
+    assert "not known yet" in shown.out
     call("run", "start", "nowhere").refused("no Swarm called 'nowhere'")
     start = ("run", "start", "repo-review", "--input")
     call(*start, f"repo={tmp_path / 'nowhere'}").refused("nowhere")

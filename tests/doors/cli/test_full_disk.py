@@ -1,6 +1,7 @@
 """A disk that takes nothing more, seen from the doors: the kernel refuses what goes past the first bytes of a file."""
 
 import resource
+import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from tests.doors.cli.helpers import Server, make_repository, stead, up
+from tests.doors.cli.helpers import STEAD, Server, environment, make_repository, stead, up
 
 _ENOUGH_FOR_KEYS = 4_096
 _AGENT = """
@@ -58,13 +59,38 @@ def test_a_server_on_a_full_disk_says_so_keeps_nothing_half_and_goes_on_afterwar
                 assert client.get("/api/v1/runs").json()["items"] == []  # reading goes on
                 assert client.get("/healthz").status_code == 200
                 ready = _until(client, 503)
+                assert 'stead_ready{check="database"} 0.0' in client.get("/metrics").text
                 assert [one["name"] for one in ready["checks"] if not one["ok"]] == ["database"]
                 assert "cannot grow" in ready["checks"][0]["detail"]
                 stead(tmp_path, "apply", "-f", _file(tmp_path)).failed("cannot grow", "Free space")
             _until(client, 200)
+            assert 'stead_ready{check="database"} 1.0' in client.get("/metrics").text
             assert client.get("/api/v1/agents/late").status_code == 404
             assert client.post("/api/v1/runs", json=wish).status_code == 201
             assert client.post("/api/v1/audit:verify").json()["ok"]
+
+
+def test_whoever_watches_a_run_hears_that_the_disk_is_full(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "repo")
+    with up(tmp_path, tmp_path / "data", "--allow", str(tmp_path)) as server:
+        key = {"STEAD_KEY": server.key, "STEAD_SERVER": server.address}
+        started = stead(tmp_path, "run", "start", "repo-review", "--input", f"repo={repository}", "-o", "json", env=key)
+        run: str = started.json["id"]
+        stead(tmp_path, "run", "watch", run, "--until-waiting", env=key)
+        command = [str(STEAD), "run", "watch", run]
+        env = environment(tmp_path, **key)
+        with subprocess.Popen(
+            command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=env, text=True
+        ) as watching:
+            with full_disk(server):
+                assert _line(watching).startswith("[the server is not well, and the run may have to wait: The database")
+            assert "the server is well again" in _line(watching)
+            watching.terminate()
+
+
+def _line(process: "subprocess.Popen[str]") -> str:
+    assert process.stderr is not None
+    return process.stderr.readline()
 
 
 def _named(answer: httpx.Response) -> None:

@@ -28,6 +28,16 @@ def _waiting(call: Call, run: str) -> dict[str, str]:
     return found
 
 
+def _asked_anew(call: Call, run: str) -> dict[str, str]:
+    """The next question of a run whose last one was just decided; its loop may still be on its way to it."""
+    for _ in range(100):
+        found: list[dict[str, str]] = call("inbox", "list", "--run", run, "-o", "json").json["items"]
+        if found:
+            return found[0]
+        call("run", "watch", run, "--until-waiting")
+    raise AssertionError("nothing was asked")
+
+
 def test_from_start_to_the_approved_file_as_separate_processes(server: Server, repository: Path) -> None:
     def run(*arguments: str) -> str:
         done = stead(server.home, *arguments, cwd=repository.parent)
@@ -94,7 +104,31 @@ def test_denying_needs_a_reason_that_the_agent_is_told(call: Call, repository: P
     assert "denied by key:" in ended.out
     assert "Not today" in ended.out
     assert not (repository / "REVIEW.md").exists()
+    rows = [line.split() for line in call("run", "list").out.splitlines()]
+    denied = rows[0].index("DENIED")
+    assert [row[denied] for row in rows if row[0] == run] == ["1"]
+    assert re.search(r"^denied +1 call$", call("run", "show", run).out, re.MULTILINE)
     call("inbox", "approve", found["id"], "--yes", "--hash", found["hash"]).refused("denied already", "stead run show")
+
+
+def test_a_question_is_looked_at_again_when_it_is_shown(call: Call, repository: Path) -> None:
+    run = _started(call, repository)
+    found = _waiting(call, run)
+    shown = call("inbox", "show", found["id"])
+    assert "Looked at again just now: it would still do exactly this." in shown.out
+    (repository / "REVIEW.md").write_text("somebody's own notes\n")
+    shown = call("inbox", "show", found["id"])
+    assert "CHANGED since it was asked" in shown.out
+    assert "-somebody's own notes" in shown.out
+    assert call("inbox", "show", found["id"], "-o", "json").json["hash"] == found["hash"]
+    assert call("inbox", "approve", found["id"], "--yes", "--hash", found["hash"]).code == 0
+    again = _asked_anew(call, run)
+    assert (again["id"] != found["id"], again["hash"] != found["hash"]) == (True, True)
+    assert (repository / "REVIEW.md").read_text() == "somebody's own notes\n"
+    assert call("inbox", "deny", again["id"], "--reason", "Keep the notes").code == 0
+    closed = call("inbox", "show", found["id"])
+    assert "Looked at again" not in closed.out
+    assert "CHANGED" not in closed.out
 
 
 def test_a_script_says_what_it_approves(call: Call, repository: Path) -> None:

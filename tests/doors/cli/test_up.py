@@ -131,6 +131,20 @@ def test_a_folder_to_allow_that_is_not_there(tmp_path: Path) -> None:
     stead(tmp_path, "up", "--allow", tmp_path / "nowhere").refused("does not exist", "--help` shows how")
 
 
+def test_a_folder_to_allow_by_a_variable_that_is_not_there(tmp_path: Path) -> None:
+    gone = tmp_path / "nowhere"
+    for command in ("up", "worker"):
+        done = stead(tmp_path, command, "--data", tmp_path / "data", env={"STEAD_ALLOWED_PATHS": f"{tmp_path}:{gone}"})
+        done.refused("STEAD_ALLOWED_PATHS", f"no folder {gone}")
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_setting_that_nobody_reads_is_told(tmp_path: Path) -> None:
+    done = stead(tmp_path, "worker", "--data", tmp_path / "data", env={"STEAD_FOO_\u202eX": "1", "STEAD_KEY": "k"})
+    assert "there is no setting STEAD_FOO_\\u202eX; it changes nothing" in done.err
+    assert "STEAD_KEY" not in done.err
+
+
 def test_a_worker_needs_postgres(tmp_path: Path) -> None:
     done = stead(tmp_path, "worker", "--data", tmp_path / "data")
     done.refused("cannot work on SQLite", "STEAD_DATABASE_URL")

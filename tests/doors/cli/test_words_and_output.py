@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 from pathlib import Path
 
 import click
@@ -14,6 +15,9 @@ from swarmstead.doors.cli.client import Refused, ServerCutOff, checked_address, 
 from swarmstead.doors.cli.launches import wish
 from swarmstead.doors.cli.options import connect, pairs
 from swarmstead.kernel.errors import BadInput
+from swarmstead.kernel.plain import UNSEEN
+from swarmstead.resources.contract import API_VERSION
+from swarmstead.resources.manifests import dump, parse
 from swarmstead.settings import load
 from swarmstead.wiring import KINDS
 
@@ -52,6 +56,33 @@ def test_nothing_that_an_agent_writes_steers_the_terminal(capsys: pytest.Capture
     printed = capsys.readouterr().out
     assert not set(printed) & set("\x1b\x07\x9b\r\u202e\u2066")
     assert json.loads(printed[printed.index("{") :]) == {"name": hostile}
+
+
+def test_what_cannot_be_seen_is_escaped_in_yaml_and_reads_back_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = {
+        "spec": {
+            "instructions": "Be\u200b good.\n\u202eelif yna eteleD\n",
+            "plain": "ü\n- two\n",
+            "zero\u200bwidth": "k",
+        },
+        "long": "\u00adword " * 60,
+        "others": ["\x1b[2J", "\u2028", "\x85", "\ufeff", "it's", "\\u202e"],
+    }
+    output.dump(hostile, "yaml")
+    printed = capsys.readouterr().out
+    assert re.search(UNSEEN, printed) is None
+    assert "\\u202eelif" in printed
+    assert yaml.safe_load(printed) == hostile
+
+
+def test_a_manifest_with_unseen_characters_can_be_taken_back(capsys: pytest.CaptureFixture[str]) -> None:
+    spec = {"instructions": "Do it.\u202e\nNow.\n", "model": "default"}
+    text = yaml.safe_dump({"apiVersion": API_VERSION, "kind": "Agent", "metadata": {"name": "a"}, "spec": spec})
+    (document,) = parse(text, KINDS)
+    output.document(dump(document))
+    printed = capsys.readouterr().out
+    assert "\u202e" not in printed
+    assert parse(printed, KINDS)[0].digest == document.digest
 
 
 def test_a_table_is_aligned_and_fits_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,8 +155,8 @@ def test_a_stream_of_events() -> None:
     lines = [b"event: hello\n", b'data: {"seq": 3}\n', b"\n", b": beat\n", b"\n", b"id: 4\n", b"event: run.started\n"]
     lines += [b'data: {"seq": 4,\n', b'data:  "x": "\xc3\xa4"}\r\n', b"\r\n", b"id: 5\n"]
     found = list(parse_events(lines))
-    assert [(event.seq, event.kind) for event in found] == [(0, "hello"), (4, "run.started")]
-    assert found[1].data == {"seq": 4, "x": "ä"}
+    assert [(event.seq, event.kind) for event in found] == [(0, "hello"), (0, "beat"), (4, "run.started")]
+    assert found[2].data == {"seq": 4, "x": "ä"}
     with pytest.raises(ServerCutOff):
         list(parse_events([b"data: {\n", b"\n"]))
 

@@ -50,6 +50,14 @@ async def test_a_one_time_link_signs_a_browser_in_once(served: Served) -> None:
     assert again.json()["code"] == "credential_refused"
 
 
+async def test_a_session_makes_no_links_and_so_comes_to_an_end(served: Served) -> None:
+    async with served.client("") as browser:
+        await browser.post("/api/v1/session:sign-in", json={"key": served.key})
+        made = await browser.post("/api/v1/session:link", headers={"x-stead-request": "1"})
+    assert (made.status_code, made.json()["code"]) == (403, "credential_derived")
+    assert "stead key link" in made.json()["way_out"]
+
+
 async def test_a_cookie_changes_nothing_without_the_header_of_our_pages(served: Served) -> None:
     async with served.client("") as browser:
         signed_in = await browser.post("/api/v1/session:sign-in", json={"key": served.key})

@@ -1,13 +1,16 @@
 """Requests that are sent twice are done once, and nobody overwrites what they have not seen."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import APIRouter, Request
+from fastapi.responses import StreamingResponse
 
 from swarmstead.doors.http.app import make_api
-from swarmstead.doors.http.careful import REPEATABLE
+from swarmstead.doors.http.careful import REPEATABLE, CarefulRoute, mark
 from swarmstead.people import handlers as people
 from swarmstead.storage import requests
 from swarmstead.storage.errors import DatabaseUnavailable
@@ -211,6 +214,91 @@ async def test_nobody_overwrites_a_version_that_they_have_not_seen(served: Serve
         assert (await client.get("/api/v1/agents/never")).status_code == 404
         both = await client.post("/api/v1/apply", content=f"{mine}---{gone}", headers={"if-match": now})
         assert (both.status_code, both.json()["field"]) == (422, "If-Match")
+
+
+async def test_nobody_takes_back_a_version_that_they_have_not_seen(served: Served) -> None:
+    address = "/api/v1/resources/Agent/taken-back"
+    async with served.client() as client:
+        await client.post("/api/v1/apply", content=NOTE.format(name="taken-back", text="One"))
+        seen = (await client.get(address)).headers["etag"]
+        await client.post("/api/v1/apply", content=NOTE.format(name="taken-back", text="Two"))
+        late = await client.delete(address, headers={"if-match": seen})
+        assert (late.status_code, late.json()["code"]) == (412, "changed_meanwhile")
+        now = (await client.get(address)).headers["etag"]
+        assert (await client.delete(address, headers={"if-match": now})).status_code == 204
+        assert (await client.get(address)).status_code == 404
+
+
+@pytest.mark.parametrize("header", ["", "sha256:0123", "W/"], ids=["empty", "without quotes", "half"])
+async def test_an_if_match_that_names_nothing_changes_nothing(served: Served, header: str) -> None:
+    async with served.client() as client:
+        await client.post("/api/v1/apply", content=NOTE.format(name="meant", text="One"))
+        for answer in (
+            await client.post(
+                "/api/v1/apply", content=NOTE.format(name="meant", text="Two"), headers={"if-match": header}
+            ),
+            await client.delete("/api/v1/resources/Agent/meant", headers={"if-match": header}),
+        ):
+            assert (answer.status_code, answer.json()["field"]) == (422, "If-Match")
+            assert answer.json()["way_out"]
+        assert (await client.get("/api/v1/agents/meant")).json()["spec"]["instructions"] == "One"
+
+
+async def test_versions_are_read_page_by_page(served: Served) -> None:
+    address = "/api/v1/resources/Agent/often"
+    async with served.client() as client:
+        for number in range(5):
+            await client.post("/api/v1/apply", content=NOTE.format(name="often", text=f"Text {number}"))
+        found: list[int] = []
+        cursor = ""
+        while cursor is not None:
+            page = (await client.get(f"{address}/versions", params={"limit": 2, "cursor": cursor})).json()
+            assert len(page["items"]) <= 2
+            found += [one["version"] for one in page["items"]]
+            cursor = page["next"]
+        assert found == [5, 4, 3, 2, 1]
+        of_agent = (await client.get("/api/v1/agents/often/versions", params={"limit": 2})).json()
+        assert [one["version"] for one in of_agent["items"]] == [5, 4]
+
+
+async def test_what_is_streamed_is_neither_held_back_nor_marked() -> None:
+    api = make_api()
+    sent = asyncio.Event()
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"first"
+        await sent.wait()
+        yield b"last"
+
+    async def streamed(request: Request) -> StreamingResponse:
+        mark(request, "v1")
+        return StreamingResponse(parts())
+
+    router = APIRouter(route_class=CarefulRoute)
+    router.add_api_route("/streamed", streamed)
+    api.include_router(router)
+    said: list[Any] = []
+
+    async def send(message: Any) -> None:
+        said.append(message)
+        if message.get("body") == b"first":
+            sent.set()  # only a reader who has the first part lets the last one come
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    scope: dict[str, Any] = {
+        "type": "http",
+        "method": "GET",
+        "path": "/streamed",
+        "headers": [],
+        "query_string": b"",
+        "asgi": {},
+    }
+    async with asyncio.timeout(30):
+        await api(scope, receive, send)
+    assert [one["body"] for one in said[1:] if one["body"]] == [b"first", b"last"]
+    assert not {name for name, _ in said[0]["headers"]} & {b"etag", b"cache-control"}
 
 
 async def test_a_command_is_bound_to_the_run_that_was_seen(served: Served) -> None:

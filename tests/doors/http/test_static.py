@@ -14,6 +14,7 @@ def ui(tmp_path: Path) -> httpx.AsyncClient:
     folder = tmp_path / "built"
     (folder / "assets").mkdir(parents=True)
     (folder / "index.html").write_text("<title>Swarmstead</title>")
+    (folder / "pages.json").write_text('["/", "/agents/$name", "/inbox", "/runs", "/runs/$id"]')
     (folder / "assets" / "app-1a2b.js").write_text("export {}")
     (folder / "icon.svg").write_text("<svg/>")
     (tmp_path / "secret.txt").write_text("secret")
@@ -21,10 +22,17 @@ def ui(tmp_path: Path) -> httpx.AsyncClient:
 
 
 async def test_pages_are_the_index_and_are_not_kept(ui: httpx.AsyncClient) -> None:
-    for path in ("/", "/runs/r_1", "/inbox"):
+    for path in ("/", "/runs/r_1", "/inbox", "/inbox/", "/agents/billing.v2"):
         answer = await ui.get(path)
+        assert answer.status_code == 200
         assert answer.text == "<title>Swarmstead</title>"
         assert answer.headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize("path", ["/nope", "/runs/r_1/nope", "/agents"])
+async def test_what_is_no_page_says_so_by_its_status_and_shows_the_document(ui: httpx.AsyncClient, path: str) -> None:
+    answer = await ui.get(path)
+    assert (answer.status_code, answer.text) == (404, "<title>Swarmstead</title>")
 
 
 async def test_hashed_files_are_kept_for_ever(ui: httpx.AsyncClient) -> None:

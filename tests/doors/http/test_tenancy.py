@@ -61,6 +61,7 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("GET", "/api/v1/runs/{run}/steps/{key}"): None,
     ("POST", "/api/v1/runs/{run}/commands"): {"kind": "cancel", "reason": "not mine"},
     ("GET", "/api/v1/approvals/{approval}"): None,
+    ("GET", "/api/v1/approvals/{approval}/effect"): None,
     ("POST", "/api/v1/approvals/{approval}:decide"): {"decision": "approve", "hash": "{hash}"},
     ("GET", "/api/v1/resources/{kind}/{name}"): None,
     ("DELETE", "/api/v1/resources/{kind}/{name}"): None,

@@ -52,20 +52,20 @@ async def door(house: House, tmp_path: Path) -> AsyncGenerator[Door]:
         house.gateway, grants, house.clock, shipped(), lambda _: MemoryIndex(shipped()), house.gateway.experience
     )
     app = App(
-        settings,
-        house.clock,
-        house.db,
-        house.signals,
-        Registry(KINDS),
-        signer,
-        house.models,
-        house.gateway,
-        house.policies,
-        search,
-        house.runs,
-        Credentials(house.db, house.clock),
-        first,
-        "1",
+        settings=settings,
+        clock=house.clock,
+        db=house.db,
+        signals=house.signals,
+        registry=Registry(KINDS),
+        signer=signer,
+        models=house.models,
+        gateway=house.gateway,
+        policies=house.policies,
+        tool_search=search,
+        runs=house.runs,
+        credentials=Credentials(house.db, house.clock),
+        first_key=first,
+        loop_version="1",
     )
     listener = bind("127.0.0.1", 0)
     server = uvicorn.Server(uvicorn.Config(make_door(app, "127.0.0.1"), lifespan="off", log_config=None))

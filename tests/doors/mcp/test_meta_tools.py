@@ -6,6 +6,7 @@ import pytest
 from mcp import ClientSession
 
 from tests.doors.mcp.door import TENANT, Door, words
+from tests.rooms.permits.test_policy_service import policy
 
 BINDING = """
 apiVersion: swarmstead.dev/v1alpha1
@@ -44,6 +45,15 @@ async def test_a_short_list_is_shown_as_it_is(door: Door) -> None:
         names = {tool.name for tool in (await session.list_tools()).tools}
     assert "kit__read" in names
     assert not names & set(META)
+
+
+async def test_a_tool_that_a_policy_denies_outright_is_not_listed_and_answers_with_the_rule(door: Door) -> None:
+    rule = '@id("no-read") forbid (principal, action, resource == Tool::"kit/read");'
+    await door.house.declare(policy("p", rule), TENANT)
+    async with door.session() as session, door.modern() as client:
+        for listed in (await session.list_tools(), await client.list_tools()):
+            assert [tool.name for tool in listed.tools] == ["kit__append"]
+        assert "no-read" in words(await session.call_tool("kit__read", {"name": "a"}))
 
 
 async def test_a_long_list_is_searched_described_and_called_by_name(many: Door) -> None:

@@ -38,8 +38,7 @@ def test_an_export_can_be_verified_with_the_public_key_alone(
     checker = Ed25519Checker.from_text(signer.public_key)
     found = queries.check(read_export(export(rows_of(sqlite_database))), checker, signed)
     assert (found.ok, found.checked, found.head_hash) == (True, 6, signed.hash)
-    with pytest.raises(TypeError):
-        checker.sign(b"message")
+    assert not hasattr(checker, "sign")
 
 
 @pytest.mark.parametrize(

@@ -255,6 +255,38 @@ def test_a_thoroughly_broken_chain_is_reported_within_bounds(database: Database,
     assert 50 <= len(found.problems) <= 60
 
 
+# Several hosts -------------------------------------------------------------------------------------------------------
+
+
+def test_any_host_verifies_what_another_has_signed(
+    database: Database, signer: Ed25519Signer, clock: MovableClock, tmp_path: Path
+) -> None:
+    other = Ed25519Signer.load_or_make(tmp_path / "other.key")
+    append(database, 3)
+    signed = database.read_sync(lambda conn: handlers.checkpoint(conn, ADA, clock, other))
+    assert "by no key that is known here" in problems(verify(database, signer, signed))[3]
+    for _ in range(2):
+        database.write_sync(lambda tx: handlers.introduce(tx, "acme", clock, other))
+    assert verify(database, signer, signed).ok
+    told = rows_of(database)[3:]
+    assert [(row.action, row.target) for row in told] == [("audit.key", f"audit-key/{other.key_id}")]
+    assert "signature" in problems(verify(database, signer, replace(signed, signature="AAAA")))[3]
+    assert "signature" in problems(verify(database, signer, replace(signed, key_id="0" * 16)))[3]
+
+
+def test_a_host_trusts_its_own_key_and_not_what_the_database_says_of_it(
+    database: Database, signer: Ed25519Signer, clock: MovableClock, tmp_path: Path
+) -> None:
+    forger = Ed25519Signer.load_or_make(tmp_path / "forger.key")
+    append(database, 3)
+    database.write_sync(lambda tx: handlers.introduce(tx, "acme", clock, signer))
+    tamper(database, f"UPDATE audit_keys SET public_key = '{forger.public_key}'")  # noqa: S608 - a key of ours
+    good = database.read_sync(lambda conn: handlers.checkpoint(conn, ADA, clock, signer))
+    assert verify(database, signer, good).ok
+    forged = database.read_sync(lambda conn: handlers.checkpoint(conn, ADA, clock, forger))
+    assert not verify(database, signer, replace(forged, key_id=signer.key_id)).ok
+
+
 # Reading -------------------------------------------------------------------------------------------------------------
 
 

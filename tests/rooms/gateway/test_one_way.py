@@ -41,18 +41,18 @@ def test_the_chain_is_walked_by_the_gateway_only() -> None:
     assert users == {"gateway/chain.py", "gateway/gateway.py"}
 
 
-def test_sessions_with_tool_servers_are_opened_by_wiring_only() -> None:
+def test_sessions_with_tool_servers_are_opened_by_the_composition_only() -> None:
     users = {
         path.relative_to(SOURCES).as_posix()
         for path, tree in modules()
         if {"Upstreams", "StdioSession", "HttpSession"} & names_in(tree)
     }
     outside = {path for path in users if not path.startswith("gateway/adapters/")}
-    assert outside == {"wiring.py"}
+    assert outside == {"gatehouse.py"}
 
 
-def test_what_wiring_opens_goes_into_the_gateway_and_nowhere_else() -> None:
-    tree = ast.parse((SOURCES / "wiring.py").read_text(encoding="utf-8"))
+def test_what_the_composition_opens_goes_into_the_gateway_and_nowhere_else() -> None:
+    tree = ast.parse((SOURCES / "gatehouse.py").read_text(encoding="utf-8"))
     uses = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "Upstreams"]
     calls = [
         node

@@ -25,6 +25,7 @@ from swarmstead.resources.queries import Registry
 from swarmstead.wiring import KINDS
 from tests.fakes.upstream import TEXT, tool
 from tests.rooms.gateway.desk import ADA, EVE, Desk, agent, outside
+from tests.rooms.permits.test_policy_service import policy
 
 MORE = """
 apiVersion: swarmstead.dev/v1alpha1
@@ -129,6 +130,16 @@ class TestSearch:
         assert "read" not in await bench.names("read")
         await bench.quarantine(lifted=True)
         assert "read" in await bench.names("read")
+
+    async def test_a_tool_that_a_policy_denies_outright_is_neither_found_nor_described(self, bench: Bench) -> None:
+        await bench.declare(policy("p", 'forbid (principal, action, resource == Tool::"kit/read");'))
+        assert set(await bench.names("to read, put, append, wipe")) == {"put", "append", "wipe"}
+        assert told(await bench.meta("describe_tools", names=["kit__read"]))["unknown"] == ["kit__read"]
+        everything = policy("p", 'forbid (principal, action, resource) when { resource.risk != "danger" };')
+        await bench.declare(everything)
+        assert (await bench.meta("search_tools", query="read put append wipe", limit=1)).structured == {
+            "tools": [{"name": "kit__wipe", "description": "To wipe.", "risk": "danger"}]
+        }
 
     async def test_each_tenant_has_an_index_of_its_own(self, bench: Bench) -> None:
         assert "read" in await bench.names("read")

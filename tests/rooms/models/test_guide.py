@@ -5,12 +5,15 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from pydantic import TypeAdapter
 
 from swarmstead.models.adapters.scripted import ScriptedModel
 from swarmstead.models.contract import Message, ModelReply, ModelRequest, ModelSpec
 from swarmstead.models.rules import check_spec
+from swarmstead.models.script import play
+from swarmstead.models.templates import ToolResult
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/rooms/models.md").read_text()
@@ -53,6 +56,23 @@ async def test_the_worked_example_plays_as_it_is_told() -> None:
         messages += [Message("tool", answer, tool_call_id=call.id) for call in reply.tool_calls]
     assert transcript == blocks("text")[0]
     assert finish == "stop"
+
+
+@pytest.mark.parametrize("cut", [True, False])
+def test_the_sample_report_says_when_a_listing_was_cut(*, cut: bool) -> None:
+    text = (ROOT / "src/swarmstead/samples/repo-review.yaml").read_text()
+    (model,) = [spec for spec in specs(text).values() if "code-analyst" in spec.script]
+    hits = [{"path": "a.py", "line": 1, "text": "later"}]
+    answers: tuple[dict[str, Any], ...] = (
+        {"files": 2_004, "bytes": 4_096, "extensions": [], "largest": [], "truncated": cut},
+        {"hits": hits, "truncated": False},
+        {"hits": hits, "truncated": cut},
+        {"entries": [], "truncated": False},
+    )
+    last = [ToolResult("files", json.dumps(answer), is_error=False) for answer in answers]
+    report, _ = play(model.script["code-analyst"][1], {"last": last}, 1)
+    assert ("The listing was cut" in report) is cut
+    assert ("2+ notes" in report) is cut
 
 
 def test_the_models_that_are_shipped_are_sound() -> None:

@@ -9,8 +9,8 @@ import swarmstead.models
 import swarmstead.models.adapters
 
 HEAVY = ("pydantic_ai", "openai", "anthropic", "google.genai", "genai_prices", "jinja2", "httpx", "httpx2")
-# These two are nothing but pydantic-ai, and these two nothing but Jinja2; the others load them when they are needed.
-ON_DEMAND = {"adapters.wire", "adapters.mapping", "script", "templates"}
+# These two are nothing but pydantic-ai, and these three nothing but Jinja2; the others load them when they are needed.
+ON_DEMAND = {"adapters.wire", "adapters.mapping", "script", "templates", "work"}
 
 
 def test_importing_the_room_loads_nothing_heavy() -> None:

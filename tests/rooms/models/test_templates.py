@@ -136,3 +136,85 @@ def test_loops_in_loops_come_to_an_end() -> None:
 def test_no_filter_pads_without_bound(wide: str) -> None:
     with pytest.raises(TemplateProblem):
         templates.render(wide, {})
+
+
+LONG = "y" * 200_000
+
+
+def _many(what: str, times: int) -> str:
+    return f"[{', '.join([what] * times)}]"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ range(99999) | join(long) | length }}",
+        "{{ " + _many("long", 200) + " | join | length }}",
+        "{{ long | replace('', long) | length }}",
+        "{% set a = long %}" + "{% set a = a ~ a %}" * 40,
+        "{% set a = [1] %}" + "{% set a = a + a %}" * 40,
+        "{% set a = (1,) %}" + "{% set a = a + a %}" * 40,
+        "{% for n in range(1000) %}{% set a = long[1:] %}{% endfor %}",
+        "{% for n in range(1000) %}{% set a = long.split('') | length if false else long.upper() %}{% endfor %}",
+        "{% for n in range(1000) %}{% set a = range(90000) | list %}{% endfor %}",
+        "{{ " + _many("range(90000)", 1000) + " | map('list') | list | length }}",
+        "{{ " + _many("range(90000)", 1000) + " | tojson | length }}",
+        "{{ " + _many("long", 1000) + " }}",
+        "{% for n in range(100000) %}{% set a = range(90000) | sum %}{% endfor %}",
+        "{% for n in range(100000) %}{% set a = range(90000) | map('string') | join %}{% endfor %}",
+    ],
+)
+def test_nothing_grows_or_goes_on_without_bound(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("swarmstead.models.work.MAX_CPU_S", 0.5)
+    with pytest.raises(TemplateProblem, match=r"makes more than|takes more than|longer than"):
+        templates.render(source, {"long": LONG})
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ [1, [2]] | string }}",
+        "{{ ['a'] | upper }}",
+        "{{ 'a' | replace('a', ['b']) }}",
+        "{{ [[1], [2]] | sum(start=[]) }}",
+        "{{ 'a' | batch(1000000000) | list }}",
+        "{{ 'a' | slice(1000000000) | list }}",
+        "{{ 'a' | wordwrap(1) }}",
+    ],
+)
+def test_no_filter_makes_text_of_lists_or_much_of_little(source: str) -> None:
+    with pytest.raises(TemplateProblem):
+        templates.render(source, CONTEXT)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("{{ 'a' ~ 1 ~ [2] }}", "a1[2]"),
+        ("{{ ('a' ~ 'b')[1:] }}{{ [1, 2, 3][:2] }}", "b[1, 2]"),
+        ("{{ [1, 2] + [3] }} {{ 'a' + 'b' }} {{ 1 + 2 }}", "[1, 2, 3] ab 3"),
+        ("{{ [{'n': 1}, {'n': 2}] | sum(attribute='n') }}", "3"),
+        ("{{ [{'n': 1}, {'n': 2}] | join('-', attribute='n') }}", "1-2"),
+        ("{{ ['a', 'b'] | map('upper') | join(', ') }}", "A, B"),
+        ("{{ 'aXbX' | replace('X', '-', 1) }}", "a-bX"),
+        ("{% for key, value in table | dictsort %}{{ key ~ value }}{% endfor %}", "a2b1"),
+        ("{{ [1, 2, 3] | select('odd') | list }}", "[1, 3]"),
+    ],
+)
+def test_what_is_watched_does_what_it_did(source: str, expected: str) -> None:
+    assert templates.render(source, CONTEXT) == expected
+
+
+@pytest.mark.parametrize("source", ["{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}", "{{ " + "-" * 20_000 + "1 }}"])
+def test_what_is_nested_too_deep_is_refused(source: str) -> None:
+    with pytest.raises(TemplateProblem, match="nested too deep"):
+        templates.check(source)
+
+
+def test_an_expression_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("swarmstead.models.work.MAX_CPU_S", 0.5)
+    with pytest.raises(TemplateProblem, match="makes more than"):
+        templates.evaluate("[" + "range(90000), " * 1000 + "]", {})
+    for no_expression in ("1 }} text {{ 2", "1 }}{{ 2", ""):
+        with pytest.raises(TemplateProblem):
+            templates.evaluate(no_expression, {})

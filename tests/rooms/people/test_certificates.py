@@ -113,6 +113,7 @@ def test_a_certificate_says_its_names_the_most_exact_first() -> None:
 @pytest.mark.parametrize(
     "identity",
     [f"san:{WORKLOAD}", "san:payments.example.org", "subject:CN=payments", f"sha256:{PAYMENTS.fingerprint.upper()}"],
+    ids=["uri", "host", "subject", "fingerprint"],  # the fingerprint is another one in every process
 )
 def test_a_registered_certificate_is_its_key(desk: Desk, identity: str) -> None:
     key = desk.register(identity)

@@ -381,3 +381,19 @@ def test_what_is_decided_is_listed_with_the_last_decision_first(inbox: Inbox, cl
     assert [one.step for one in find(before=(first.decided_at or 0, first.id))] == ["s0", "s2"]
     assert [one.step for one in find(run="r_1")] == ["s3"]
     assert inbox.database.read_sync(lambda conn: queries.decided(conn, EVE, statuses=("approved",))) == []
+
+
+def test_of_many_questions_of_a_run_those_are_read_that_wait_and_were_closed_last(
+    inbox: Inbox, clock: MovableClock
+) -> None:
+    asked = [inbox.ask(question(f"s{n}", "r_1", expires_in_ms=(9 - n) * 1000)) for n in range(6)]
+    inbox.ask(question("other", "r_2"))
+    for one in asked[:4]:
+        clock.advance(seconds=1)
+        inbox.decide(one, "deny", reason="no")
+    found = {
+        most: inbox.database.read_sync(lambda conn, most=most: queries.of_run(conn, ADA, "r_1", most=most))
+        for most in (1, 4, 9)
+    }
+    steps = {most: [one.step for one in questions] for most, questions in found.items()}
+    assert steps == {1: ["s5"], 4: ["s5", "s4", "s2", "s3"], 9: ["s5", "s4", "s0", "s1", "s2", "s3"]}

@@ -136,6 +136,9 @@ async def test_without_a_last_good_set_everything_is_denied(sqlite_office: Offic
     assert (found.effect, found.rules) == ("deny", ("p/broken",))
     assert "the policy p cannot be read: spec.cedar, line 1" in found.text
     assert await sqlite_office.effect(EVIL, risk="read") == "allow"
+    assert await sqlite_office.policies.hides(ACME, "tool", "dev")
+    for scope, hidden in ((ACME, {("kit", "put")}), (EVIL, set[tuple[str, str]]())):
+        assert await sqlite_office.policies.hidden(scope, "tool", "dev", [ANN]) == hidden
 
 
 async def test_a_broken_policy_that_only_watches_is_only_shown(sqlite_office: Office) -> None:

@@ -193,7 +193,7 @@ def test_every_fault_of_a_spec_is_told_at_its_value_or_where_a_longer_one_begins
         (5, 1, "spec.model", "this field is missing"),
         (6, 17, "spec.instructions", "must be text; quote it"),
         (7, 3, "spec.description", "must be text; quote it"),
-        (9, 14, "spec.max_turns", "Input should be greater than or equal to 1"),
+        (9, 14, "spec.max_turns", "must be at least 1"),
         (10, 11, "spec.modell", "unknown field"),
     ]
 

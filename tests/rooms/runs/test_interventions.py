@@ -1,7 +1,7 @@
 """Pause, resume and cancel, at every kind of moment that a run can be in."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from swarmstead.audit import queries as audit
 from swarmstead.kernel.errors import NotPermitted
 from swarmstead.kernel.scope import Actor, Scope
 from swarmstead.runs.contract import Command, CommandKind
+from swarmstead.runs.control import Controls
 from swarmstead.runs.errors import CommandRefused, RunUnknown
 from swarmstead.storage.errors import DatabaseLocked
 from tests.fakes.model_server import KEY, Answer, Held
@@ -52,6 +53,20 @@ async def approved_and_held(house: House, script: Mapping[str, Any]) -> tuple[st
     await house.decide(await house.question(run))
     await held.reached.wait()
     return run, held
+
+
+def next_look_fails(house: House, monkeypatch: pytest.MonkeyPatch, error: Exception) -> asyncio.Event:
+    """The next time that a run reads what people want of it, that fails. Other reads, such as its loop's, go on."""
+    read, failed = house.db.read, asyncio.Event()
+
+    async def reading(work: Callable[..., Any]) -> Any:
+        if failed.is_set() or not work.__qualname__.startswith(Controls.__name__):
+            return await read(work)
+        failed.set()
+        raise error
+
+    monkeypatch.setattr(house.db, "read", reading)
+    return failed
 
 
 # Cancel ---------------------------------------------------------------------------------------------------------------
@@ -96,6 +111,7 @@ async def test_cancelling_cuts_a_read(house: House) -> None:
 async def test_cancelling_lets_a_side_effect_finish_and_notes_what_it_did(house: House) -> None:
     run, held = await approved_and_held(house, APPENDS)
     await house.say(run, "cancel")
+    await house.heard(run)
     assert (await house.run(run))["status"] == "running"
     held.release()
     await house.status(run, "cancelled")
@@ -132,6 +148,7 @@ async def test_a_paused_run_can_be_cancelled(house: House) -> None:
     run = await house.launch(READS)
     await held.reached.wait()
     await house.say(run, "pause")
+    await house.heard(run)
     held.release()
     await house.status(run, "paused")
     await house.say(run, "cancel")
@@ -151,14 +168,7 @@ async def test_a_cancel_that_the_database_could_not_tell_of_is_not_lost(
 ) -> None:
     run = await house.launch(APPENDS)
     await house.question(run)
-    read, failed = house.db.read, asyncio.Event()
-
-    async def away(_read: object) -> None:
-        monkeypatch.setattr(house.db, "read", read)
-        failed.set()
-        raise DatabaseLocked("The database stayed locked.")
-
-    monkeypatch.setattr(house.db, "read", away)
+    failed = next_look_fails(house, monkeypatch, DatabaseLocked("The database stayed locked."))
     await house.say(run, "cancel")
     await failed.wait()
     await house.status(run, "cancelled")
@@ -169,14 +179,9 @@ async def test_nor_is_one_whose_reading_failed_in_a_way_that_nobody_foresaw(
 ) -> None:
     run = await house.launch(APPENDS)
     await house.question(run)
-    read = house.db.read
-
-    async def broken(_read: object) -> None:
-        monkeypatch.setattr(house.db, "read", read)
-        raise LookupError("Whatever it was.")
-
-    monkeypatch.setattr(house.db, "read", broken)
+    failed = next_look_fails(house, monkeypatch, LookupError("Whatever it was."))
     await house.say(run, "cancel")
+    await failed.wait()
     await house.status(run, "cancelled")
 
 
@@ -229,6 +234,7 @@ async def test_pausing_waits_for_a_model_call(house: House, provider: OpenAIServ
     async with asyncio.timeout(30):
         await provider.held.wait()
     await house.say(run, "pause")
+    await house.heard(run)
     assert (await house.run(run))["status"] == "running"
     turn.release.set()
     # The call that was on its way ended the work, so there is nothing left to pause.
@@ -241,6 +247,7 @@ async def test_pausing_waits_for_everybody(any_house: House) -> None:
     await look.reached.wait()
     await read.reached.wait()
     await any_house.say(run, "pause")
+    await any_house.heard(run)
     look.release()
     await any_house.event(run, "tool.called")
     assert (await any_house.run(run))["status"] == "running"
@@ -284,6 +291,7 @@ async def test_a_member_that_ends_while_others_pause_leaves_the_run_paused(house
     run = await house.launch(script)
     await look.reached.wait()
     await house.say(run, "pause")
+    await house.heard(run)
     look.release()
     await house.status(run, "paused")
     await house.say(run, "resume")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from swarmstead.models.contract import ModelRequest
 from swarmstead.runs.contract import Plan
 from swarmstead.runs.errors import PlanChanged
 from tests.rooms.permits.test_policy_service import policy
@@ -66,3 +67,26 @@ async def test_a_policy_for_another_environment_changes_no_plan(house: House) ->
     await house.declare(policy("p", QUIET, environments="[prod]"))
     assert (await house.preview(environment="dev")).hash == before.hash
     assert (await house.preview(environment="prod")).policy != before.policy
+
+
+async def test_a_model_is_not_told_of_what_a_policy_denies_outright(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: dict[str, set[str]] = {}
+    real = house.models.request
+
+    async def request(spec: Any, request: ModelRequest, *more: Any) -> Any:
+        told[request.agent] = {tool.name for tool in request.tools}
+        return await real(spec, request, *more)
+
+    monkeypatch.setattr(house.models, "request", request)
+    await house.declare(manifests(SCRIPT))
+    rules = (
+        'forbid (principal, action, resource == Tool::"kit/put");',
+        'forbid (principal, action == Action::"plan", resource == Tool::"kit/wipe");',
+        'forbid (principal, action == Action::"plan", resource == Tool::"kit/append");',
+        'permit (principal, action, resource == Tool::"kit/append") when { context.arguments has line };',
+    )
+    await house.declare(policy("p", "".join(rules)))
+    await house.status(await house.launch(), "succeeded")
+    assert told["ann"] == {"kit__read", "kit__look", "kit__append"}  # what arguments may yet permit is offered

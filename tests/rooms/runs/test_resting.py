@@ -83,6 +83,7 @@ async def test_time_at_rest_moves_the_deadline(house: House) -> None:
     await held.reached.wait()
     house.clock.advance(seconds=4)
     await house.say(run, "pause")
+    await house.heard(run)
     held.release()
     await house.status(run, "paused")
     house.clock.advance(seconds=1000)

@@ -14,7 +14,8 @@ from swarmstead.runs.steps.toolcalls import summary_of
         ({"commits": [1], "truncated": True}, "1 commit, truncated"),
         ({"entries": [1], "branches": [1], "largest": [1]}, "1 entry, 1 branch, 1 largest"),
         ({"entries": [1, 2], "branches": []}, "2 entries, 0 branches"),
-        ({"hits": [], "files_searched": 20, "truncated": False}, "0 hits, files searched 20"),
+        ({"hits": [], "files_searched": 20, "truncated": False}, "0 hits, 20 files searched"),
+        ({"files": 1, "bytes": 0, "exit_code": 2, "status": 3}, "1 file, exit code 2, status 3"),
     ],
 )
 def test_a_structured_answer_is_told_by_its_sizes(answer: Any, line: str) -> None:

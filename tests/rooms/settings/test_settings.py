@@ -1,9 +1,9 @@
 """Settings are checked at start: what is wrong is named by its variable, and secrets stay out of sight."""
 
+from dataclasses import FrozenInstanceError, asdict
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
 from swarmstead.kernel.errors import BadInput
 from swarmstead.settings import load
@@ -92,7 +92,7 @@ def test_a_postgres_address_means_many_workers(given: str, used: str) -> None:
 
 def test_secrets_do_not_show() -> None:
     settings = load({"STEAD_BOOTSTRAP_KEY": CANARY, "STEAD_DATABASE_URL": f"postgresql://stead:{CANARY}@h/stead"})
-    assert CANARY not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+    assert CANARY not in f"{settings!r} {settings} {asdict(settings)}"
     assert settings.bootstrap_key.get_secret_value() == CANARY
 
 
@@ -104,7 +104,7 @@ def test_a_secret_in_a_bad_value_does_not_show_in_the_error_or_its_cause(url: st
 
 
 def test_settings_do_not_change() -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(FrozenInstanceError):
         load({}).port = 1  # pyright: ignore[reportAttributeAccessIssue]
 
 

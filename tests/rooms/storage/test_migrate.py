@@ -199,7 +199,7 @@ def test_a_file_that_is_no_database_is_refused_or_filled(
         return
     with pytest.raises(DatabaseUnavailable) as caught:
         migrate(engine)
-    assert "sqlite" not in caught.value.message.lower()
+    assert "sqlite3." not in caught.value.message.lower()
     assert path.read_bytes() == content
 
 

@@ -39,6 +39,8 @@ def test_rows_come_back_as_they_went_in(database: Database) -> None:
         ("ls_2", ["run/2", "100 % of %(it)s"], None),
     ]
     assert database.read_sync(lambda conn: _READ.rows(conn, {"more": 20})) == []
+    named = database.read_sync(lambda conn: _READ.records(conn, {"more": 19}))
+    assert named == [{"id": "ls_2", "accounts": ["run/2", "100 % of %(it)s"], "settled": None}]
     plain = database.read_sync(lambda conn: conn.execute(sa.select(budget_leases).order_by(budget_leases.c.id)).all())
     assert [(row.id, row.accounts, row.expires_at) for row in plain][2] == ("ls_3", ["run/3", "100 % of %(it)s"], 2**40)
 

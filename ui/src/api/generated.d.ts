@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * Healthz
-         * @description The process answers.
+         * @description The process answers. With the versions of MCP that it speaks, and what the operator's files have in force.
          */
         get: operations["health_healthz"];
         put?: never;
@@ -33,7 +33,7 @@ export interface paths {
         };
         /**
          * Readyz
-         * @description The server can read and write its database, and takes runs; 503 when it cannot or does not.
+         * @description The server can read and write its database, and takes work; 503 when it cannot or does not.
          */
         get: operations["health_readyz"];
         put?: never;
@@ -215,7 +215,7 @@ export interface paths {
         put?: never;
         /**
          * Link
-         * @description A one-time link that signs a browser in as the caller.
+         * @description A one-time link that signs a browser in as the caller. A browser's session makes none: it would never end.
          */
         post: operations["people_link"];
         delete?: never;
@@ -498,6 +498,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/approvals/{approval}/effect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Effect
+         * @description A fresh look at what an open question's call would do now. A decision is still about the payload that was asked.
+         *
+         *     It calls the tool's preview, so it is for those who may decide.
+         */
+        get: operations["approvals_effect"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/approvals/{approval}:decide": {
         parameters: {
             query?: never;
@@ -617,6 +639,8 @@ export interface paths {
         /**
          * Delete
          * @description Take a resource back, from now on. Its versions stay; applying it again revives it.
+         *
+         *     `If-Match` with the resource's ETag takes it back only if that is still its current version.
          */
         delete: operations["resources_delete"];
         options?: never;
@@ -656,106 +680,6 @@ export interface paths {
          * @description Two versions, line by line; `to` defaults to the current one.
          */
         get: operations["resources_compare"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/agents": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Agents
-         * @description Agents by name, with the tools that are bound to them.
-         */
-        get: operations["resources_agents"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/agents/{name}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Agent
-         * @description One agent with its spec.
-         */
-        get: operations["resources_agent"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/agents/{name}/versions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Agent Versions
-         * @description Every version of an agent, newest first.
-         */
-        get: operations["resources_agent_versions"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/agents/{name}/diff": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Agent Diff
-         * @description Two versions of an agent, line by line.
-         */
-        get: operations["resources_agent_diff"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/models": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Models
-         * @description Declared models, and what each lacks before it can be asked.
-         */
-        get: operations["resources_models"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1056,6 +980,106 @@ export interface paths {
          * @description The whole chain as JSON lines, oldest first; `stead audit verify --file` checks it without a server.
          */
         get: operations["audit_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Agents
+         * @description Agents by name, with the tools that are bound to them.
+         */
+        get: operations["resources_agents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Agent
+         * @description One agent with its spec.
+         */
+        get: operations["resources_agent"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{name}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Agent Versions
+         * @description Every version of an agent, newest first.
+         */
+        get: operations["resources_agent_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{name}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Agent Diff
+         * @description Two versions of an agent, line by line.
+         */
+        get: operations["resources_agent_diff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Models
+         * @description Declared models, and what each lacks before it can be asked.
+         */
+        get: operations["resources_models"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1460,6 +1484,20 @@ export interface components {
             effect: string;
         };
         /**
+         * ConfigShape
+         * @description What the operator's files declare: the digest of what is in force, and since when.
+         *
+         *     `refused`: what stands in the files now is wrong, and this is the last that was good.
+         */
+        ConfigShape: {
+            /** Digest */
+            digest: string;
+            /** Since */
+            since: string;
+            /** Refused */
+            refused: boolean;
+        };
+        /**
          * CostShape
          * @description A range in micro-dollars, and the cap that is never passed.
          */
@@ -1651,7 +1689,9 @@ export interface components {
         };
         /**
          * HealthShape
-         * @description Whether the server can do its work.
+         * @description Whether the server can do its work. `role`: a whole server, or a gateway alone.
+         *
+         *     `protocol_versions` of MCP are spoken with clients, `upstream_protocol_versions` with tool servers.
          */
         HealthShape: {
             /**
@@ -1659,10 +1699,18 @@ export interface components {
              * @enum {string}
              */
             status: "ok" | "unavailable";
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "server" | "gateway";
             /** Version */
             version: string;
             /** Protocol Versions */
             protocol_versions: string[];
+            /** Upstream Protocol Versions */
+            upstream_protocol_versions: string[];
+            config: components["schemas"]["ConfigShape"] | null;
             /** Checks */
             checks: components["schemas"]["CheckShape"][];
         };
@@ -1744,6 +1792,27 @@ export interface components {
         LinkShape: {
             /** Path */
             path: string;
+        };
+        /**
+         * LookShape
+         * @description What a call that waits for a person would do now, looked at a moment ago.
+         *
+         *     `changed`: something else than when it was asked. An approval is then not spent on it: the question is asked anew.
+         */
+        LookShape: {
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "same" | "changed" | "unknown";
+            /** Effect */
+            effect: {
+                [key: string]: unknown;
+            };
+            /** Why */
+            why: string;
+            /** Looked At */
+            looked_at: string;
         };
         /**
          * MissingShape
@@ -2320,6 +2389,8 @@ export interface components {
         /**
          * RunDetail
          * @description A run with its agents, its plan and its questions.
+         *
+         *     Of many questions it holds those that wait and were closed last, 50 in all; `GET /api/v1/approvals?run=` has all.
          */
         RunDetail: {
             /** Id */
@@ -3617,6 +3688,37 @@ export interface operations {
             };
         };
     };
+    approvals_effect: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                approval: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LookShape"];
+                };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     approvals_decide: {
         parameters: {
             query?: never;
@@ -3856,7 +3958,10 @@ export interface operations {
     };
     resources_versions: {
         parameters: {
-            query?: never;
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
             header?: never;
             path: {
                 kind: string;
@@ -3908,163 +4013,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DiffShape"];
-                };
-            };
-            /** @description What went wrong, and the way out. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    resources_agents: {
-        parameters: {
-            query?: {
-                cursor?: string;
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_AgentShape_"];
-                };
-            };
-            /** @description What went wrong, and the way out. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    resources_agent: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AgentDetail"];
-                };
-            };
-            /** @description What went wrong, and the way out. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    resources_agent_versions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_ResourceShape_"];
-                };
-            };
-            /** @description What went wrong, and the way out. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    resources_agent_diff: {
-        parameters: {
-            query: {
-                from: string;
-                to?: string;
-            };
-            header?: never;
-            path: {
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DiffShape"];
-                };
-            };
-            /** @description What went wrong, and the way out. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    resources_models: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_ModelShape_"];
                 };
             };
             /** @description What went wrong, and the way out. */
@@ -4557,6 +4505,166 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resources_agents: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AgentShape_"];
+                };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resources_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentDetail"];
+                };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resources_agent_versions: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ResourceShape_"];
+                };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resources_agent_diff: {
+        parameters: {
+            query: {
+                from: string;
+                to?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiffShape"];
+                };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resources_models: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ModelShape_"];
+                };
             };
             /** @description What went wrong, and the way out. */
             default: {

@@ -24,6 +24,7 @@ export type Permission =
   | 'audit.read'
   | 'audit.checkpoint'
   | 'key.manage'
+  | 'server.drain'
 export type Key = Schemas['KeyShape']
 export type NewKey = Schemas['NewKeyShape']
 

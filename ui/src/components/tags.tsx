@@ -63,7 +63,7 @@ export function ModelKindTag({ kind }: { kind: string | null }) {
   return (
     <span className={cx(TAG, 'border-dashed border-edge text-soft')} title={title}>
       <Icon className="size-3" aria-hidden />
-      {kind}
+      <span className="@max-[480px]:sr-only">{kind}</span>
     </span>
   )
 }

@@ -61,7 +61,7 @@ export function Budget({ spent, budget, bar }: { spent: number; budget: number |
         {budget !== null && <span className="text-mute"> of {cap(budget)}</span>}
       </span>
       {bar && budget !== null && (
-        <span className="relative h-1.5 w-14 overflow-hidden rounded-sm bg-selected" aria-hidden>
+        <span className="relative h-1.5 w-14 overflow-hidden rounded-sm bg-selected" data-bar aria-hidden>
           <span
             className={cx('absolute inset-y-0 left-0', part >= 1 ? 'bg-failed' : part >= 0.8 ? 'bg-waiting' : 'bg-soft')}
             style={{ width: `${Math.max(part * 100, spent > 0 ? 3 : 0)}%` }}

@@ -11,6 +11,7 @@ const ROLES: Record<Permission, string[]> = {
   'audit.read': ['approver', 'admin'],
   'audit.checkpoint': ['admin'],
   'key.manage': ['admin'],
+  'server.drain': ['admin'],
 }
 
 /** `Needs the role operator or admin`. */

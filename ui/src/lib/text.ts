@@ -9,6 +9,20 @@ export function visible(text: string): string {
   return text.replace(HIDDEN, (c) => `⟨U+${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}⟩`)
 }
 
+/**
+ * Markdown in one breath, where there is room for a line or two: sentences without headings, tables and marks. What holds
+ * no sentence stays as it is.
+ */
+export function gist(markdown: string): string {
+  const sentences = markdown
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => !/^(#|\||```|-{3,}$)/.test(line))
+    .map((line) => line.replace(/^[-*>] /, '').replace(/\*\*|`/g, ''))
+    .filter(Boolean)
+  return sentences.length === 0 ? markdown : sentences.join(' ')
+}
+
 /** `run.queued` -> `run queued`; `spec_hash` -> `spec hash`. */
 export function words(code: string): string {
   return code.replace(/[._]/g, ' ')

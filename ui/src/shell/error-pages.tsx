@@ -13,7 +13,7 @@ export function ErrorPage({ error, reset }: ErrorComponentProps) {
     void router.invalidate()
   }
   return (
-    <div className="grid min-h-full place-items-center">
+    <div className="grid h-full place-items-center overflow-y-auto">
       <ProblemView error={error} onRetry={retry} lost="Nothing was lost: runs live on the server and go on." />
     </div>
   )
@@ -21,7 +21,7 @@ export function ErrorPage({ error, reset }: ErrorComponentProps) {
 
 export function NotFoundPage() {
   return (
-    <main className="grid h-full place-items-center p-6">
+    <main className="grid h-full place-items-center overflow-y-auto p-6">
       <div className="flex max-w-104 flex-col items-start gap-3">
         <h1 className="text-base font-semibold">There is no such page</h1>
         <p className="text-soft">The address may be mistyped, or it belongs to another version of Swarmstead.</p>

@@ -1,6 +1,6 @@
 import * as Dialog from '@radix-ui/react-dialog'
 import { useQuery } from '@tanstack/react-query'
-import { Outlet, useNavigate, useSearch } from '@tanstack/react-router'
+import { Outlet, useLocation, useNavigate, useSearch } from '@tanstack/react-router'
 import { Suspense, useEffect, useRef, useState, type ReactNode } from 'react'
 import { stream } from '@/api/events'
 import { sessionQuery } from '@/api/queries/people'
@@ -23,6 +23,7 @@ export function Shell(): ReactNode {
   const framed = useFramed()
   useStream()
   useSignedIn()
+  useFocusInContent()
   usePlaceKeys(() => setSearching(true))
   return (
     <div className="flex h-full flex-col">
@@ -86,6 +87,14 @@ function useSignedIn(): void {
     leaving.current = true
     void navigate({ to: '/signin', search: { next: window.location.pathname + window.location.search } })
   }, [data, navigate])
+}
+
+/** On a new page, focus that its page took along goes to the content, so that Tab does not begin at the frame again. */
+function useFocusInContent(): void {
+  const { pathname } = useLocation()
+  useEffect(() => {
+    if (document.activeElement === document.body) document.getElementById('main')?.focus({ preventScroll: true })
+  }, [pathname])
 }
 
 function usePlaceKeys(onSearch: () => void): void {

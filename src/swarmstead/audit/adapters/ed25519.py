@@ -1,27 +1,31 @@
-"""Checkpoint signatures with an Ed25519 key that lies in the data directory, readable by its owner only."""
+"""Checkpoint signatures with an Ed25519 key that lies in the data directory, readable by its owner only.
+
+The library is imported when something is signed or checked: a server starts, and seldom does either.
+"""
 
 import base64
 import os
+import secrets
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from typing import TYPE_CHECKING
 
 from swarmstead.audit.errors import KeyUnusable
 from swarmstead.kernel.hashing import sha256_hex
 
-_RAW = serialization.Encoding.Raw
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+_KEY_BYTES = 32
 
 
 def _make(path: Path) -> None:
-    """Write a new key to `path`, unless somebody else was faster."""
+    """Write a new key to `path`, unless somebody else was faster. RFC 8032: 32 octets of good random data."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    private = Ed25519PrivateKey.generate()
     with NamedTemporaryFile(dir=path.parent, prefix=f"{path.name}.") as file:  # mode 0600
-        file.write(private.private_bytes(_RAW, serialization.PrivateFormat.Raw, serialization.NoEncryption()))
+        file.write(secrets.token_bytes(_KEY_BYTES))
         file.flush()
         os.fsync(file.fileno())
         with suppress(FileExistsError):
@@ -31,23 +35,40 @@ def _make(path: Path) -> None:
 class Ed25519Checker:
     """Checks signatures with a public key alone: what offline verification needs."""
 
-    def __init__(self, public: Ed25519PublicKey) -> None:
-        self._public = public
-        raw = public.public_bytes(_RAW, serialization.PublicFormat.Raw)
-        self.public_key = base64.b64encode(raw).decode()
-        self.key_id = sha256_hex(raw)[:16]
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
 
     @classmethod
     def from_text(cls, public_key: str) -> "Ed25519Checker":
         """From the base64 of the 32 raw bytes. Fails: ValueError."""
-        return cls(Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key, validate=True)))
+        found = cls(base64.b64decode(public_key, validate=True))
+        found._public  # noqa: B018 - what is no key shows now
+        return found
 
-    def sign(self, message: bytes) -> str:
-        """Fails: TypeError, always; there is no private key here."""
-        raise TypeError("a public key cannot sign")
+    @property
+    def public_key(self) -> str:
+        """The 32 raw bytes in base64."""
+        return base64.b64encode(self._public_bytes).decode()
+
+    @property
+    def key_id(self) -> str:
+        """Names the key."""
+        return sha256_hex(self._public_bytes)[:16]
+
+    @property
+    def _public_bytes(self) -> bytes:
+        return self._raw
+
+    @cached_property
+    def _public(self) -> "Ed25519PublicKey":
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+        return Ed25519PublicKey.from_public_bytes(self._public_bytes)
 
     def check(self, message: bytes, signature: str) -> bool:
         """Whether `signature` (base64) is this key's for `message`."""
+        from cryptography.exceptions import InvalidSignature
+
         try:
             self._public.verify(base64.b64decode(signature, validate=True), message)
         except (InvalidSignature, ValueError):
@@ -56,11 +77,7 @@ class Ed25519Checker:
 
 
 class Ed25519Signer(Ed25519Checker):
-    """Signs with a private key."""
-
-    def __init__(self, private: Ed25519PrivateKey) -> None:
-        super().__init__(private.public_key())
-        self._private = private
+    """Signs with a private key, given as its 32 raw bytes."""
 
     @classmethod
     def load_or_make(cls, path: Path) -> "Ed25519Signer":
@@ -72,15 +89,35 @@ class Ed25519Signer(Ed25519Checker):
         try:
             if not path.exists():
                 _make(path)
-            return cls(Ed25519PrivateKey.from_private_bytes(path.read_bytes()))
-        except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it does not hold a key"
-            raise KeyUnusable(
-                f"The key that signs audit checkpoints, {path}, cannot be used: {why}.",
-                way_out="Bring it back from a backup. Or move it away: a new one is made, and checkpoints signed so "
-                "far are then checked with the public key that came with them.",
-            ) from error
+            raw = path.read_bytes()
+        except OSError as error:
+            raise _unusable(path, str(error.strerror)) from error
+        if len(raw) != _KEY_BYTES:
+            raise _unusable(path, "it does not hold a key")
+        return cls(raw)
+
+    @property
+    def _public_bytes(self) -> bytes:
+        return self._private.public_key().public_bytes_raw()
+
+    @cached_property
+    def _private(self) -> "Ed25519PrivateKey":
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+        return Ed25519PrivateKey.from_private_bytes(self._raw)
+
+    def checker_of(self, public_key: str) -> Ed25519Checker:
+        """What checks another host's signatures. Fails: ValueError."""
+        return Ed25519Checker.from_text(public_key)
 
     def sign(self, message: bytes) -> str:
         """The signature in base64."""
         return base64.b64encode(self._private.sign(message)).decode()
+
+
+def _unusable(path: Path, why: str) -> KeyUnusable:
+    return KeyUnusable(
+        f"The key that signs audit checkpoints, {path}, cannot be used: {why}.",
+        way_out="Bring it back from a backup. Or move it away: a new one is made, and checkpoints signed so "
+        "far are then checked with the public key that came with them.",
+    )

@@ -67,11 +67,12 @@ def show(client: Client, name: str, form: str) -> None:
 
 @agent.command()
 @click.argument("name")
+@limit_option
 @output_option
 @with_client
-def versions(client: Client, name: str, form: str) -> None:
+def versions(client: Client, name: str, limit: int, form: str) -> None:
     """List an agent's versions, newest first."""
-    resources.versions_table(client.get(f"/api/v1/agents/{part(name)}/versions"), form)
+    resources.versions_table(client.page(f"/api/v1/agents/{part(name)}/versions", limit), form)
 
 
 @agent.command()

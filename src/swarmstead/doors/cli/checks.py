@@ -204,13 +204,23 @@ def remote(settings: "Settings | None", server: str | None, key_file: Path | Non
     else:
         mend = "Use the command line of the server's version."
         yield Check("server", "warn", f"{client.address} is version {there}, this is {__version__}.", mend)
+    yield _protocols(health)
     try:
         who = client.get("/api/v1/session")["actor"]
         yield Check("key", "ok", f"signed in as {who['name']} ({', '.join(who['roles'])})")
     except SteadError as error:
         yield Check("key", "warn", error.message, error.way_out)
         return
-    yield _safely("models", lambda: _models_declared(client))
+    if health.get("role") != "gateway":  # one that stands alone has no models
+        yield _safely("models", lambda: _models_declared(client))
+
+
+def _protocols(health: Mapping[str, Any]) -> Check:
+    """The versions of MCP that the server speaks; those are pinned in each release."""
+    spoken, upstream = (
+        ", ".join(health.get(part) or ()) for part in ("protocol_versions", "upstream_protocol_versions")
+    )
+    return Check("protocol", "ok", f"MCP {spoken} with clients; {upstream} with tool servers")
 
 
 def _models_declared(client: Client) -> Check:

@@ -19,6 +19,7 @@ from swarmstead.kernel.errors import BadInput, SteadError, Unavailable
 
 _TIMEOUT_S = 30.0
 _STREAM_TIMEOUT_S = 20.0  # the server gives a sign of life every 5 s
+BEAT = "beat"
 _MOST_LINE_BYTES = 4_194_304
 _PAGE = 500
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -142,6 +143,12 @@ class Client:
             if not cursor or len(items) >= limit:
                 return {"items": items, "next": cursor}
 
+    def fault(self) -> str:
+        """What keeps the server from doing its work, in its own words; '' when nothing does. Fails: as `get`."""
+        with self._open("GET", "/readyz", b"", {}, self._timeout_s) as answer, _cut_off(self.address):
+            checks: list[Any] = _parsed(answer.read(), self.address).get("checks", [])
+        return " ".join(str(one.get("detail", "")) for one in checks if not one.get("ok", True))
+
     def chunks(self, path: str) -> Iterator[bytes]:
         """The body of a long answer, piece by piece."""
         with self._open("GET", path, b"", {}, self._timeout_s) as answer, _cut_off(self.address):
@@ -199,7 +206,10 @@ class Client:
 
 
 def parse_events(lines: Iterable[bytes]) -> Iterator[SentEvent]:
-    """Server-sent events of a stream of lines; comments are signs of life only. Fails: ServerCutOff for broken ones."""
+    """Server-sent events of a stream of lines. A comment is a sign of life: the kind `beat`, without a number.
+
+    Fails: ServerCutOff for broken ones.
+    """
     seq, kind, data = 0, "message", ""
     for raw in lines:
         line = raw.decode(errors="replace").rstrip("\r\n")
@@ -210,6 +220,8 @@ def parse_events(lines: Iterable[bytes]) -> Iterator[SentEvent]:
             kind = value
         elif name == "data":
             data += value
+        elif line.startswith(":"):
+            yield SentEvent(0, BEAT, {})
         elif not line and data:
             yield SentEvent(seq, kind, _event_data(data))
             seq, kind, data = 0, "message", ""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from swarmstead.doors.cli.client import Client, Refused, part
+from swarmstead.doors.cli.client import BEAT, Client, Refused, part
 from swarmstead.kernel.errors import SteadError, Unavailable
 
 _GIVE_UP_S = 120.0
@@ -21,6 +21,7 @@ class Follower:
         self._give_up_s = give_up_s
         self._after = 0
         self._lost_at = 0.0
+        self._fault = ""
         self._wait = _FIRST_WAIT_S
         self._ended = False
 
@@ -50,9 +51,23 @@ class Follower:
             if event.kind == "end":
                 self._ended = True
                 return
-            if event.seq > self._after:
+            if event.kind == BEAT:
+                self._look_at_the_server()
+            elif event.seq > self._after:
                 self._after = event.seq
                 yield event.data
+
+    def _look_at_the_server(self) -> None:
+        """Nothing has happened for a while: say so where the server itself is the reason, once for each reason."""
+        try:
+            fault = self._client.fault()
+        except SteadError:
+            return  # the stream will tell
+        if fault and fault != self._fault:
+            self._notice(f"the server is not well, and the run may have to wait: {fault}")
+        elif self._fault and not fault:
+            self._notice("the server is well again")
+        self._fault = fault
 
     def _rest(self, failure: SteadError | None) -> None:
         """Wait a little, longer each time. Fails: the failure, when it has lasted for too long."""

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from swarmstead.doors.cli import words
-from swarmstead.doors.cli.client import Client, part
+from swarmstead.doors.cli.client import Client, Refused, part
 from swarmstead.doors.cli.options import limit_option, with_client
 from swarmstead.doors.cli.output import coloured_diff, dump, facts, heading, listed, output_option, visible
 from swarmstead.kernel.errors import BadInput, Conflict
@@ -63,6 +63,7 @@ def show(client: Client, approval: str, form: str) -> None:
         dump(found, form)
         return
     _show(found)
+    _look(client, found)
     if found["status"] == "pending":
         click.echo(
             f"\nApprove: stead inbox approve {approval}\nDeny:    stead inbox deny {approval} --reason TEXT\n"
@@ -93,6 +94,7 @@ def approve(client: Client, approval: str, reason: str, hash_: str, form: str, *
         )
     if form == "table":
         _show(found)
+        _look(client, found)
     if not yes:
         click.confirm("\nApprove exactly this?", abort=True, err=True)
     _decide(client, found, "approve", reason, form)
@@ -168,6 +170,30 @@ def _show(found: dict[str, Any]) -> None:
     else:
         heading("Payload")
         click.echo(visible(json.dumps(payload, indent=2, ensure_ascii=False)))
+
+
+def _look(client: Client, found: dict[str, Any]) -> None:
+    """Whether an open plan would still do what it was asked about. Who may not decide is told nothing of it."""
+    if found["status"] != "pending" or found["kind"] != "plan" or not found["payload"].get("precondition"):
+        return
+    try:
+        now = client.get(f"/api/v1/approvals/{part(found['id'])}/effect")
+    except Refused as error:
+        if error.code != "not_permitted":
+            click.echo(visible(f"\nIt could not be looked at again: {error.message}"), err=True)
+        return
+    if now["state"] == "same":
+        click.echo("\nLooked at again just now: it would still do exactly this.")
+        return
+    if now["state"] == "unknown":
+        click.echo(visible(f"\nLooked at again just now, and it is not known whether this still holds: {now['why']}"))
+        return
+    heading("CHANGED since it was asked")
+    click.echo(
+        "What it would change is not what it was. The decision is about what stands above; if it is approved,\n"
+        "nothing is done, and you are asked again about what it would do then. Now it would be:"
+    )
+    _show_file(now["effect"], found["payload"].get("arguments") or {})
 
 
 def _asker(found: dict[str, Any]) -> str:

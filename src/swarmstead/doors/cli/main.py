@@ -19,6 +19,7 @@ _INTERRUPTED = 130
 _SECTIONS = {
     "Serve": {
         "up": Lazy("up", "up", "Start the server."),
+        "gateway": Lazy("up", "gateway", "Start the gateway alone: no runs, no web UI."),
         "worker": Lazy("up", "worker", "Start a worker beside a server (Postgres)."),
         "drain": Lazy("drain", "drain", "Bring a server's runs to rest before it is stopped."),
         "doctor": Lazy("doctor", "doctor", "Say what is missing or wrong here, and how to mend it."),

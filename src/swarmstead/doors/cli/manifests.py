@@ -10,8 +10,8 @@ from typing import Any
 
 from swarmstead.doors.cli.client import Client, Refused
 from swarmstead.kernel.errors import BadInput
+from swarmstead.resources.files import decoded, texts_of
 
-_SUFFIXES = {".yaml", ".yml"}
 _STDIN = "-"
 # A text that opens with `---` or a directive brings its own start of a document.
 _OPENS = re.compile(r"(\s*#[^\n]*\n|\s*\n)*(---(\s|$)|%)")
@@ -78,28 +78,5 @@ def _placed(fault: Mapping[str, Any], sources: Sequence[Source]) -> str:
 
 def _texts(name: str) -> list[tuple[str, str]]:
     if name == _STDIN:
-        return [("standard input", _decoded("standard input", sys.stdin.buffer.read()))]
-    path = Path(name)
-    if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
-        if not files:
-            raise BadInput(f"There is no .yaml or .yml file in {name}.", way_out="Name a file or another folder.")
-        return [(str(file), _read(file)) for file in files]
-    return [(name, _read(path))]
-
-
-def _read(path: Path) -> str:
-    try:
-        return _decoded(str(path), path.read_bytes())
-    except OSError as error:
-        raise BadInput(
-            f"{path} cannot be read: {error.strerror}.", way_out="Name a file or folder that exists, or - for input."
-        ) from error
-
-
-def _decoded(name: str, data: bytes) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise BadInput(f"{name}:{line}: this is not UTF-8 text.", way_out="Save the file as UTF-8.") from error
+        return [("standard input", decoded("standard input", sys.stdin.buffer.read()))]
+    return texts_of(Path(name))

@@ -23,7 +23,7 @@ _TYPES: dict[str, type] = dict.fromkeys(Row.__slots__, str) | {"seq": int, "at":
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """Checks checkpoints with a public key alone. `key_id` names it as the audit room does; it cannot sign."""
+    """Checks checkpoints with a public key alone. `key_id` names it as the audit room does."""
 
     key: Ed25519PublicKey
     key_id: str
@@ -40,10 +40,6 @@ class PublicKey:
                 field="--public-key",
                 way_out="Give the `public_key` that stands in a checkpoint: 44 characters of base64.",
             ) from error
-
-    def sign(self, message: bytes) -> str:
-        """Fails: TypeError, always; there is no private key here."""
-        raise TypeError(f"a public key cannot sign {len(message)} bytes")
 
     def check(self, message: bytes, signature: str) -> bool:
         """Whether `signature` (base64) is this key's for `message`."""

@@ -10,11 +10,11 @@ from typing import Any
 import click
 
 from swarmstead.doors.cli.words import short
+from swarmstead.kernel.plain import UNSEEN
 
 Json = dict[str, Any]
 Cell = str | int | None
-# Controls, and marks that reorder or hide text; a line break and a tab may stay.
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
+_UNSEEN = re.compile(UNSEEN)
 _COLOURS = {
     "running": "blue",
     "waiting": "yellow",
@@ -76,14 +76,14 @@ def dump(value: object, form: str) -> None:
         # Inside of JSON a written-out character is the same character: what is printed reads back as it was.
         click.echo(visible(json.dumps(value, ensure_ascii=False, indent=2)))
         return
-    import yaml
+    from swarmstead.resources.writing import written
 
-    document(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=110))
+    document(written(value))
 
 
 def document(text: str) -> None:
-    """Print a whole YAML text: to a terminal as it can be read, elsewhere as it is, so that it can be taken back."""
-    click.echo(visible(text) if sys.stdout.isatty() else text, nl=False)
+    """Print a whole YAML text that `resources.writing` has written: there an escape of JSON is one of YAML too."""
+    click.echo(visible(text), nl=False)
 
 
 def listed(

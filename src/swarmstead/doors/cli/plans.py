@@ -12,14 +12,13 @@ from swarmstead.kernel.money import usd_text
 
 def show(plan: dict[str, Any]) -> None:
     """Print a plan."""
-    cost, time = plan["cost"], plan["time"]
     facts(
         {
             "swarm": f"{plan['swarm']} ({plan['pattern']}) on {plan['environment']}",
             "input": ", ".join(f"{name}={value}" for name, value in plan["input"].items()),
             "changed": _overrides(plan["overrides"]),
-            "cost": f"{_money(cost['low_micros'], cost['high_micros'])}, at most {usd_text(cost['cap_micros'])}",
-            "time": f"{_time(time['low_s'], time['high_s'])}, at most {words.duration(time['cap_s'])} of work",
+            "cost": _cost(plan),
+            "time": _time(plan),
             "plan": plan["hash"],
         }
     )
@@ -40,12 +39,14 @@ def show(plan: dict[str, Any]) -> None:
         ],
     )
     verdicts(plan)
+    _without(plan)
 
 
 def verdicts(plan: dict[str, Any]) -> None:
     """Print which tools will ask a person, and which are denied."""
     asks = plan["expected_approvals"]
-    heading("Asks a person" if asks else "Nothing will ask a person")
+    nothing = "Nothing will ask a person" if not plan["missing"] else "Nothing that is known so far will ask a person"
+    heading("Asks a person" if asks else nothing)
     for one in asks:
         click.echo(f"{visible(one['tool'])} by {visible(one['agent'])}: {visible(one['rule'])}")
     denied = [(agent, tool) for agent in plan["agents"] for tool in agent["tools"] if tool["verdict"] == "deny"]
@@ -55,24 +56,41 @@ def verdicts(plan: dict[str, Any]) -> None:
             click.echo(visible(f"{tool['server']}/{tool['name']} for {agent['name']}: {tool['rule']}"))
 
 
-def require_whole(plan: dict[str, Any]) -> None:
-    """Fails: BadInput, naming everything that the run would lack."""
+def require_whole(plan: dict[str, Any], *, start: bool) -> None:
+    """Fails: BadInput, naming everything that the run would lack. `start`: it was to be launched, not only shown."""
     missing = plan["missing"]
     if not missing:
         return
+    begins = "Nothing was started" if start else "This cannot be started"
     raise BadInput(
-        f"Nothing was started: {plan['swarm']} lacks " + "; and ".join(one["what"] for one in missing) + ".",
+        f"{begins}: {plan['swarm']} lacks " + "; and ".join(one["what"] for one in missing) + ".",
         way_out=" ".join(dict.fromkeys(one["way_out"] for one in missing)),
         code="plan_incomplete",
     )
 
 
-def _money(low: int, high: int) -> str:
-    return usd_text(low) if low == high else f"{usd_text(low)} to {usd_text(high)}"
+def _cost(plan: dict[str, Any]) -> str:
+    """A range that leaves out what cannot be priced yet would be no range."""
+    cost = plan["cost"]
+    low, high, most = (usd_text(cost[name]) for name in ("low_micros", "high_micros", "cap_micros"))
+    expected = "not known yet" if plan["missing"] else low if low == high else f"{low} to {high}"
+    return f"{expected}, at most {most}"
 
 
-def _time(low: int, high: int) -> str:
-    return words.duration(low) if low == high else f"{words.duration(low)} to {words.duration(high)}"
+def _time(plan: dict[str, Any]) -> str:
+    time = plan["time"]
+    low, high, most = (words.duration(time[name]) for name in ("low_s", "high_s", "cap_s"))
+    expected = "not known yet" if plan["missing"] else low if low == high else f"{low} to {high}"
+    return f"{expected}, at most {most} of work"
+
+
+def _without(plan: dict[str, Any]) -> None:
+    """Print what is missing: what hangs on it does not stand in the tables above."""
+    if not plan["missing"]:
+        return
+    heading("Missing, and so not shown above" if not plan["agents"] else "Missing; what hangs on it is not shown above")
+    for one in plan["missing"]:
+        click.echo(visible(f"{one['what']}. {one['way_out']}"))
 
 
 def _overrides(overrides: dict[str, Any]) -> str:

@@ -24,6 +24,7 @@ from swarmstead.kernel.errors import BadInput
 
 KINDS = ("Agent", "Binding", "Model", "Policy", "Swarm", "ToolServer", "ToolSet")
 _SHORTEST_DIGEST = 6  # fewer digits are the number of a version
+_MOST_VERSIONS = 10_000
 _COLUMNS: dict[str, Callable[[dict[str, Any]], str | int | None]] = {
     "NAME": lambda one: one["name"],
     "VERSION": lambda one: one["version"],
@@ -126,7 +127,8 @@ def show(found: dict[str, Any], form: str) -> None:
 
 def version(client: Client, kind: str, name: str, wanted: str) -> dict[str, Any]:
     """A version by number, digest or the first digits of its digest. Fails: BadInput."""
-    versions: list[dict[str, Any]] = client.get(f"/api/v1/resources/{kind}/{part(name)}/versions")["items"]
+    path = f"/api/v1/resources/{kind}/{part(name)}/versions"
+    versions: list[dict[str, Any]] = client.page(path, _MOST_VERSIONS)["items"]
     if wanted.isdigit() and len(wanted) < _SHORTEST_DIGEST:
         found = [one for one in versions if one["version"] == int(wanted)]
     else:

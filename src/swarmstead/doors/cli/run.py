@@ -19,6 +19,7 @@ _COLUMNS: dict[str, Callable[[dict[str, Any]], str | int | None]] = {
     "RUN": lambda run: run["id"],
     "SWARM": lambda run: run["swarm"],
     "STATUS": lambda run: run["status"],
+    "DENIED": lambda run: run["denied"] or "",
     "ENV": lambda run: run["environment"],
     "MODELS": lambda run: ",".join(run["model_kinds"]),
     "COST": lambda run: usd_text(run["spent_micros"]),
@@ -65,7 +66,7 @@ def preview(
         plans.show(plan)
     else:
         dump(plan, form)
-    plans.require_whole(plan)
+    plans.require_whole(plan, start=False)
 
 
 @run.command()
@@ -98,7 +99,7 @@ def start(
     plan = client.post("/api/v1/runs:preview", wish)
     if form == "table":
         plans.show(plan)
-    plans.require_whole(plan)
+    plans.require_whole(plan, start=True)
     if form == "table" and not yes and sys.stdin.isatty() and sys.stderr.isatty():
         click.confirm("\nLaunch this?", abort=True, err=True)
     launched = _launch(client, wish | {"plan_hash": plan["hash"]}, idempotency_key, form)

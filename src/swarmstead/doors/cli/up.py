@@ -1,9 +1,10 @@
-"""`stead up` and `stead worker`: the processes that do the work.
+"""`stead up`, `stead gateway` and `stead worker`: the processes that do the work.
 
 The first start prints the admin key, once, and saves it for this user's command line; later starts print a new sign-in
 link. With STEAD_BOOTSTRAP_KEY nothing is saved and the key is never printed: automation knows it already.
 """
 
+import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,27 +14,45 @@ import click
 
 from swarmstead import __version__
 from swarmstead.doors.cli import context
+from swarmstead.doors.cli.output import visible
 from swarmstead.kernel.errors import SteadError
 from swarmstead.kernel.hashing import sha256_hex
 
 if TYPE_CHECKING:
+    from swarmstead.gatehouse import Gatehouse
     from swarmstead.settings import Settings
     from swarmstead.wiring import App
 
 _FOLDER: Any = click.Path(path_type=Path, file_okay=False)
 
 
-def _paths(command: Any) -> Any:
+def _data(command: Any) -> Any:
     command = click.option(
+        "--config",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        help="A file or folder of manifests to keep applied, also when it changes; repeatable. [STEAD_CONFIG]",
+    )(command)
+    return click.option("--data", type=_FOLDER, help="Where the database and keys are kept. [STEAD_DATA; else ./data]")(
+        command
+    )
+
+
+def _allow(command: Any) -> Any:
+    return click.option(
         "--allow",
         multiple=True,
         type=click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True),
         help="A folder that runs may read repositories in; repeatable. "
         "[STEAD_ALLOWED_PATHS; else this folder, your home and the temporary one]",
     )(command)
-    return click.option("--data", type=_FOLDER, help="Where the database and keys are kept. [STEAD_DATA; else ./data]")(
-        command
-    )
+
+
+def _address(command: Any) -> Any:
+    command = click.option(
+        "--port", type=click.IntRange(0, 65_535), help="The port; 0 takes a free one. [STEAD_PORT; else 8700]"
+    )(command)
+    return click.option("--host", help="The address to listen on. [STEAD_HOST; else 127.0.0.1]")(command)
 
 
 def _identity(command: Any) -> Any:
@@ -53,30 +72,56 @@ def _identity(command: Any) -> Any:
 
 
 @click.command()
-@click.option("--host", help="The address to listen on. [STEAD_HOST; else 127.0.0.1]")
-@click.option("--port", type=click.IntRange(0, 65_535), help="The port; 0 takes a free one. [STEAD_PORT; else 8700]")
-@_paths
+@_address
+@_data
+@_allow
 @_identity
-def up(host: str | None, port: int | None, data: Path | None, allow: tuple[Path, ...], **identity: Any) -> None:
+def up(*, allow: tuple[Path, ...], config: tuple[Path, ...], **options: Any) -> None:
     """Start the server, and stop it with Ctrl-C. Unfinished runs go on where they were at the next start."""
     with _refused_at_start():
-        from swarmstead.settings import load
-
-        settings = load(host=host, port=port, data=data, allowed_paths=allow or None, **identity)
-        from swarmstead.doors.worker.serve import serve  # after the settings: it takes most of the time of a start
+        settings = _settings(allowed_paths=allow or None, config=config or None, **options)
+        from swarmstead.doors.worker.whole import serve  # after the settings: it takes most of the time of a start
 
         serve(settings, _announce)
 
 
 @click.command()
-@_paths
-def worker(data: Path | None, allow: tuple[Path, ...]) -> None:
+@_address
+@_data
+@_identity
+def gateway(*, config: tuple[Path, ...], **options: Any) -> None:
+    """Start the gateway alone: MCP for outside clients, without runs, models and the web UI.
+
+    Ctrl-C or SIGTERM stops it: calls in flight end first (STEAD_DRAIN_S); a second time cuts them.
+    """
+    with _refused_at_start():
+        settings = _settings(config=config or None, **options)
+        from swarmstead.doors.worker.gateway import serve_gateway
+
+        serve_gateway(settings, _announce_gateway)
+
+
+@click.command()
+@_data
+@_allow
+def worker(*, allow: tuple[Path, ...], config: tuple[Path, ...], data: Path | None) -> None:
     """Start a worker that carries runs beside other servers. Needs a Postgres in STEAD_DATABASE_URL."""
     with _refused_at_start():
-        from swarmstead.doors.worker.serve import work
-        from swarmstead.settings import load
+        settings = _settings(data=data, allowed_paths=allow or None, config=config or None)
+        from swarmstead.doors.worker.whole import work
 
-        work(load(data=data, allowed_paths=allow or None), _announce_worker)
+        work(settings, _announce_worker)
+
+
+def _settings(**options: Any) -> "Settings":
+    """What the environment and the options say. A variable that nobody reads is told of: it may be somebody else's."""
+    from swarmstead.settings import load, refuse_missing_folders, strangers
+
+    for name in strangers(os.environ):
+        click.echo(visible(f"Warning: there is no setting {name}; it changes nothing."), err=True)
+    settings = load(**options)
+    refuse_missing_folders(settings)
+    return settings
 
 
 @contextmanager
@@ -90,10 +135,19 @@ def _refused_at_start() -> Generator[None]:
 
 
 def _announce(app: "App", address: str, link: str) -> None:
+    lines = [f"  sign in (once, within 15 minutes): {link}"] if link else []
+    _say(f"Swarmstead {__version__} is ready at {address}", [*lines, *_facts(app, address)])
+
+
+def _announce_gateway(app: "Gatehouse", address: str) -> None:
+    lines = [f"  MCP clients: {address}/mcp", *_facts(app, address)]
+    lines += [f"  config: {path.resolve()}" for path in app.settings.config]
+    _say(f"The gateway of Swarmstead {__version__} is ready at {address}", lines)
+
+
+def _facts(app: "Gatehouse", address: str) -> list[str]:
     settings = app.settings
-    lines = [f"Swarmstead {__version__} is ready at {address}"]
-    if link:
-        lines.append(f"  sign in (once, within 15 minutes): {link}")
+    lines: list[str] = []
     if settings.bootstrap_key.get_secret_value():
         lines.append("  admin key: the one in STEAD_BOOTSTRAP_KEY")
     else:
@@ -101,8 +155,11 @@ def _announce(app: "App", address: str, link: str) -> None:
         if secret:
             lines.append(f"  admin key (shown this once): {secret}")
         lines.append(f"  {remembered(settings, address, secret)}")
-    lines.append(f"  data: {settings.data.resolve()}")
-    click.echo("\n".join(lines))
+    return [*lines, f"  data: {settings.data.resolve()}"]
+
+
+def _say(first: str, lines: list[str]) -> None:
+    click.echo("\n".join([first, *lines]))
 
 
 def _announce_worker(app: "App") -> None:

@@ -177,6 +177,7 @@ def outcome(run: dict[str, Any]) -> None:
     facts(
         {
             "status": run["status"],
+            "denied": f"{run['denied']} call{'' if run['denied'] == 1 else 's'}" if run["denied"] else "",
             "why": error.get("message") or run["status_reason"],
             "way out": error.get("way_out") or "",
             "took": words.duration(words.between(began, ended)) if ended else "",

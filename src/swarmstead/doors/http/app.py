@@ -1,50 +1,27 @@
-"""The HTTP door as one ASGI application: guards, REST, MCP, metrics and the web UI."""
+"""The HTTP door of a whole server as one ASGI application: guards, REST, MCP, metrics and the web UI."""
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from swarmstead import __version__
-from swarmstead.doors.http import health, problems, resource_metadata, shapes
-from swarmstead.doors.http.guards import Guards, hosts_of
+from swarmstead.doors.http import resource_metadata
+from swarmstead.doors.http.api import DECLARED, OPEN, assembled
+from swarmstead.doors.http.gateway import guarded
 from swarmstead.doors.http.metrics import metrics_app
-from swarmstead.doors.http.routes import (
-    approvals,
-    audit,
-    overview,
-    people,
-    pins,
-    policies,
-    resources,
-    runs,
-    server,
-    tools,
-    traffic,
-)
+from swarmstead.doors.http.routes import agents, models, overview, people, runs, server
+from swarmstead.doors.http.run_views import plan_changed
 from swarmstead.doors.http.static import WebUi
 from swarmstead.doors.mcp.endpoint import PATH as MCP
 from swarmstead.doors.mcp.endpoint import McpEndpoint
+from swarmstead.runs.errors import PlanChanged
 from swarmstead.wiring import App
 
 _API = ("/api/", resource_metadata.WELL_KNOWN)
-_DESCRIPTION = "Agents work in your stead; you stay in charge. Errors are RFC 9457 problems with a way out."
 
 
 def make_api() -> FastAPI:
     """The REST API without a server behind it: what the OpenAPI document is made from."""
-    api = FastAPI(
-        title="Swarmstead",
-        version=__version__,
-        description=_DESCRIPTION,
-        openapi_url="/api/v1/openapi.json",
-        docs_url=None,
-        redoc_url=None,
-        responses={"default": {"model": shapes.Problem, "description": "What went wrong, and the way out."}},
-        generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}" if route.tags else route.name,
-    )
-    problems.install(api)
-    declared = (approvals, resources, pins, tools, policies, traffic, audit, server)
-    for module in (health, resource_metadata, overview, people, runs, *declared):
-        api.include_router(module.router)
+    api = assembled(*OPEN, overview, people, runs, *DECLARED, agents, models, server)
+    api.add_exception_handler(PlanChanged, plan_changed)
     return api
 
 
@@ -53,15 +30,7 @@ def make_door(app: App, host: str) -> ASGIApp:
     api = make_api()
     api.state.stead = app
     api.add_route("/metrics", metrics_app(app))
-    settings = app.settings
-    return Guards(
-        _Switch(api, McpEndpoint(app), WebUi()),
-        hosts=hosts_of(host, settings.public_url),
-        public_url=settings.public_url,
-        max_body=settings.max_body_bytes,
-        read_timeout_s=settings.read_timeout_s,
-        programs=MCP,
-    )
+    return guarded(_Switch(api, McpEndpoint(app), WebUi()), app, host)
 
 
 class _Switch:

@@ -1,47 +1,33 @@
-"""Who is calling, as the HTTP door knows it: `scope_of_credential` for every endpoint, and what FastAPI needs of it.
+"""Who is calling, as FastAPI's dependencies: the caller, and the gateway or server behind a request."""
 
-The scope comes from the credential and from nothing else; see `people.credentials`.
-"""
-
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Request
 from starlette.requests import HTTPConnection
 
+from swarmstead.doors.http.credentials import address_of, peer_of, scope_of_credential
+from swarmstead.gatehouse import Gatehouse
 from swarmstead.kernel.errors import NotPermitted
 from swarmstead.kernel.scope import Scope
-from swarmstead.people.certificates import PEER
 from swarmstead.people.contract import Identity
 from swarmstead.people.credentials import COOKIE
-from swarmstead.wiring import App
 
-__all__ = ["COOKIE", "Caller", "Server", "app_of", "identity_of", "scope_of", "scope_of_credential"]
+__all__ = ["COOKIE", "Caller", "Server", "app_of", "identity_of", "scope_of"]
 
 CSRF_HEADER = "x-stead-request"
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
-def app_of(connection: HTTPConnection) -> App:
-    """The server behind this request."""
+def app_of(connection: HTTPConnection) -> Gatehouse:
+    """The gateway behind this request, which may be a whole server."""
     return connection.app.state.stead
-
-
-async def scope_of_credential(app: App, scope: Mapping[str, Any], *, cookies: bool = False) -> Scope:
-    """Whose request this is, from an ASGI scope. `cookies`: the endpoint is one for browsers.
-
-    Fails: as `people.credentials.Credentials.scope_of`.
-    """
-    return await app.credentials.scope_of(
-        scope["headers"], peer=_peer(scope), address=address_of(scope), cookies=cookies
-    )
 
 
 async def identity_of(request: Request) -> Identity:
     """As `scope_of`, with the means and the end of the credential."""
     scope = request.scope
     return await app_of(request).credentials.identify(
-        scope["headers"], peer=_peer(scope), address=address_of(scope), cookies=True
+        scope["headers"], peer=peer_of(scope), address=address_of(scope), cookies=True
     )
 
 
@@ -66,15 +52,9 @@ async def caller(request: Request) -> Scope:
     return scope
 
 
-def server(request: Request) -> App:
-    """FastAPI dependency: the server."""
+async def server(request: Request) -> Gatehouse:
+    """FastAPI dependency: the gateway, which may be a whole server. Async, since any other goes through a thread."""
     return app_of(request)
-
-
-def address_of(scope: Mapping[str, Any]) -> str:
-    """The address that the request came from; '' when the connection has none."""
-    client = scope.get("client")
-    return client[0] if client else ""
 
 
 def _is_ambient(request: Request) -> bool:
@@ -84,10 +64,5 @@ def _is_ambient(request: Request) -> bool:
     return COOKIE in request.cookies or "origin" in request.headers or "sec-fetch-site" in request.headers
 
 
-def _peer(scope: Mapping[str, Any]) -> Any:
-    state = scope.get("state")
-    return None if state is None else state.get(PEER)
-
-
 Caller = Annotated[Scope, Depends(caller)]
-Server = Annotated[App, Depends(server)]
+Server = Annotated[Gatehouse, Depends(server)]

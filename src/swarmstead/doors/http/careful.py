@@ -1,13 +1,14 @@
-"""The route class of the API: a POST under an `Idempotency-Key` is done once; a single thing that is read has an ETag.
+"""The route class of the API: who asks is found out before a body is read; POSTs may be repeated; things have ETags.
 
-Idempotency. A key belongs to one caller and one address, for 24 hours. The first request takes it; the same request
-again gets the first one's answer, one that came at the same time waits for it, and another request is refused.
-A refusal (4xx) gives the key back: nothing was done. When the server ended in between, the same request is done again,
-unless its answer holds a secret; launches know their claim and start nothing twice. Answers that hold a secret are not
-kept.
+Idempotency. A POST under an `Idempotency-Key` is done once. A key belongs to one caller and one address, for 24 hours.
+The first request takes it; the same request again gets the first one's answer, one that came at the same time waits for
+it, and another request is refused. A refusal (4xx) gives the key back: nothing was done. When the server ended in
+between, the same request is done again, unless its answer holds a secret; launches know their claim and start nothing
+twice. Answers that hold a secret are not kept.
 
 ETag: `"VERSION-HASH"`. HASH is of what was sent, for `If-None-Match`. VERSION is what a change depends on, and the part
-of it that `If-Match` is about: a digest of a resource, the `seq` of a run, the state and payload of a question.
+of it that `If-Match` is about: a digest of a resource, the `seq` of a run, the state and payload of a question. Only
+an answer that is there as a whole has one: what is streamed passes untouched.
 """
 
 import asyncio
@@ -18,14 +19,16 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request, Response
+from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
 
 from swarmstead.doors.http.auth import app_of, caller
+from swarmstead.doors.http.bodies import checked, needs_caller
+from swarmstead.gatehouse import Gatehouse
 from swarmstead.kernel.errors import BadInput, ChangedMeanwhile, Conflict, SteadError, Unavailable
 from swarmstead.kernel.hashing import digest, sha256_hex
 from swarmstead.storage import requests
 from swarmstead.storage.requests import Claim
-from swarmstead.wiring import App
 
 KEY_HEADER = "Idempotency-Key"
 # Change nothing, or only for the browser that sends them.
@@ -86,9 +89,12 @@ class CarefulRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         """FastAPI's handler, with what this class adds around it."""
         handle = super().get_route_handler()
-        once = _is_once(self.path, self.methods)
+        once, known = _is_once(self.path, self.methods), needs_caller(self.endpoint)
 
         async def careful(request: Request) -> Response:
+            if known:
+                await caller(request)
+            request = await checked(request, known=known)
             if once and KEY_HEADER in request.headers:
                 return await _once(request, handle, secret=self.path in _SECRET)
             return _tagged(request, await handle(request))
@@ -131,7 +137,7 @@ async def _once(request: Request, handle: Handler, *, secret: bool) -> Response:
 class _turn:  # noqa: N801 - used like a function
     """Requests under one key, one after the other: those of this process."""
 
-    def __init__(self, app: App, name: tuple[str, ...]) -> None:
+    def __init__(self, app: Gatehouse, name: tuple[str, ...]) -> None:
         self._waiting = app.answering
         self._name = name
 
@@ -144,7 +150,7 @@ class _turn:  # noqa: N801 - used like a function
         self._waiting.pop(self._name).set()
 
 
-def _earlier(app: App, claimed: Claim, asked: str, *, secret: bool) -> Response | None:
+def _earlier(app: Gatehouse, claimed: Claim, asked: str, *, secret: bool) -> Response | None:
     """The answer of an earlier request under this key; None when the request is to be done again."""
     if claimed.asked != asked:
         raise KeyReused(
@@ -164,7 +170,7 @@ def _earlier(app: App, claimed: Claim, asked: str, *, secret: bool) -> Response 
     return None
 
 
-async def _handled(app: App, request: Request, handle: Handler, claimed: Claim, *, secret: bool) -> Response:
+async def _handled(app: Gatehouse, request: Request, handle: Handler, claimed: Claim, *, secret: bool) -> Response:
     try:
         response = await handle(request)
     except SteadError as error:
@@ -188,7 +194,8 @@ def mark(request: Request, version: str) -> None:
 
 def _tagged(request: Request, response: Response) -> Response:
     version: str = getattr(request.state, "version", "")
-    if not version or request.method != "GET" or response.status_code != HTTPStatus.OK:
+    is_whole = response.status_code == HTTPStatus.OK and not isinstance(response, StreamingResponse)
+    if not version or request.method != "GET" or not is_whole:
         return response
     tag = f'"{version}-{sha256_hex(bytes(response.body))[:_HASH_CHARS]}"'
     headers = {"etag": tag, "cache-control": "private, no-cache"}
@@ -199,14 +206,24 @@ def _tagged(request: Request, response: Response) -> Response:
 
 
 def expected(request: Request) -> frozenset[str]:
-    """The versions that `If-Match` names, `*` for any; empty when the change is bound to none."""
-    found = _TAG.findall(request.headers.get("if-match", ""))
+    """The versions that `If-Match` names, `*` for any; empty when there is none, so the change is bound to nothing.
+
+    Fails: BadInput for one that names nothing: whoever sent it meant to be careful.
+    """
+    given = request.headers.get("if-match")
+    found = _TAG.findall(given or "")
+    if given is not None and not found:
+        raise BadInput(
+            "If-Match names no version.",
+            field="If-Match",
+            way_out='Send the ETag of the answer that you read, with its quotes, such as "sha256:…-0f3a…".',
+        )
     return frozenset(star or tag.rpartition("-")[0] for tag, star in found)
 
 
 def expect(request: Request, version: str, what: str) -> None:
     """Hold a change to what its `If-Match` names. Fails: ChangedMeanwhile."""
-    if "if-match" in request.headers and not expected(request) & {version, "*"}:
+    if (seen := expected(request)) and not seen & {version, "*"}:
         raise ChangedMeanwhile(
             f"{what} is not what it was when you read it. Nothing was changed.",
             way_out="Read it again and look at what has changed; its new ETag goes into If-Match.",

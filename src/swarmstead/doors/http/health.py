@@ -1,45 +1,62 @@
 """Health: is the process alive, and can it do its work? Without a credential, so it tells nothing else."""
 
-from fastapi import APIRouter, Request, Response
+from typing import Any
 
 from swarmstead import __version__
-from swarmstead.doors.http import health_shapes
-from swarmstead.doors.http.auth import app_of
 from swarmstead.doors.mcp.protocol import VERSIONS
+from swarmstead.gatehouse import Gatehouse
+from swarmstead.gateway.versions import UPSTREAM_VERSIONS
+from swarmstead.kernel.clock import rfc3339
 from swarmstead.kernel.errors import SteadError
-from swarmstead.wiring import App
-
-router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz")
-async def healthz() -> health_shapes.HealthShape:
-    """The process answers."""
-    return health_shapes.HealthShape(status="ok", version=__version__, protocol_versions=list(VERSIONS), checks=[])
+def alive(app: Gatehouse) -> dict[str, Any]:
+    """The process answers. With the versions of MCP that it speaks, and what the operator's files have in force."""
+    return _health(app, "ok", [])
 
 
-@router.get("/readyz")
-async def readyz(request: Request, response: Response) -> health_shapes.HealthShape:
-    """The server can read and write its database, and takes runs; 503 when it cannot or does not."""
-    app = app_of(request)
-    checks = [await _database(app), _taking(app)]
-    ready = all(check.ok for check in checks)
-    response.status_code = 200 if ready else 503
-    status = "ok" if ready else "unavailable"
-    return health_shapes.HealthShape(
-        status=status, version=__version__, protocol_versions=list(VERSIONS), checks=checks
-    )
+async def ready(app: Gatehouse) -> dict[str, Any]:
+    """Whether it can read and write its database and takes work: `status` is `ok`, or `unavailable`.
+
+    Files that are refused leave it ready: the last good ones are in force.
+    """
+    checks = [await _database(app), _taking(app), *_config(app)]
+    return _health(app, "ok" if all(check["ok"] for check in checks) else "unavailable", checks)
 
 
-async def _database(app: App) -> health_shapes.CheckShape:
+def _health(app: Gatehouse, status: str, checks: list[dict[str, Any]]) -> dict[str, Any]:
+    kept = app.config.state if app.config else None
+    config = kept and {"digest": kept.digest, "since": rfc3339(kept.since), "refused": bool(kept.refused)}
+    return {
+        "status": status,
+        "role": app.role,
+        "version": __version__,
+        "protocol_versions": list(VERSIONS),
+        "upstream_protocol_versions": list(UPSTREAM_VERSIONS),
+        "config": config,
+        "checks": checks,
+    }
+
+
+async def _database(app: Gatehouse) -> dict[str, Any]:
     try:
         await app.probe.check()
     except SteadError as error:
-        return health_shapes.CheckShape(name="database", ok=False, detail=error.message)
-    return health_shapes.CheckShape(name="database", ok=True, detail="")
+        return _check("database", error.message)
+    return _check("database", "")
 
 
-def _taking(app: App) -> health_shapes.CheckShape:
-    draining = app.runs.draining
-    detail = f"The server is being drained; {app.runs.carrying} loops have not come to rest." if draining else ""
-    return health_shapes.CheckShape(name="runs", ok=not draining, detail=detail)
+def _taking(app: Gatehouse) -> dict[str, Any]:
+    return _check(app.takes, app.resting)
+
+
+def _config(app: Gatehouse) -> list[dict[str, Any]]:
+    if app.config is None:
+        return []
+    refused = app.config.state.refused
+    detail = f"Refused, the last good one stays in force: {refused}" if refused else ""
+    return [{"name": "config", "ok": True, "detail": detail}]
+
+
+def _check(name: str, problem: str) -> dict[str, Any]:
+    return {"name": name, "ok": not problem, "detail": problem}

@@ -281,7 +281,10 @@ class PlanShape(Shape):
 
 
 class RunDetail(RunShape):
-    """A run with its agents, its plan and its questions."""
+    """A run with its agents, its plan and its questions.
+
+    Of many questions it holds those that wait and were closed last, 50 in all; `GET /api/v1/approvals?run=` has all.
+    """
 
     agents: list[AgentRunShape]
     plan: PlanShape

@@ -1,5 +1,7 @@
 """The web UI's files, and index.html for every page of it. Hashed files may be kept for ever, index.html never."""
 
+import json
+from functools import cached_property
 from pathlib import Path
 
 from starlette.responses import FileResponse, PlainTextResponse, Response
@@ -35,9 +37,25 @@ class WebUi:
             hashed = file.parent.name == "assets"
             cache = "public, max-age=31536000, immutable" if hashed else "no-cache"
             return FileResponse(file, headers={"cache-control": cache})
-        if "\0" in path or "." in path.rpartition("/")[2]:
+        page = self._is_page(path)
+        if not page and ("\0" in path or "." in path.rpartition("/")[2]):
             return problem(404, "not_found", "There is no such file.")
-        return FileResponse(index, headers={"cache-control": "no-cache"})
+        # What is no page gets the document too, which says so to a person; the status says it to everything else.
+        return FileResponse(index, 200 if page else 404, headers={"cache-control": "no-cache"})
+
+    def _is_page(self, path: str) -> bool:
+        """Whether the web UI has a page here: `$name` in its list of pages stands for any one part of a path."""
+        parts = _parts(path)
+        return any(
+            len(page) == len(parts)
+            and all(wanted.startswith("$") or wanted == part for wanted, part in zip(page, parts, strict=True))
+            for page in self._pages
+        )
+
+    @cached_property
+    def _pages(self) -> list[list[str]]:
+        pages: list[str] = json.loads((self._folder / "pages.json").read_text())
+        return [_parts(page) for page in pages]
 
     def _file(self, path: str) -> Path | None:
         """The built file at this path; None where there is none, whatever the path is made of."""
@@ -46,3 +64,7 @@ class WebUi:
             return file if file.is_relative_to(self._folder) and file.is_file() else None
         except (OSError, ValueError):  # a NUL, or a name longer than the system allows
             return None
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part]

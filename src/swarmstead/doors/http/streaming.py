@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
-from swarmstead.doors.http import views
+from swarmstead.doors.http import run_views
 from swarmstead.kernel.scope import Scope
 from swarmstead.runs import events, queries
 from swarmstead.runs.contract import ENDED, StoredEvent, events_topic
@@ -98,7 +98,7 @@ class EventStream(Response):
 
 
 def _frame(event: StoredEvent) -> str:
-    data = json.dumps(views.event(event), ensure_ascii=False, separators=(",", ":"))
+    data = json.dumps(run_views.event(event), ensure_ascii=False, separators=(",", ":"))
     return f"id: {event.seq}\nevent: {event.kind}\ndata: {data}\n\n"
 
 

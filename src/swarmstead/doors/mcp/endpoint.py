@@ -12,7 +12,7 @@ from typing import Any, cast
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from swarmstead.doors.http.auth import scope_of_credential
+from swarmstead.doors.http.credentials import scope_of_credential
 from swarmstead.doors.http.problems import problem, refusal, response_of
 from swarmstead.doors.http.resource_metadata import challenge
 from swarmstead.doors.mcp import protocol
@@ -26,11 +26,11 @@ from swarmstead.doors.mcp.resuming import Replays, resume
 from swarmstead.doors.mcp.sessions import CALLED_OFF, Session, Sessions
 from swarmstead.doors.mcp.sse import Header, encode
 from swarmstead.doors.mcp.streams import Stream, acknowledged
+from swarmstead.gatehouse import Gatehouse
 from swarmstead.gateway.contract import Caller
 from swarmstead.kernel.errors import NotFound, NotSignedIn, SteadError
 from swarmstead.kernel.scope import Scope as Tenancy
 from swarmstead.people.contract import require
-from swarmstead.wiring import App
 
 PATH = "/mcp"
 _SESSION, _LAST_EVENT = b"mcp-session-id", b"last-event-id"
@@ -51,7 +51,7 @@ class Http:
 class McpEndpoint:
     """The ASGI application behind `/mcp`."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: Gatehouse) -> None:
         self._app = app
         self._sessions = Sessions()
         self._replays = Replays()

@@ -123,15 +123,17 @@ class Methods:
     async def _tools(self, exchange: Exchange, params: Params) -> Result:
         del params
         found = await self._gateway.tools(exchange.caller, self._root)
-        tools = [
-            meta.definition(name, tool)
+        tools = {
+            name: tool
             for server in found
             for tool in server.tools
             if tool.risk != "unknown" and (name := exchange.offer.shown("tool", server.server, tool.name)) is not None
-        ]
+        }
         if len(tools) > self._most_listed:
-            tools = [dict(one) for one in meta.DEFINITIONS]
-        return _listed(exchange, "tools", tools)
+            return _listed(exchange, "tools", [dict(one) for one in meta.DEFINITIONS])
+        hidden = await self._gateway.hidden(exchange.caller, tools.values())
+        shown = [meta.definition(name, tool) for name, tool in tools.items() if (tool.server, tool.name) not in hidden]
+        return _listed(exchange, "tools", shown)
 
     async def _resources(self, exchange: Exchange, params: Params) -> Result:
         del params

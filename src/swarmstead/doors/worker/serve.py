@@ -1,4 +1,4 @@
-"""`stead up` and `stead worker`: one event loop, one App, and (for `up`) the HTTP door in front of it."""
+"""A process that serves: one event loop, what it opens, and the HTTP door in front of it."""
 
 import asyncio
 import errno
@@ -6,23 +6,24 @@ import gc
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
-from typing import Any
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any, Generic, TypeVar
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from swarmstead.doors.worker import logs
 from swarmstead.doors.worker.tls import context_of
+from swarmstead.gatehouse import Gatehouse
 from swarmstead.kernel.errors import Conflict, Unavailable
-from swarmstead.people import handlers as people
-from swarmstead.people import queries
 from swarmstead.settings import Settings
-from swarmstead.wiring import App, open_app
 
-_GRACE_S = 3
+House = TypeVar("House", bound=Gatehouse)
 _YOUNG = 20_000
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class PortInUse(Conflict):
@@ -62,11 +63,21 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-Announce = Callable[[App, str, str], None]
+@dataclass(frozen=True, slots=True)
+class Serving(Generic[House]):
+    """What a process serves. `announced(app, address)` prepares what is said once it is ready.
+
+    `grace_s`: seconds that requests have to end in when it is told to stop; a second signal cuts them.
+    """
+
+    open: Callable[[Settings], Awaitable[House]]
+    make_door: Callable[[House, str], ASGIApp]
+    announced: Callable[[House, str], Awaitable[Callable[[], None]]]
+    grace_s: int
 
 
-def serve(settings: Settings, announce: Announce) -> None:
-    """Run a server until SIGINT or SIGTERM. `announce(app, address, one-time sign-in link)` is called once it is ready.
+def run_server(settings: Settings, serving: Serving[House]) -> None:
+    """Run a server until SIGINT or SIGTERM.
 
     Fails: PortInUse, AddressRefused, storage.errors, BadInput; nothing is left behind.
     """
@@ -74,32 +85,32 @@ def serve(settings: Settings, announce: Announce) -> None:
     tls = context_of(settings)
     listener = bind(settings.host, settings.port)
     try:
-        _run(_serve(settings, listener, tls, announce))
+        run(_serve(settings, listener, tls, serving))
     finally:
         listener.close()
 
 
-async def _serve(settings: Settings, listener: socket.socket, tls: ssl.SSLContext | None, announce: Announce) -> None:
-    app = await open_app(settings)
+async def _serve(
+    settings: Settings, listener: socket.socket, tls: ssl.SSLContext | None, serving: Serving[House]
+) -> None:
+    app = await serving.open(settings)
     try:
-        from swarmstead.doors.http.app import make_door
         from swarmstead.doors.worker.protocol import with_timeouts
 
         config = uvicorn.Config(
-            make_door(app, settings.host),
+            serving.make_door(app, settings.host),
             http=with_timeouts(settings.header_timeout_s, settings.write_timeout_s),
             lifespan="off",
+            ws="none",
             access_log=False,
             log_config=None,
             server_header=False,
             timeout_keep_alive=settings.idle_timeout_s,
-            timeout_graceful_shutdown=_GRACE_S,
+            timeout_graceful_shutdown=serving.grace_s,
             ssl_context_factory=None if tls is None else lambda _config, _default: tls,
         )
-        address = address_of(settings.host, listener, secure=tls is not None)
-        link = await sign_in_link(app, address)
-        server = _Server(config, app, lambda: announce(app, address, link))
-        await server.serve([listener])
+        ready = await serving.announced(app, address_of(settings.host, listener, secure=tls is not None))
+        await _Server(config, app, ready).serve([listener])
     finally:
         await app.close()
 
@@ -107,7 +118,7 @@ async def _serve(settings: Settings, listener: socket.socket, tls: ssl.SSLContex
 class _Server(uvicorn.Server):
     """Tells when it is ready, and ends open streams as soon as it is asked to stop."""
 
-    def __init__(self, config: uvicorn.Config, app: App, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, app: Gatehouse, ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._app = app
         self._ready = ready
@@ -120,13 +131,18 @@ class _Server(uvicorn.Server):
         uvicorn's own raises the signal again afterwards: that would end the process before the App is closed.
         """
         loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
+        for number in SIGNALS:
             loop.add_signal_handler(number, self.handle_exit, number, None)
         try:
             yield
         finally:
-            for number in _SIGNALS:
+            for number in SIGNALS:
                 loop.remove_signal_handler(number)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal asks for an end, the second for one at once: what is in flight is cut."""
+        self.force_exit = self.should_exit
+        super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then say so."""
@@ -163,53 +179,8 @@ def address_of(host: str, listener: socket.socket, *, secure: bool = False) -> s
     return f"{'https' if secure else 'http'}://{shown}:{port}"
 
 
-def work(settings: Settings, announce: Callable[[App], None]) -> None:
-    """Run a worker without a door until SIGINT or SIGTERM, then drain it; a second signal ends it at once.
-
-    Needs Postgres: SQLite has one process.
-    """
-    if settings.single_process:
-        raise Conflict(
-            "A second process cannot work on SQLite.",
-            way_out="Set STEAD_DATABASE_URL to a Postgres for several workers; `stead up` works by itself on SQLite.",
-        )
-    logs.set_up(settings.log_level, as_json=settings.log_json)
-    _run(_work(settings, announce))
-
-
-async def _work(settings: Settings, announce: Callable[[App], None]) -> None:
-    app = await open_app(settings)
-    try:
-        announce(app)
-        asked = asyncio.Queue[int]()
-        for number in _SIGNALS:
-            asyncio.get_running_loop().add_signal_handler(number, asked.put_nowait, number)
-        await asked.get()
-        await _drained(app, asked, settings.drain_s)
-    finally:
-        await app.close()
-
-
-async def _drained(app: App, asked: asyncio.Queue[int], limit_s: float) -> None:
-    """Let loops come to rest, for so long and until a second signal."""
-    await app.runs.rest(on=True)
-    app.stop_when_drained()
-    ends = {asyncio.ensure_future(app.stopping.wait()), asyncio.ensure_future(asked.get())}
-    await asyncio.wait(ends, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
-    for one in ends:
-        one.cancel()
-
-
-async def sign_in_link(app: App, address: str) -> str:
-    """A one-time link that signs a browser in as the newest admin key; '' when there is none."""
-    key_id = await app.db.read(lambda conn: queries.admin_key_id(conn, people.DEFAULT_TENANT, app.clock))
-    if key_id is None:
-        return ""
-    token = await app.db.write(lambda tx: people.create_link(tx, app.clock, key_id))
-    return f"{address}/signin#token={token}"
-
-
-def _run(main: Coroutine[Any, Any, None]) -> None:
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run the process' one event loop until this has ended."""
     import uvloop
 
     with suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -14,11 +14,11 @@ import msgspec
 from swarmstead import __version__
 from swarmstead.gateway.contract import CHANGES, UPDATED, CallResult, Relay, RpcFault
 from swarmstead.gateway.errors import RelayRefused
+from swarmstead.gateway.versions import UPSTREAM_VERSIONS
 from swarmstead.kernel.plain import plain
 
-LATEST = "2025-11-25"
-MODERN = "2026-07-28"
-SUPPORTED = frozenset({LATEST, "2025-06-18", "2025-03-26", "2024-11-05"})
+MODERN, LATEST, *_ = UPSTREAM_VERSIONS
+SUPPORTED = frozenset(UPSTREAM_VERSIONS) - {MODERN}
 IDEMPOTENCY_KEY = "swarmstead.dev/idempotency-key"
 EXPECT = "swarmstead.dev/expect"
 

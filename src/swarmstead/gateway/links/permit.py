@@ -3,22 +3,29 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from swarmstead.gateway.catalogue import Catalogue, Listed
 from swarmstead.gateway.chain import Answer, Call, Next
-from swarmstead.gateway.contract import CallResult, PlanNeeded, Tool
+from swarmstead.gateway.contract import CallRequest, CallResult, PlanNeeded
 from swarmstead.gateway.errors import PolicyDenied, RiskUnknown, UpstreamFailed, UpstreamUnknown
 from swarmstead.gateway.links.arguments import fault_of
 from swarmstead.gateway.links.record import policy_facts, preview_entry
 from swarmstead.gateway.links.result import fault_in
-from swarmstead.gateway.model import plan_payload, plan_sentence, precondition_of, question_of, upstream_key
+from swarmstead.gateway.model import (
+    plan_payload,
+    plan_sentence,
+    precondition_of,
+    question_of,
+    read_question,
+    upstream_key,
+)
 from swarmstead.gateway.ports import Approvals, Policies, Upstream
 from swarmstead.gateway.trail import Trail
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.errors import NotPermitted
 from swarmstead.kernel.hashing import digest
-from swarmstead.permits.contract import UNKNOWN_RISK, Approval, Ask, PolicyVerdict
+from swarmstead.permits.contract import UNKNOWN_RISK, Approval, Ask, PolicyQuestion, PolicyVerdict
 from swarmstead.storage.database import Database, Tx
 from swarmstead.telemetry.contract import policy_checked, redact, redact_text
 
@@ -48,16 +55,18 @@ class Permit:
 
     async def __call__(self, call: Call, proceed: Next) -> Answer:
         request = call.request
-        if request.kind != "tool":  # resources and prompts are read, and reads go straight through
-            return await proceed(call)
-        tool = call.target[1].tool
-        question = question_of(request.caller, tool, request.arguments, self._clock.now_ms())
+        now = self._clock.now_ms()
+        if request.kind == "tool":
+            question = question_of(request.caller, call.target[1].tool, request.arguments, now)
+        else:
+            told = _prompt_arguments(request)
+            question = read_question(request.caller, request.kind, request.server, request.tool, told, now)
         verdict = await self._policies.decide(request.caller.scope, question)
         seen = call.progress
-        seen.risk, seen.idempotent, seen.policy = tool.risk, tool.idempotent, verdict
+        seen.risk, seen.idempotent, seen.policy = question.risk, question.idempotent, verdict
         policy_checked(verdict.effect, verdict.monitored.effect if verdict.monitored else "")
         if verdict.effect == "deny":
-            raise _denied(tool, verdict)
+            raise _denied(question, verdict)
         if verdict.effect == "ask":
             needed = await (self._look_again if request.plan_id else self._plan)(call, verdict.text)
             if needed is not None:
@@ -127,11 +136,17 @@ def _asked(call: Call, tx: Tx, approval: Approval) -> PlanNeeded:
     return needed
 
 
-def _denied(tool: Tool, verdict: PolicyVerdict) -> NotPermitted:
+def _prompt_arguments(request: CallRequest) -> Mapping[str, Any]:
+    """The arguments that a prompt is fetched with."""
+    told = request.more.get("arguments")
+    return cast("Mapping[str, Any]", told) if isinstance(told, Mapping) else {}
+
+
+def _denied(question: PolicyQuestion, verdict: PolicyVerdict) -> NotPermitted:
     if UNKNOWN_RISK in verdict.rules:
         return RiskUnknown(
-            f"Denied: nobody has said what {tool.name!r} of {tool.server!r} may do.",
-            way_out=f"Class it in the ToolServer: spec.risk.{tool.name}: read, write or danger.",
+            f"Denied: nobody has said what {question.tool!r} of {question.server!r} may do.",
+            way_out=f"Class it in the ToolServer: spec.risk.{question.tool}: read, write or danger.",
         )
     return PolicyDenied(
         f"Denied by policy: {verdict.text}.",

@@ -7,9 +7,7 @@ back-references runs on one that backtracks, up to a limit at each place of the 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import jsonschema_rs
+from typing import TYPE_CHECKING, Any
 
 from swarmstead.gateway.contract import Tool
 from swarmstead.gateway.schemas.advice import declared, free_form, unbounded
@@ -19,12 +17,11 @@ from swarmstead.gateway.schemas.limits import ContractLimits
 from swarmstead.gateway.schemas.shape import SchemaRefused, Shape
 from swarmstead.telemetry.contract import redact_text
 
+if TYPE_CHECKING:
+    from jsonschema_rs import Validator
+
 _PATTERN_BYTES = 262_144
 _BACKTRACKS = 10_000
-_LINEAR = jsonschema_rs.RegexOptions(size_limit=_PATTERN_BYTES, dfa_size_limit=_PATTERN_BYTES)
-_GIVES_UP = jsonschema_rs.FancyRegexOptions(
-    backtrack_limit=_BACKTRACKS, size_limit=_PATTERN_BYTES, dfa_size_limit=_PATTERN_BYTES
-)
 _SLOW_CHARACTERS = 4_096
 _SLOW_BYTES = 65_536
 _WORDS = 300
@@ -42,7 +39,7 @@ class Fault:
 class Checker:
     """One schema with its bounds."""
 
-    validator: jsonschema_rs.Validator
+    validator: "Validator"
     bounds: Bounds
 
     def fault(self, value: dict[str, Any]) -> Fault | None:
@@ -136,14 +133,20 @@ def _result_bounds(limits: ContractLimits) -> Bounds:
     return Bounds(characters=most, items=most, depth=limits.result_depth, size=most, values=most)
 
 
-def compiled(schema: Mapping[str, Any]) -> tuple[jsonschema_rs.Validator, bool]:
+def compiled(schema: Mapping[str, Any]) -> "tuple[Validator, bool]":
     """A validator that fetches nothing, and whether one of its patterns may backtrack. Fails: SchemaRefused."""
+    import jsonschema_rs as rs  # with the first schema, not at start
+
+    linear = rs.RegexOptions(size_limit=_PATTERN_BYTES, dfa_size_limit=_PATTERN_BYTES)
+    gives_up = rs.FancyRegexOptions(
+        backtrack_limit=_BACKTRACKS, size_limit=_PATTERN_BYTES, dfa_size_limit=_PATTERN_BYTES
+    )
     try:
-        return jsonschema_rs.validator_for(dict(schema), offline=True, pattern_options=_LINEAR), False
-    except (jsonschema_rs.ValidationError, ValueError):
+        return rs.validator_for(dict(schema), offline=True, pattern_options=linear), False
+    except (rs.ValidationError, ValueError):
         pass  # a fault of the schema, or a pattern that needs the other engine
     try:
-        return jsonschema_rs.validator_for(dict(schema), offline=True, pattern_options=_GIVES_UP), True
-    except (jsonschema_rs.ValidationError, ValueError) as error:
-        text = error.message if isinstance(error, jsonschema_rs.ValidationError) else str(error)
+        return rs.validator_for(dict(schema), offline=True, pattern_options=gives_up), True
+    except (rs.ValidationError, ValueError) as error:
+        text = error.message if isinstance(error, rs.ValidationError) else str(error)
         raise SchemaRefused(redact_text(text[:_WORDS])) from error

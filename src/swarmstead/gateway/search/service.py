@@ -8,7 +8,7 @@ are in an index, and every answer is held against the grants once more.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Protocol
@@ -29,6 +29,7 @@ _LIFE_MS = 60_000
 _AT_ONCE = 100
 _PATIENCE_S, _PATIENCE_WITH_KNOWN_S = 15.0, 2.0
 _MOST_CALLERS = 4096
+_FURTHER = 200  # how far down the order is looked where policies hide tools
 _Listed = list[Tool] | None
 _Who = tuple[str, str, str, frozenset[str], frozenset[tuple[str, frozenset[str]]] | None]
 
@@ -38,6 +39,14 @@ class Definitions(Protocol):
 
     async def inspect(self, caller: Caller, name: str, root: str = "") -> list[Tool]:
         """Every tool of a server. Fails: UpstreamFailed."""
+        ...
+
+    async def hides(self, caller: Caller) -> bool:
+        """Whether policies may hide any tool from this caller."""
+        ...
+
+    async def hidden(self, caller: Caller, tools: Iterable[Tool]) -> frozenset[tuple[str, str]]:
+        """(server, name) of those that policies hide from this caller."""
         ...
 
 
@@ -84,8 +93,11 @@ class ToolSearch:
         grants = await self._grants.of(caller.scope)
         tenant = await self._ready(caller, grants, root)
         permitted = _permitted(tenant, caller, grants, only)
-        found = await asyncio.to_thread(ranking.search, tenant.index, self._weights, task, permitted, min(limit, MOST))
-        return [one for one in found if permitted.allows(one.document.server, one.document.name)]
+        limit, hides = min(limit, MOST), await self._definitions.hides(caller)
+        most = _FURTHER if hides else limit
+        found = await asyncio.to_thread(ranking.search, tenant.index, self._weights, task, permitted, most)
+        found = [one for one in found if permitted.allows(one.document.server, one.document.name)]
+        return await self._not_hidden(caller, found, limit, root) if hides else found
 
     async def definitions(
         self, caller: Caller, wanted: list[tuple[str, str]], root: str = "", only: Only | None = None
@@ -100,7 +112,9 @@ class ToolSearch:
             for server, tool in wanted
             if server in listed and tool in allowed.get(server, frozenset())
         ]
-        return [tool for tool in found if tool is not None and _usable(tool)]
+        usable = [tool for tool in found if tool is not None and _usable(tool)]
+        hidden = await self._definitions.hidden(caller, usable)
+        return [tool for tool in usable if (tool.server, tool.name) not in hidden]
 
     def forget(self, heard: str) -> None:
         """A signal watcher: after `tools:TENANT`, a quarantine say, the next search looks at all definitions anew."""
@@ -117,6 +131,18 @@ class ToolSearch:
         for tenant in self._tenants.values():
             await asyncio.to_thread(tenant.index.close)
         self._tenants.clear()
+
+    async def _not_hidden(self, caller: Caller, found: list[Found], limit: int, root: str) -> list[Found]:
+        """The best `limit` of them that no policy hides: policies are asked about no more than that takes."""
+        kept: list[Found] = []
+        for at in range(0, len(found), limit):
+            some = found[at : at + limit]
+            wanted = [(one.document.server, one.document.name) for one in some]
+            seen = {(tool.server, tool.name) for tool in await self.definitions(caller, wanted, root)}
+            kept += [one for one, pair in zip(some, wanted, strict=True) if pair in seen]
+            if len(kept) >= limit:
+                break
+        return kept[:limit]
 
     async def _ready(self, caller: Caller, grants: TenantGrants, root: str) -> _Tenant:
         tenant = await self._tenant(caller.scope.tenant)

@@ -1,8 +1,8 @@
 """A set of rules that Cedar has parsed, and what it says about a call.
 
 Cedar answers per action. Straight through is `Action::"call"`; where that is not allowed, `Action::"plan"` says
-whether a person may allow it. An error while a rule is evaluated makes a forbid hold and a permit not; so does an
-argument that the rule reads and Cedar cannot hold.
+whether a person may allow it. Resources and prompts are read, `Action::"read"`, or not. An error while a rule is
+evaluated makes a forbid hold and a permit not; so does an argument that the rule reads and Cedar cannot hold.
 """
 
 import json
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from swarmstead.permits.contract import PolicyQuestion, Verdict
+from swarmstead.permits.contract import PolicyQuestion, Verdict, What
 from swarmstead.permits.policies import engine, syntax, values
 from swarmstead.permits.policies.reading import Rule
 from swarmstead.permits.policies.syntax import ArgumentPath, Uid
@@ -48,6 +48,7 @@ class Subject:
     entities: Any
     environment: Mapping[str, Any]
     labels: Mapping[str, str]
+    ways: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,30 +72,41 @@ class _Said:
         return self.evaluated and bool(self.permits) and not self.forbids
 
 
+def ways_to(what: What) -> tuple[str, ...]:
+    """The actions that are asked about, in this order; what the last one does not permit is denied."""
+    return ("call", "plan") if what == "tool" else ("read",)
+
+
+def uids(tenant: str, question: PolicyQuestion) -> tuple[tuple[Uid, ...], tuple[Uid, ...]]:
+    """Caller and tool (or resource, or prompt), each followed by what it lies in."""
+    house: Uid = ("Tenant", tenant)
+    caller: Uid = ("Agent" if question.kind == "agent" else "User", question.principal)
+    thing: Uid = (question.what.capitalize(), f"{question.server}/{question.tool}")
+    return (caller, house), (thing, ("Server", question.server), house)
+
+
 def subject(tenant: str, question: PolicyQuestion, around: Surroundings) -> Subject:
     """The question without its arguments. Cost: about 30 us."""
-    house: Uid = ("Tenant", tenant)
-    server: Uid = ("Server", question.server)
-    tool: Uid = ("Tool", f"{question.server}/{question.tool}")
+    principal, resource = uids(tenant, question)
+    (caller, house), (thing, server, _) = principal, resource
     attributes: dict[str, Any] = {"name": question.name}
     if question.kind == "agent":
-        caller: Uid = ("Agent", question.principal)
         attributes |= {"digest": question.digest, "swarm": question.swarm}
     else:
-        caller = ("User", question.principal)
         attributes["roles"] = sorted(question.roles)
     facts = {"server": question.server, "name": question.tool, "risk": question.risk, "idempotent": question.idempotent}
     entities = [
         _entity(caller, [house], attributes, around.agent_labels if question.kind == "agent" else {}),
-        _entity(tool, [server], facts, around.server_labels),
+        _entity(thing, [server], facts, around.server_labels),
         _entity(server, [house], {}, {}),
     ]
     return Subject(
-        (caller, house),
-        (tool, server, house),
+        principal,
+        resource,
         engine.parse_entities(entities),
         {"name": question.environment, "production": around.production},
         around.server_labels,
+        ways_to(question.what),
     )
 
 
@@ -129,7 +141,7 @@ class RuleSet:
             ruling
             for ruling in self.rulings
             if _unknown(ruling.rule, arguments=arguments, clock=clock)
-            and any(syntax.may_apply(ruling.rule.policy, way, who.principal, who.resource) for way in ("call", "plan"))
+            and any(syntax.may_apply(ruling.rule.policy, way, who.principal, who.resource) for way in who.ways)
         )
 
     def judge(self, who: Subject, arguments: Mapping[str, Any] | None, at_ms: int | None) -> Outcome:
@@ -144,10 +156,10 @@ class RuleSet:
         }
         text = json.dumps(context)
         left_out = self.conditional(who, **known)
-        call = self._ask("call", who, text, record.lost, **known)
+        call = self._ask(who.ways[0], who, text, record.lost, **known)
         if call.allowed:
             return Outcome("allow", self._named(call.permits), left_out)
-        plan = self._ask("plan", who, text, record.lost, **known)
+        plan = self._ask("plan", who, text, record.lost, **known) if "plan" in who.ways else call
         if plan.allowed:
             return Outcome("ask", self._named(call.forbids or plan.permits), left_out)
         if call.forbids and plan.forbids:

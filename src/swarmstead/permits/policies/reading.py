@@ -24,18 +24,21 @@ _TOKEN = re.compile(r'//[^\n]*|"(?:[^"\\]|\\[\s\S])*"?|\w+|::|==|!=|<=|>=|&&|\|\
 _OPERATORS = frozenset({"&&", "||", "+", "-", "*", ".", "!"})
 _EARLY_END = "unexpected end of input"
 _POLICY_ID = re.compile(r"`?policy(\d+)`?")
+_OTHER_KINDS = re.compile("`(?:Resource|Prompt)`")  # what is wrong for tools is wrong for these, and told once
 _NAMED = re.compile(r'`([^`]+)`|(\w+::"[^"]*")')
 _DOCS = "See docs/rooms/permits.md."
 _WAYS_OUT = {
-    "unrecognized entity type": "Known are Agent, User, Tool, Server and Tenant.",
-    "unrecognized action": 'Actions are Action::"call" and Action::"plan".',
+    "unrecognized entity type": "Known are Agent, User, Tool, Resource, Prompt, Server and Tenant.",
+    "unrecognized action": 'For tools Action::"call" and Action::"plan", for resources and prompts Action::"read".',
     "on entity type `Agent` not found": "An Agent has name, digest and swarm; for roles, `principal is User && …`.",
     "on entity type `User` not found": "A User has name and roles.",
     "on entity type `Tool` not found": "A Tool has server, name, risk and idempotent.",
+    "on entity type `Resource` not found": "A Resource has server, name (its address), risk and idempotent.",
+    "on entity type `Prompt` not found": "A Prompt has server, name, risk and idempotent.",
     "access to tag": 'Ask first whether it is there: `resource.hasTag("team") && …`.',
     "access to optional attribute": "Ask first whether it is there: `context.arguments has NAME && …`.",
     "in context": "The context has arguments, environment (name, production), time (unix, hour, weekday) and labels.",
-    "applicable action": "A principal is an Agent or a User, a resource is a Tool, in a Server, in a Tenant.",
+    "applicable action": "Agents and Users call and plan a Tool, and read a Resource or Prompt; those are in a Server.",
 }
 
 
@@ -106,13 +109,16 @@ def check(text: str) -> tuple[Rule, ...]:
     """
     rules = read(text)
     statements = _statements(text)
-    faults: dict[Fault, None] = {}
+    faults: dict[Fault, str] = {}
     for name, problem in engine.validate(text, _schema_for(rules)):
         named = _POLICY_ID.search(name or problem)
-        faults[_type_fault(statements, int(named.group(1)) if named else 0, problem)] = None
+        fault = _type_fault(statements, int(named.group(1)) if named else 0, problem)
+        faults[fault] = _OTHER_KINDS.sub("`Tool`", fault.problem)
     if faults:
-        worse = [fault for fault in faults if "applicable action" not in fault.problem]  # follows from the others
-        raise Unreadable(worse or list(faults))
+        told = {fault.problem for fault in faults}
+        first = [one for one, as_tool in faults.items() if one.problem == as_tool or as_tool not in told]
+        worse = [fault for fault in first if "applicable action" not in fault.problem]  # follows from the others
+        raise Unreadable(worse or first)
     return rules
 
 

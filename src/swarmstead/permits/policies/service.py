@@ -19,6 +19,7 @@ from swarmstead.permits.contract import (
     PolicyView,
     Replay,
     RuleView,
+    What,
 )
 from swarmstead.permits.policies.reading import Unreadable, check
 from swarmstead.permits.policies.replay import replayed
@@ -30,6 +31,7 @@ from swarmstead.storage.signals import EVERYTHING
 
 log = logging.getLogger(__name__)
 _MANY = 100_000
+_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,30 @@ class Policies:
         if read.deciding is None:
             return _nothing_decides(read)
         return read.deciding.decide(question, self._clock.now_ms())
+
+    async def hides(self, scope: Scope, what: What, environment: str) -> bool:
+        """Whether any policy may hide tools (or resources, or prompts) from anybody there."""
+        deciding = (self._fresh.get(scope.tenant) or await self._load(scope)).deciding
+        return deciding is None or deciding.may_hide(what, environment)
+
+    async def hidden(
+        self, scope: Scope, what: What, environment: str, questions: Iterable[PolicyQuestion]
+    ) -> frozenset[tuple[str, str]]:
+        """(server, tool) of those that are denied whatever their arguments and the time will be.
+
+        The questions are all of this kind and environment; they are not looked at where no policy may hide anything.
+        Cost: as `TenantPolicies.hides` for each; others get their turn in between. Fails: storage.errors only.
+        """
+        deciding = (self._fresh.get(scope.tenant) or await self._load(scope)).deciding
+        found: set[tuple[str, str]] = set()
+        if deciding is not None and not deciding.may_hide(what, environment):
+            return frozenset()
+        for number, question in enumerate(questions, 1):
+            if deciding is None or deciding.hides(question, self._clock.now_ms()):
+                found.add((question.server, question.tool))
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return frozenset(found)
 
     async def version(self, scope: Scope, environment: str) -> str:
         """Names the rules in force in an environment; part of a plan's hash."""

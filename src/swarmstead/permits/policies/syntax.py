@@ -137,12 +137,15 @@ def _of_path(path: ArgumentPath, *, value: bool) -> Reads:
     return Reads()
 
 
+def is_about(policy: Mapping[str, Any], action: str) -> bool:
+    """Whether the policy's head lets it apply to this action at all."""
+    return _within(policy["action"], [("Action", action)])
+
+
 def may_apply(policy: Mapping[str, Any], action: str, principal: Sequence[Uid], resource: Sequence[Uid]) -> bool:
     """Whether the policy's head lets it apply. `principal` and `resource` are uids: itself, then what it lies in."""
     return (
-        _within(policy["principal"], principal)
-        and _within(policy["action"], [("Action", action)])
-        and _within(policy["resource"], resource)
+        _within(policy["principal"], principal) and is_about(policy, action) and _within(policy["resource"], resource)
     )
 
 

@@ -14,8 +14,10 @@ from swarmstead.permits.contract import (
     PolicySpec,
     PolicyVerdict,
     Verdict,
+    What,
 )
-from swarmstead.permits.policies.judging import Outcome, RuleSet, Ruling, Subject, Surroundings, subject
+from swarmstead.permits.policies import syntax
+from swarmstead.permits.policies.judging import Outcome, RuleSet, Ruling, Subject, Surroundings, subject, uids, ways_to
 from swarmstead.permits.policies.reading import Rule, check, package_text
 
 _MOST_ENTRIES = 2_048
@@ -81,6 +83,8 @@ class _InForce:
     enforced: RuleSet
     watched: RuleSet | None
     exceptions: Mapping[str, tuple[PolicyException, ...]]
+    hiding: Mapping[str, tuple[Rule, ...]]
+    """The tenant's forbids by the last action that is asked about: nothing else denies a tool that has a class."""
 
 
 @dataclass(slots=True)
@@ -120,6 +124,23 @@ class TenantPolicies:
             return entry.verdict
         return self._judged(question, entry.who, now_ms)
 
+    def may_hide(self, what: What, environment: str) -> bool:
+        """Whether `hides` can be true for anything of this kind there."""
+        return bool(self._in_force(environment).hiding[ways_to(what)[-1]])
+
+    def hides(self, question: PolicyQuestion, now_ms: int) -> bool:
+        """Whether this is denied whatever the arguments and the time will be, so that nobody need be shown it.
+
+        Tools without a risk class are left to whoever lists them. Cost: 1 us a rule where none may forbid it.
+        """
+        way = ways_to(question.what)[-1]
+        principal, resource = uids(self._tenant, question)
+        rules = self._in_force(question.environment).hiding[way]
+        if not any(syntax.may_apply(rule.policy, way, principal, resource) for rule in rules):
+            return False
+        verdict = self.decide(question, now_ms)
+        return verdict.effect == "deny" and not verdict.conditional
+
     def decide_anew(self, question: PolicyQuestion, now_ms: int) -> PolicyVerdict:
         """The verdict, with nothing remembered: what `decide` has to equal."""
         who = subject(self._tenant, self._dated(question), self._house.around(question))
@@ -139,6 +160,7 @@ class TenantPolicies:
             question.risk,
             question.idempotent,
             question.schema_hash,
+            question.what,
         )
         entry = self._entries.get(key)
         if entry is None:
@@ -196,11 +218,13 @@ def _combined(policies: Sequence[Loaded]) -> _InForce:
     enforced = [ruling for one in policies if one.mode == "enforce" for ruling in one.rulings()]
     watched = [ruling for one in policies if one.mode == "monitor" for ruling in one.rulings()]
     content = [[one.name, one.digest] for one in policies]
+    forbids = [ruling.rule for ruling in enforced if ruling.rule.effect == "forbid"]
     return _InForce(
         digest([sha256_hex(package_text("builtin.cedar").encode()), *sorted(content)]),
         RuleSet([*built_in(), *enforced]),
         RuleSet([*built_in(), *enforced, *watched]) if watched else None,
         {one.name: one.spec.exceptions for one in policies if one.spec.exceptions},
+        {way: tuple(rule for rule in forbids if syntax.is_about(rule.policy, way)) for way in ("plan", "read")},
     )
 
 
@@ -223,7 +247,7 @@ def _excused(
 
 
 def _is_about(exception: PolicyException, question: PolicyQuestion) -> bool:
-    mine = exception.principal == f"{question.kind}/{question.principal}"
+    mine = exception.principal == f"{question.kind}/{question.principal}" and question.what == "tool"
     return mine and exception.tool in (f"{question.server}/{question.tool}", f"{question.server}/*")
 
 

@@ -304,7 +304,7 @@ def summary_of(reply: ModelReply) -> str:
     if reply.tool_calls:
         return "Asked for " + ", ".join(call.name.replace("__", "/") for call in reply.tool_calls[:6])
     first = reply.text.strip().splitlines()[0] if reply.text.strip() else ""
-    return first[:200] or "Answered with nothing"
+    return first.lstrip("# ")[:200] or "Answered with nothing"
 
 
 def encode_reply(reply: ModelReply) -> dict[str, Any]:

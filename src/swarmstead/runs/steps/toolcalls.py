@@ -315,7 +315,17 @@ def _part(name: str, value: Any) -> str:
         return f"{size} {_singular(words) if size == 1 else words}"
     if value is True:
         return words
+    if isinstance(value, int) and value > 0:
+        return _counted(value, words)
     return "" if value in (None, "", False) else f"{words} {str(value)[:60]}"
+
+
+def _counted(value: int, words: str) -> str:
+    """A number before what it counts, if that is a plural: `2 files searched`, but `exit code 2`."""
+    first, _, rest = words.partition(" ")
+    if _singular(first) == first or first.endswith(("us", "is")):
+        return f"{words} {value}"
+    return " ".join(part for part in (str(value), _singular(first) if value == 1 else first, rest) if part)
 
 
 def _singular(words: str) -> str:

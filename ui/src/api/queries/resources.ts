@@ -22,7 +22,7 @@ export const versionsQuery = (kind: string, name: string) =>
   queryOptions({
     queryKey: [...keys.resources, 'versions', kind, name],
     queryFn: async ({ signal }) => {
-      const page = await body(api.GET('/api/v1/resources/{kind}/{name}/versions', { signal, params: { path: { kind, name } } }))
+      const page = await body(api.GET('/api/v1/resources/{kind}/{name}/versions', { signal, params: { path: { kind, name }, ...ALL } }))
       return page.items.toSorted((a, b) => b.version - a.version)
     },
   })

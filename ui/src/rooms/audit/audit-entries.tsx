@@ -52,9 +52,9 @@ export function AuditEntries({ filter, selected, onSelect, onClear }: AuditEntri
 
 function auditColumns(onOpen: (entry: AuditEntry) => void): Column<AuditEntry>[] {
   return [
-    { id: 'seq', header: 'No.', width: '76px', right: true, cell: (e) => <span className="text-mute">{count(e.seq)}</span> },
+    { id: 'seq', header: 'No.', width: '76px', right: true, from: 'sm', cell: (e) => <span className="text-mute">{count(e.seq)}</span> },
     { id: 'at', header: 'When', width: '92px', cell: (e) => <Time at={e.at} className="text-soft" /> },
-    { id: 'actor', header: 'Actor', width: '136px', from: 'sm', cell: (e) => <Who actor={e.actor} /> },
+    { id: 'actor', header: 'Actor', width: '112px', cell: (e) => <Who actor={e.actor} /> },
     {
       id: 'action',
       header: 'Action',
@@ -66,7 +66,7 @@ function auditColumns(onOpen: (entry: AuditEntry) => void): Column<AuditEntry>[]
       ),
     },
     { id: 'phase', header: 'Phase', width: '84px', from: 'md', cell: (e) => <span className="text-soft">{e.phase}</span> },
-    { id: 'target', header: 'Target', cell: (e) => <span className="mono text-mute">{visible(e.target)}</span> },
+    { id: 'target', header: 'Target', from: 'sm', cell: (e) => <span className="mono text-mute">{visible(e.target)}</span> },
     { id: 'hash', header: 'Hash', width: '96px', from: 'xl', cell: (e) => <span className="mono text-mute">{e.hash.slice(0, 8)}</span> },
   ]
 }

@@ -4,6 +4,7 @@ import { DataTable, rowLink, type Column } from '@/components/data-table'
 import { FreshPill, useAttention } from '@/components/hold-list'
 import { ModelKindTag, ProductionTag, RiskTag } from '@/components/tags'
 import { Countdown, Money, None, Time } from '@/components/values'
+import { shortId } from '@/lib/format'
 import { useHeld } from '@/lib/held'
 import { visible } from '@/lib/text'
 import { useIsProduction } from '@/api/queries/people'
@@ -24,7 +25,7 @@ const COLUMNS: Column<Approval>[] = [
       </span>
     ),
   },
-  { id: 'who', header: 'Asked by', width: '232px', from: 'lg', cell: (a) => <AskedBy approval={a} /> },
+  { id: 'who', header: 'Asked by', width: '312px', from: 'lg', cell: (a) => <AskedBy approval={a} /> },
   { id: 'cost', header: 'Cost so far', width: '92px', right: true, from: 'md', cell: (a) => (a.run_spent_micros === null ? <None /> : <Money micros={a.run_spent_micros} />) },
   { id: 'asked', header: 'Asked', width: '92px', right: true, from: 'md', cell: (a) => <Time at={a.asked_at} className="text-soft" /> },
   { id: 'expires', header: 'Expires in', width: '92px', right: true, cell: (a) => <Countdown at={a.expires_at} passed="expired" /> },
@@ -35,6 +36,11 @@ function AskedBy({ approval }: { approval: Approval }) {
     <span className="flex min-w-0 items-center gap-2 text-soft">
       <span className="truncate">{visible(askerWords(approval))}</span>
       <ModelKindTag kind={approval.model_kind} />
+      {approval.run !== '' && (
+        <span className="mono ml-auto shrink-0 text-mute" title={approval.run}>
+          {shortId(approval.run)}
+        </span>
+      )}
     </span>
   )
 }

@@ -11,7 +11,7 @@ import { Empty, ProblemNote } from '@/components/states'
 import { Tag } from '@/components/tags'
 import { Button } from '@/components/ui/button'
 import { Popover, PopoverContent, PopoverTrigger } from '@/components/ui/popover'
-import { Time } from '@/components/values'
+import { None, Time } from '@/components/values'
 import { cli, curl } from '@/lib/commands'
 import { millis } from '@/lib/format'
 import { useClock } from '@/lib/now'
@@ -72,11 +72,12 @@ function keyColumns(): Column<Key>[] {
         </span>
       ),
     },
-    { id: 'prefix', header: 'Begins with', width: '136px', from: 'sm', cell: (k) => <span className="mono text-soft">{k.certificate || beginning(k.prefix)}</span> },
+    { id: 'prefix', header: 'Begins with', width: '136px', from: 'sm', cell: (k) => <span className="mono text-soft">{k.certificate || (k.prefix ? beginning(k.prefix) : <None />)}</span> },
     {
       id: 'roles',
       header: 'Roles',
       width: '176px',
+      from: 'sm',
       cell: (k) => (
         <span className="flex gap-1">
           {k.roles.map((role) => (

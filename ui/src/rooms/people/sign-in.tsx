@@ -60,7 +60,7 @@ export default function SignIn() {
     if (!busy && key.trim() !== '') void enter(() => signIn(key.trim()))
   }
   return (
-    <main className="grid min-h-full place-items-center p-6">
+    <main className="grid h-full place-items-center overflow-y-auto p-6">
       <div className="flex w-full max-w-88 flex-col gap-5">
         <div className="flex items-center gap-2.5">
           <Mark className="size-6" />

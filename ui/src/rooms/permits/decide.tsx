@@ -1,5 +1,6 @@
 import { Ban, Check } from 'lucide-react'
 import { useRef, useState, type KeyboardEvent, type MouseEvent } from 'react'
+import { flushSync } from 'react-dom'
 import { Problem } from '@/api/problem'
 import { useCan } from '@/api/queries/people'
 import { useDecide, type Decision } from '@/api/queries/permits'
@@ -53,11 +54,13 @@ export function Decide({ approval, onDecided }: DecideProps) {
     )
   }
   const deny = (byKey: boolean) => {
-    if (!armed) return
+    // The box opens before anything may be sent: a reason that is typed at once must land in it, and not be taken for keys.
     if (denying && reason.trim() !== '') return send('deny', byKey)
-    setLacking(denying)
-    setDenying(true)
-    requestAnimationFrame(() => reasonBox.current?.focus())
+    flushSync(() => {
+      setLacking(denying)
+      setDenying(true)
+    })
+    reasonBox.current?.focus()
   }
   useHotkeys({ a: () => send('approve', true), d: () => deny(true) }, can && open)
 

@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
-import { CircleCheck, FilePlus2, FileDiff } from 'lucide-react'
+import { CircleCheck, FilePlus2, FileDiff, TriangleAlert } from 'lucide-react'
 import { Suspense, useCallback, useMemo, useState } from 'react'
 import { Problem } from '@/api/problem'
 import { useCan } from '@/api/queries/people'
@@ -15,6 +15,7 @@ import { cli, curlFile } from '@/lib/commands'
 import { plural } from '@/lib/format'
 import { isMac } from '@/lib/hotkeys'
 import { neededRoles } from '@/lib/permissions'
+import { visible } from '@/lib/text'
 import { SchemaHelp } from './schema-help'
 import type { YamlPlace } from './yaml-path'
 
@@ -28,13 +29,12 @@ interface EditorProps {
   draft: string
   initial: string
   label: string
-  onApplied?: ((items: readonly Applied[]) => void) | undefined
 }
 
 const NOWHERE: YamlPlace = { kind: null, path: [], key: null }
 
 /** The text under way, and what the server said of it. */
-function useDocument({ draft, initial, onApplied }: Pick<EditorProps, 'draft' | 'initial' | 'onApplied'>) {
+function useDocument({ draft, initial }: Pick<EditorProps, 'draft' | 'initial'>) {
   const [text, setText] = useState(() => drafts.get(draft) ?? initial)
   const [checked, setChecked] = useState<string | null>(null)
   const apply = useApply()
@@ -52,10 +52,8 @@ function useDocument({ draft, initial, onApplied }: Pick<EditorProps, 'draft' | 
       {
         onSuccess: ({ items }) => {
           setChecked(dryRun ? text : null)
-          announce(dryRun ? 'Valid' : `${plural(items.length, 'document')} applied`)
-          if (dryRun) return
-          drafts.delete(draft)
-          onApplied?.(items)
+          announce(outcomeWords(items, dryRun))
+          if (!dryRun) drafts.delete(draft)
         },
       },
     )
@@ -64,8 +62,8 @@ function useDocument({ draft, initial, onApplied }: Pick<EditorProps, 'draft' | 
 }
 
 /** Documents as YAML: written with the schema beside them, checked by the server, then applied. */
-export function Editor({ draft, initial, label, onApplied }: EditorProps) {
-  const { text, change, run, apply, valid } = useDocument({ draft, initial, onApplied })
+export function Editor({ draft, initial, label }: EditorProps) {
+  const { text, change, run, apply, valid } = useDocument({ draft, initial })
   const [place, setPlace] = useState<YamlPlace>(NOWHERE)
   const can = useCan('resource.apply')
   const schemas = useQuery(schemasQuery).data
@@ -184,6 +182,15 @@ function ProblemList({ problems }: { problems: readonly ApplyProblem[] }) {
   )
 }
 
+const warningsOf = (item: Applied): readonly string[] => item.warnings ?? []
+
+/** What is said aloud of an answer. */
+function outcomeWords(items: readonly Applied[], dryRun: boolean): string {
+  const warned = items.flatMap(warningsOf).length
+  const done = dryRun ? 'Valid' : `${plural(items.length, 'document')} applied`
+  return warned === 0 ? done : `${done}, with ${plural(warned, 'warning')}`
+}
+
 const ACTIONS = {
   created: { icon: FilePlus2, would: 'would be created', did: 'created' },
   updated: { icon: FileDiff, would: 'would become a new version', did: 'has a new version' },
@@ -202,6 +209,15 @@ function Outcome({ items, dryRun }: { items: readonly Applied[]; dryRun: boolean
             <span className="font-medium">{item.name}</span>
             {dryRun ? would : did}
             <Digest digest={item.digest} />
+            {warningsOf(item).map((warning) => (
+              <span key={warning} className="flex w-full items-start gap-x-2 py-0.5">
+                <TriangleAlert className="mt-0.5 size-3.5 shrink-0" aria-hidden />
+                <span>
+                  <span className="sr-only">Warning: </span>
+                  {visible(warning)}
+                </span>
+              </span>
+            ))}
           </li>
         )
       })}

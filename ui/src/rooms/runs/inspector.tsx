@@ -18,6 +18,8 @@ import { asObject } from '@/lib/json'
 import { visible } from '@/lib/text'
 import { Decide } from '@/rooms/permits/decide'
 import { Payload } from '@/rooms/permits/payload'
+import { ModelReply } from './model-reply'
+import { replyOf } from './reply'
 import { FailureNote, RunSummary } from './run-summary'
 import { stepName } from '@/lib/tools'
 
@@ -73,10 +75,13 @@ function InputOutput({ run, step, withInput }: { run: RunDetail; step: Step; wit
   const query = useQuery(runStepQuery(run.id, step.key))
   if (query.error) return <ProblemNote error={query.error} />
   if (!query.data) return <SkeletonRows label="input and output" rows={4} />
+  const { input, output } = query.data
+  const reply = step.kind === 'model' ? replyOf(output) : null
   return (
     <>
-      {withInput && <Part title="Input" value={query.data.input} />}
-      {query.data.output !== null && <Part title="Output" value={query.data.output} />}
+      {withInput && input !== null && <Part title="Input" value={input} />}
+      {reply && <ModelReply reply={reply} />}
+      {!reply && output !== null && <Part title="Output" value={output} />}
     </>
   )
 }

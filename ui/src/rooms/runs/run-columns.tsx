@@ -4,7 +4,9 @@ import { rowLink, type Column } from '@/components/data-table'
 import { Denied, Held, Status } from '@/components/status'
 import { ModelKindTag, ProductionTag } from '@/components/tags'
 import { Budget, CopyButton, Duration, Time } from '@/components/values'
+import { cx } from '@/lib/cx'
 import { millis, shortId } from '@/lib/format'
+import { visible } from '@/lib/text'
 import { Who } from '@/components/who'
 import { saysMore } from './reason'
 
@@ -25,12 +27,18 @@ export function runColumns(isProduction: (environment: string) => boolean): Colu
           <Link to="/runs/$id" params={{ id: run.id }} className={`${rowLink} max-w-3/5 shrink-0 truncate`}>
             {run.swarm}
           </Link>
+          {/* Where the column of environments is left out, production is still told. */}
+          {isProduction(run.environment) && <span className="@min-[640px]:hidden"><ProductionTag /></span>}
           <Held status={run.status} held={run.held} />
           <Denied count={run.denied} />
           {run.model_kinds.map((kind) => (
             <ModelKindTag key={kind} kind={kind} />
           ))}
-          {saysMore(run) && <span className="truncate text-mute">{run.status_reason}</span>}
+          {saysMore(run) && (
+            <span className={cx('truncate', run.status === 'failed' ? 'text-failed' : 'text-mute')} title={visible(run.status_reason)}>
+              {visible(run.status_reason)}
+            </span>
+          )}
         </span>
       ),
     },

@@ -16,7 +16,7 @@ export function RunHeader({ run }: { run: RunDetail }) {
   const production = useIsProduction(run.environment)
   const over = run.finished_at !== null
   return (
-    <div className="flex w-full flex-wrap items-center gap-x-4 gap-y-2">
+    <div className="flex w-full flex-wrap items-center gap-x-3 gap-y-2">
       <h1 className="flex items-center gap-2 text-base font-semibold">
         {run.swarm}
         <Id id={run.id} what="run id" />
@@ -30,14 +30,14 @@ export function RunHeader({ run }: { run: RunDetail }) {
         <Held status={run.status} held={run.held} />
         <Denied count={run.denied} />
       </span>
-      <span className="flex flex-wrap items-center gap-x-4 gap-y-1 text-xs text-soft">
+      <span className="flex flex-wrap items-center gap-x-3 gap-y-1 text-xs text-soft lg:max-[1360px]:[&_[data-bar]]:hidden">
         {run.started_at && <Duration from={run.started_at} to={run.finished_at} />}
         <Budget spent={run.spent_micros} budget={run.budget_micros} bar />
         {!over && <WorkLeft run={run} />}
         {!production && <span className="text-mute">{run.environment}</span>}
       </span>
+      {saysMore(run) && run.status !== 'failed' && <p className="min-w-0 flex-1 basis-64 text-xs text-soft">{visible(run.status_reason)}</p>}
       <div className="ml-auto flex items-center gap-2">{over ? <Again run={run} /> : <RunCommands run={run} />}</div>
-      {saysMore(run) && <p className="w-full text-xs text-soft">{visible(run.status_reason)}</p>}
     </div>
   )
 }

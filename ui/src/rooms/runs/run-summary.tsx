@@ -8,7 +8,7 @@ import { Fact, Facts } from '@/components/page'
 import { ModelKindTag } from '@/components/tags'
 import { CopyButton, Digest, Time } from '@/components/values'
 import { cli, curl } from '@/lib/commands'
-import { plural, tokens } from '@/lib/format'
+import { count, plural, tokens } from '@/lib/format'
 import { visible } from '@/lib/text'
 import { Decide } from '@/rooms/permits/decide'
 import { Payload } from '@/rooms/permits/payload'
@@ -20,7 +20,7 @@ import { Written } from './written'
 export function RunSummary({ run, withResult }: { run: RunDetail; withResult: boolean }) {
   return (
     <div className="flex flex-col gap-5 p-4">
-      <Questions approvals={run.approvals} />
+      <Questions approvals={run.approvals} waiting={run.pending_approvals} />
       {withResult && run.error && <FailureNote error={run.error} />}
       {withResult && run.result !== null && <Result run={run} />}
       {withResult && run.finished_at !== null && <Written run={run} />}
@@ -34,12 +34,18 @@ export function RunSummary({ run, withResult }: { run: RunDetail; withResult: bo
   )
 }
 
+interface QuestionsProps {
+  approvals: readonly Approval[]
+  /** How many wait, those included that the run does not list. */
+  waiting: number
+}
+
 /** What the run asks, one question at a time, and what was just decided. */
-function Questions({ approvals }: { approvals: readonly Approval[] }) {
+function Questions({ approvals, waiting }: QuestionsProps) {
   // What was decided by pointer is shown until the person moves on: no next question slides under the pointer.
   const [settled, setSettled] = useState<{ approval: Approval; stays: boolean } | null>(null)
   const pending = approvals.filter((a) => a.status === 'pending' && a.id !== settled?.approval.id)
-  const waiting = settled?.stays ? undefined : pending[0]
+  const asked = settled?.stays ? undefined : pending[0]
   return (
     <>
       {settled && (
@@ -48,14 +54,14 @@ function Questions({ approvals }: { approvals: readonly Approval[] }) {
           onNext={settled.stays && pending.length > 0 ? () => setSettled({ ...settled, stays: false }) : undefined}
         />
       )}
-      {waiting && (
+      {asked && (
         <section aria-label="Waiting for you" className="flex flex-col gap-4">
-          {pending.length > 1 && <p className="text-xs text-mute">The first of {pending.length} that wait; the next one follows.</p>}
-          <Payload approval={waiting} inRun heading="h2" />
+          {pending.length > 1 && <p className="text-xs text-mute">The first of {count(Math.max(pending.length, waiting))} that wait; the next one follows.</p>}
+          <Payload approval={asked} inRun heading="h2" />
           <div className="sticky bottom-0 -mx-4 border-y border-line bg-bg px-4 py-3">
             <Decide
-              key={`${waiting.id} ${waiting.hash}`}
-              approval={waiting}
+              key={`${asked.id} ${asked.hash}`}
+              approval={asked}
               onDecided={(approval, byKey) => setSettled({ approval, stays: !byKey })}
             />
           </div>

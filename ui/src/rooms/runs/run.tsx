@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
-import { Suspense, useEffect } from 'react'
+import { useEffect } from 'react'
 import { runQuery } from '@/api/queries/runs'
 import type { RunDetail } from '@/api/types'
 import { Page } from '@/components/page'
@@ -9,7 +9,6 @@ import { ProblemView, SkeletonRows } from '@/components/states'
 import { TabLinks, type TabItem } from '@/components/tabs'
 import { SidePanel } from '@/components/ui/side-panel'
 import { shortId } from '@/lib/format'
-import { lazyPage } from '@/lib/lazy-page'
 import { useHotkeys } from '@/lib/hotkeys'
 import { useWide } from '@/lib/media'
 import { shownEnvironment } from '@/lib/settings'
@@ -17,15 +16,14 @@ import { Inspector, StepInspector } from './inspector'
 import { RunHeader } from './run-header'
 import { StepsTable } from './steps-table'
 import { useSteps } from './steps'
+import { AgentsTab } from './tabs/agents-tab'
+import { AuditTab } from './tabs/audit-tab'
+import { CostTab } from './tabs/cost-tab'
+import { EventsTab } from './tabs/events-tab'
+import { RawTab } from './tabs/raw-tab'
+import { ResultTab } from './tabs/result-tab'
 import { Timeline } from './timeline/timeline'
 import { stepName } from '@/lib/tools'
-
-const AgentsTab = lazyPage(() => import('./tabs/agents-tab'))
-const EventsTab = lazyPage(() => import('./tabs/events-tab'))
-const CostTab = lazyPage(() => import('./tabs/cost-tab'))
-const AuditTab = lazyPage(() => import('./tabs/audit-tab'))
-const ResultTab = lazyPage(() => import('./tabs/result-tab'))
-const RawTab = lazyPage(() => import('./tabs/raw-tab'))
 
 const TABS = ['timeline', 'agents', 'events', 'cost', 'audit', 'result', 'raw'] as const
 const WITH_STEPS = new Set<RunTab>(['timeline', 'cost'])
@@ -94,9 +92,7 @@ function Content({ run }: { run: RunDetail }) {
     <div className="flex min-h-0 flex-1 max-lg:flex-col max-lg:overflow-y-auto">
       <div className="flex min-w-0 flex-1 flex-col max-lg:min-h-[70dvh] max-lg:flex-none">
         <TabLinks label="Parts of the run" tabs={tabItems(run)} current={tab} aside={<ViewSwitch tab={tab} asTable={asTable} onTable={(on) => change({ view: on ? 'table' : undefined })} />} />
-        <Suspense fallback={<SkeletonRows label="this part" />}>
-          <div className="flex min-h-0 flex-1 flex-col max-lg:h-[70dvh] max-lg:flex-none">{panel()}</div>
-        </Suspense>
+        <div className="flex min-h-0 flex-1 flex-col max-lg:h-[70dvh] max-lg:flex-none">{panel()}</div>
       </div>
       <aside
         aria-label="Inspector"

@@ -5,24 +5,26 @@ from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, Query, Request
 
-from swarmstead.doors.http import paging, shapes, views
+from swarmstead.doors.http import approval_shapes, paging, shapes, views
 from swarmstead.doors.http.auth import Caller, Server
 from swarmstead.doors.http.careful import CarefulRoute, expect, mark
+from swarmstead.gatehouse import Gatehouse
+from swarmstead.kernel.clock import rfc3339
 from swarmstead.kernel.scope import Scope
 from swarmstead.people import queries as people
 from swarmstead.people.contract import require
 from swarmstead.permits import handlers, queries
 from swarmstead.permits.contract import Approval, ApprovalStatus
-from swarmstead.runs import queries as runs
-from swarmstead.wiring import App
+from swarmstead.permits.errors import AlreadyDecided
+from swarmstead.storage.database import Tx
 
 router = APIRouter(prefix="/api/v1", tags=["approvals"], route_class=CarefulRoute)
 _CLOSED = ("approved", "denied", "expired")
 
 
-def with_askers(conn: Any, scope: Scope, found: Sequence[Approval]) -> list[shapes.ApprovalShape]:
+def with_askers(app: Gatehouse, conn: Any, scope: Scope, found: Sequence[Approval]) -> list[shapes.ApprovalShape]:
     """Questions, each with the kind of model that asks and what its run has spent so far."""
-    askers = runs.askers(conn, scope, [one.agent_run for one in found])
+    askers = app.askers(conn, scope, [one.agent_run for one in found])
     return [views.approval(one, askers.get(one.agent_run)) for one in found]
 
 
@@ -51,13 +53,13 @@ async def find(
         first = [one.name for one in people.list_environments(conn, scope) if one.production]
         found = queries.find(conn, scope, statuses=statuses, run=run, first=first, after=start, limit=limit + 1)
         more = paging.encode(*queries.place_of(found[limit - 1], first)) if len(found) > limit else None
-        return shapes.Page(items=with_askers(conn, scope, found[:limit]), next=more)
+        return shapes.Page(items=with_askers(app, conn, scope, found[:limit]), next=more)
 
     return await app.db.read(read)
 
 
 async def _newest(
-    app: App, scope: Scope, statuses: Sequence[str], run: str, cursor: str, limit: int
+    app: Gatehouse, scope: Scope, statuses: Sequence[str], run: str, cursor: str, limit: int
 ) -> shapes.Page[shapes.ApprovalShape]:
     before = paging.decode(cursor, int, str)
     start = (int(before[0]), str(before[1])) if before else None
@@ -67,7 +69,7 @@ async def _newest(
         found = queries.decided(conn, scope, statuses=closed, run=run, before=start, limit=limit + 1)
         last = found[limit - 1] if len(found) > limit else None
         more = paging.encode(last.decided_at or 0, last.id) if last else None
-        return shapes.Page(items=with_askers(conn, scope, found[:limit]), next=more)
+        return shapes.Page(items=with_askers(app, conn, scope, found[:limit]), next=more)
 
     return await app.db.read(read)
 
@@ -76,9 +78,25 @@ async def _newest(
 async def show(request: Request, approval: str, scope: Caller, app: Server) -> shapes.ApprovalShape:
     """One question with its exact payload."""
     require(scope, "read")
-    found = await app.db.read(lambda conn: with_askers(conn, scope, [queries.get(conn, scope, approval)])[0])
+    found = await app.db.read(lambda conn: with_askers(app, conn, scope, [queries.get(conn, scope, approval)])[0])
     mark(request, _version(found))
     return found
+
+
+@router.get("/approvals/{approval}/effect")
+async def effect(approval: str, scope: Caller, app: Server) -> approval_shapes.LookShape:
+    """A fresh look at what an open question's call would do now. A decision is still about the payload that was asked.
+
+    It calls the tool's preview, so it is for those who may decide.
+    """
+    require(scope, "approval.decide")
+    asked = await app.db.read(lambda conn: queries.get(conn, scope, approval))
+    if asked.status != "pending":
+        raise AlreadyDecided(f"This approval is {asked.status} already.", way_out="Look at the run; it may ask again.")
+    look = await app.gateway.looking.at(scope, asked)
+    return approval_shapes.LookShape(
+        state=look.state, effect=dict(look.effect), why=look.why, looked_at=rfc3339(app.clock.now_ms())
+    )
 
 
 @router.post("/approvals/{approval}:decide")
@@ -89,10 +107,12 @@ async def decide(
     if "if-match" in request.headers:
         seen = await app.db.read(lambda conn: queries.get(conn, scope, approval))
         expect(request, _version(seen), "The question")
-    decided = await app.db.write(
-        lambda tx: handlers.decide(tx, scope, app.clock, approval, body.decision, body.reason, body.hash)
-    )
-    return await app.db.read(lambda conn: with_askers(conn, scope, [decided])[0])
+
+    def decided(tx: Tx) -> shapes.ApprovalShape:
+        answered = handlers.decide(tx, scope, app.clock, approval, body.decision, body.reason, body.hash)
+        return with_askers(app, tx.conn, scope, [answered])[0]
+
+    return await app.db.write(decided)
 
 
 def _version(found: Approval | shapes.ApprovalShape) -> str:

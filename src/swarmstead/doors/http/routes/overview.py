@@ -5,10 +5,11 @@ from typing import Any
 from fastapi import APIRouter
 
 from swarmstead.budgets import queries as budgets
-from swarmstead.doors.http import shapes, views
-from swarmstead.doors.http.auth import Caller, Server
+from swarmstead.doors.http import run_views, shapes
+from swarmstead.doors.http.auth import Caller
 from swarmstead.doors.http.careful import CarefulRoute
 from swarmstead.doors.http.routes.approvals import with_askers
+from swarmstead.doors.http.whole import Whole
 from swarmstead.kernel.clock import utc_day
 from swarmstead.kernel.money import micros_from_usd
 from swarmstead.people import queries as people
@@ -23,7 +24,7 @@ _SAMPLE = "repo-review"
 
 
 @router.get("/overview")
-async def overview(scope: Caller, app: Server) -> shapes.OverviewShape:
+async def overview(scope: Caller, app: Whole) -> shapes.OverviewShape:
     """What waits, what runs, what ran, what it cost."""
     require(scope, "read")
     now = app.clock.now_ms()
@@ -46,10 +47,10 @@ async def overview(scope: Caller, app: Server) -> shapes.OverviewShape:
                 "succeeded_24h": counts.get("succeeded", 0),
                 "failed_24h": counts.get("failed", 0),
             },
-            waiting=with_askers(conn, scope, waiting),
+            waiting=with_askers(app, conn, scope, waiting),
             waiting_total=permits.count_pending(conn, scope),
-            active=[views.run(one, app.loop_version) for one in active],
-            recent=[views.run(one, app.loop_version) for one in recent],
+            active=[run_views.run(one, app.loop_version) for one in active],
+            recent=[run_views.run(one, app.loop_version) for one in recent],
             spend=shapes.SpendShape(today_micros=spent.spent if spent else 0, cap_micros=cap),
             sample_available=sample,
             sample_input={"repo": app.sample_repository()},

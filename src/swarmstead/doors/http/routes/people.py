@@ -6,10 +6,11 @@ from swarmstead import __version__
 from swarmstead.doors.http import people_shapes, shapes, views
 from swarmstead.doors.http.auth import COOKIE, Caller, Server, address_of, identity_of
 from swarmstead.doors.http.careful import CarefulRoute
+from swarmstead.gatehouse import Gatehouse
 from swarmstead.kernel.clock import rfc3339
 from swarmstead.people import handlers, queries, tokens
 from swarmstead.people.contract import Identity, permissions_of
-from swarmstead.wiring import App
+from swarmstead.people.errors import CannotDerive
 
 router = APIRouter(prefix="/api/v1", tags=["people"], route_class=CarefulRoute)
 
@@ -51,9 +52,13 @@ async def sign_out(request: Request, response: Response, scope: Caller, app: Ser
 
 
 @router.post("/session:link", status_code=201)
-async def link(scope: Caller, app: Server) -> people_shapes.LinkShape:
-    """A one-time link that signs a browser in as the caller."""
+async def link(request: Request, scope: Caller, app: Server) -> people_shapes.LinkShape:
+    """A one-time link that signs a browser in as the caller. A browser's session makes none: it would never end."""
     key_id = handlers.key_of(scope)
+    if (await identity_of(request)).means == "session":
+        raise CannotDerive(
+            "A browser's session makes no sign-in links.", way_out="Use the key itself: `stead key link`."
+        )
     token = await app.db.write(lambda tx: handlers.create_link(tx, app.clock, key_id))
     return people_shapes.LinkShape(path=f"/signin#token={token}")
 
@@ -95,7 +100,7 @@ async def mint(body: people_shapes.ShortTokenIn, scope: Caller, app: Server) -> 
     )
 
 
-async def _signed_in(request: Request, response: Response, app: App, secret: str) -> people_shapes.SessionShape:
+async def _signed_in(request: Request, response: Response, app: Gatehouse, secret: str) -> people_shapes.SessionShape:
     secure = request.url.scheme == "https" or app.settings.public_url.startswith("https://")
     response.set_cookie(
         COOKIE,
@@ -109,7 +114,7 @@ async def _signed_in(request: Request, response: Response, app: App, secret: str
     return await _session(app, await app.db.read(lambda conn: queries.identity_of_session(conn, app.clock, secret)))
 
 
-async def _session(app: App, identity: Identity) -> people_shapes.SessionShape:
+async def _session(app: Gatehouse, identity: Identity) -> people_shapes.SessionShape:
     scope = identity.scope
     may = permissions_of(scope)
     found = await app.db.read(lambda conn: queries.list_environments(conn, scope)) if "read" in may else []

@@ -1,7 +1,6 @@
-"""What people declare: apply, look, compare; and the views of it by room: agents, models, tool servers."""
+"""What people declare: apply, look, compare; and tool servers with their tools."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -10,10 +9,9 @@ from swarmstead.doors.http import paging, pin_shapes, shapes, views
 from swarmstead.doors.http.auth import Caller, Server
 from swarmstead.doors.http.careful import CarefulRoute, expected, mark
 from swarmstead.doors.http.resource_shapes import AppliedShape
+from swarmstead.gatehouse import Gatehouse
 from swarmstead.gateway.contract import Caller as ToolCaller
 from swarmstead.gateway.errors import UpstreamFailed
-from swarmstead.gateway.grants import TenantGrants, load
-from swarmstead.kernel.clock import rfc3339
 from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.scope import Scope
 from swarmstead.people.contract import require
@@ -23,7 +21,6 @@ from swarmstead.resources.errors import ResourceUnknown
 from swarmstead.resources.manifests import parse, schema_of
 from swarmstead.resources.queries import diff
 from swarmstead.telemetry.contract import redact_text
-from swarmstead.wiring import App
 
 router = APIRouter(prefix="/api/v1", tags=["resources"], route_class=CarefulRoute)
 Digest = Annotated[str, Query(max_length=71)]
@@ -43,7 +40,7 @@ async def schema(kind: str, scope: Caller, app: Server) -> dict[str, Any]:
     return schema_of(_known(app, kind))
 
 
-def _known(app: App, kind: str) -> Kind:
+def _known(app: Gatehouse, kind: str) -> Kind:
     found = app.registry.kinds.get(kind)
     if found is None:
         known = ", ".join(sorted(app.registry.kinds))
@@ -88,7 +85,7 @@ async def body_text(request: Request) -> str:
         raise BadInput("The body is not UTF-8 text.", way_out="Send the YAML as UTF-8.") from error
 
 
-def _would(app: App, conn: Any, scope: Scope, document: Document) -> AppliedShape:
+def _would(app: Gatehouse, conn: Any, scope: Scope, document: Document) -> AppliedShape:
     now = app.registry.find(conn, scope, document.kind, document.metadata.name)
     action = "created" if now is None else "unchanged" if now.digest == document.digest else "updated"
     return AppliedShape(kind=document.kind, name=document.metadata.name, digest=document.digest, action=action)
@@ -124,17 +121,30 @@ async def show(
 
 
 @router.delete("/resources/{kind}/{name}", status_code=204)
-async def delete(kind: str, name: str, scope: Caller, app: Server) -> None:
-    """Take a resource back, from now on. Its versions stay; applying it again revives it."""
-    await app.db.write(lambda tx: handlers.delete(tx, scope, app.clock, kind, name))
+async def delete(request: Request, kind: str, name: str, scope: Caller, app: Server) -> None:
+    """Take a resource back, from now on. Its versions stay; applying it again revives it.
+
+    `If-Match` with the resource's ETag takes it back only if that is still its current version.
+    """
+    seen = expected(request)
+    await app.db.write(lambda tx: handlers.delete(tx, scope, app.clock, kind, name, seen))
 
 
 @router.get("/resources/{kind}/{name}/versions")
-async def versions(kind: str, name: str, scope: Caller, app: Server) -> shapes.Page[shapes.ResourceShape]:
+async def versions(
+    kind: str, name: str, scope: Caller, app: Server, cursor: paging.Cursor = "", limit: paging.Limit = 50
+) -> shapes.Page[shapes.ResourceShape]:
     """Every version, newest first."""
     require(scope, "read")
-    found = await app.db.read(lambda conn: app.registry.versions(conn, scope, kind, name))
-    return shapes.Page(items=[views.resource(one) for one in found])
+    after = paging.decode(cursor, int)
+    before = int(after[0]) if after else None
+
+    def read(conn: Any) -> shapes.Page[shapes.ResourceShape]:
+        found = app.registry.versions(conn, scope, kind, name, before=before, limit=limit + 1)
+        more = paging.encode(found[limit - 1].version) if len(found) > limit else None
+        return shapes.Page(items=[views.resource(one) for one in found[:limit]], next=more)
+
+    return await app.db.read(read)
 
 
 @router.get("/resources/{kind}/{name}/diff")
@@ -160,109 +170,7 @@ async def compare(
     return shapes.DiffShape.model_validate({"from": one.digest, "to": other.digest, "lines": lines})
 
 
-# Agents --------------------------------------------------------------------------------------------------------------
-
-
-@router.get("/agents", tags=["agents"])
-async def agents(
-    scope: Caller, app: Server, cursor: paging.Cursor = "", limit: paging.Limit = 200
-) -> shapes.Page[shapes.AgentShape]:
-    """Agents by name, with the tools that are bound to them."""
-    require(scope, "read")
-    after = paging.decode(cursor, str)
-    start = str(after[0]) if after else ""
-
-    def read(conn: Any) -> tuple[list[Resource], Callable[[Resource], dict[str, Any]]]:
-        return app.registry.all(conn, scope, "Agent", after=start, limit=limit + 1), _agent_facts(app, conn, scope)
-
-    found, facts = await app.db.read(read)
-    more = paging.encode(found[limit - 1].name) if len(found) > limit else None
-    return shapes.Page(items=[shapes.AgentShape(**facts(one)) for one in found[:limit]], next=more)
-
-
-@router.get("/agents/{name}", tags=["agents"])
-async def agent(request: Request, name: str, scope: Caller, app: Server) -> shapes.AgentDetail:
-    """One agent with its spec."""
-    require(scope, "read")
-
-    def read(conn: Any) -> tuple[Resource, dict[str, Any]]:
-        found = app.registry.get(conn, scope, "Agent", name)
-        return found, _agent_facts(app, conn, scope)(found)
-
-    found, facts = await app.db.read(read)
-    mark(request, found.digest)
-    return shapes.AgentDetail(**facts, spec=dict(found.content), manifest=views.resource(found).manifest)
-
-
-@router.get("/agents/{name}/versions", tags=["agents"])
-async def agent_versions(name: str, scope: Caller, app: Server) -> shapes.Page[shapes.ResourceShape]:
-    """Every version of an agent, newest first."""
-    return await versions("Agent", name, scope, app)
-
-
-@router.get("/agents/{name}/diff", tags=["agents"])
-async def agent_diff(
-    name: str, scope: Caller, app: Server, from_: Annotated[str, Query(alias="from", max_length=71)], to: Digest = ""
-) -> shapes.DiffShape:
-    """Two versions of an agent, line by line."""
-    return await compare("Agent", name, scope, app, from_, to)
-
-
-def _agent_facts(app: App, conn: Any, scope: Scope) -> Callable[[Resource], dict[str, Any]]:
-    grants: TenantGrants = load(conn, scope, app.registry)
-    kinds = {model.name: model.spec.kind for model in app.registry.all(conn, scope, "Model", limit=10_000)}
-    counts = app.registry.count_versions(conn, scope, "Agent")
-
-    def facts(found: Resource) -> dict[str, Any]:
-        tools = [
-            shapes.BoundToolShape(server=server, name=tool, risk=_declared_risk(grants, server, tool))
-            for server, granted in sorted(grants.anywhere(found.name, found.digest).items())
-            for tool in sorted(granted.tools)
-        ]
-        return {
-            "name": found.name,
-            "digest": found.digest,
-            "description": found.spec.description,
-            "model": found.spec.model,
-            "model_kind": kinds.get(found.spec.model),
-            "owner": found.owner,
-            "labels": dict(found.labels),
-            "versions": counts[found.name],
-            "updated_at": rfc3339(found.created_at),
-            "tools": tools,
-        }
-
-    return facts
-
-
-def _declared_risk(grants: TenantGrants, server: str, tool: str) -> str | None:
-    declared = grants.servers.get(server)
-    return declared.spec.risk.get(tool) if declared else None
-
-
-# Models and tool servers
-# -----------------------------------------------------------------------------------------------
-
-
-@router.get("/models", tags=["models"])
-async def models(scope: Caller, app: Server) -> shapes.Page[shapes.ModelShape]:
-    """Declared models, and what each lacks before it can be asked."""
-    require(scope, "read")
-    found = await app.db.read(lambda conn: app.registry.all(conn, scope, "Model", limit=10_000))
-    return shapes.Page(items=await asyncio.to_thread(lambda: [_model(app, one) for one in found]))
-
-
-def _model(app: App, found: Resource) -> shapes.ModelShape:
-    lack = app.models.missing(found.spec)
-    return shapes.ModelShape(
-        name=found.name,
-        digest=found.digest,
-        provider=found.spec.provider,
-        model=found.spec.model,
-        kind=found.spec.kind,
-        base_url=found.spec.base_url,
-        missing=shapes.MissingShape(what=lack[0], way_out=lack[1]) if lack else None,
-    )
+# Tool servers ---------------------------------------------------------------------------------------------------------
 
 
 @router.get("/tool-servers", tags=["tools"])
@@ -273,7 +181,7 @@ async def tool_servers(scope: Caller, app: Server) -> shapes.Page[pin_shapes.Too
     return shapes.Page(items=[await _tool_server(app, scope, one) for one in found])
 
 
-async def _tool_server(app: App, scope: Scope, found: Resource) -> pin_shapes.ToolServerShape:
+async def _tool_server(app: Gatehouse, scope: Scope, found: Resource) -> pin_shapes.ToolServerShape:
     spec = found.spec
     tools: list[pin_shapes.ServerToolShape] = []
     problem = ""

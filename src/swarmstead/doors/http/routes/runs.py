@@ -4,10 +4,11 @@ from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Query, Request
 
-from swarmstead.doors.http import paging, shapes, views
-from swarmstead.doors.http.auth import Caller, Server, scope_of
+from swarmstead.doors.http import paging, run_views, shapes, views
+from swarmstead.doors.http.auth import Caller, scope_of
 from swarmstead.doors.http.careful import CarefulRoute, claim_of, expect, mark
 from swarmstead.doors.http.streaming import EventStream
+from swarmstead.doors.http.whole import Whole
 from swarmstead.kernel.clock import rfc3339
 from swarmstead.kernel.errors import BadInput
 from swarmstead.people.contract import require
@@ -17,6 +18,8 @@ from swarmstead.runs.contract import Command, Launch, Overrides, RunStatus
 
 router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=CarefulRoute)
 _SEQ_DIGITS = 18
+# A run is read again with each of its events; a question may carry a whole file.
+_MOST_QUESTIONS = 50
 
 
 def _wish(body: shapes.PreviewIn, plan_hash: str = "", key: str = "") -> Launch:
@@ -25,22 +28,22 @@ def _wish(body: shapes.PreviewIn, plan_hash: str = "", key: str = "") -> Launch:
 
 
 @router.post("/runs:preview")
-async def preview(body: shapes.PreviewIn, scope: Caller, app: Server) -> shapes.PlanShape:
+async def preview(body: shapes.PreviewIn, scope: Caller, app: Whole) -> shapes.PlanShape:
     """What would run now: agents, tools with verdicts, cost, time, questions, and what is missing. Starts nothing."""
-    return views.plan(await app.runs.preview(scope, _wish(body)))
+    return run_views.plan(await app.runs.preview(scope, _wish(body)))
 
 
 @router.post("/runs", status_code=201)
-async def launch(request: Request, body: shapes.LaunchIn, scope: Caller, app: Server) -> shapes.RunShape:
+async def launch(request: Request, body: shapes.LaunchIn, scope: Caller, app: Whole) -> shapes.RunShape:
     """Launch a swarm. With `plan_hash`, only if exactly that would run; else 409 `plan_changed` with the new plan."""
     run = await app.runs.launch(scope, _wish(body, body.plan_hash, claim_of(request)))
-    return views.run(await app.db.read(lambda conn: queries.get(conn, scope, run)), app.loop_version)
+    return run_views.run(await app.db.read(lambda conn: queries.get(conn, scope, run)), app.loop_version)
 
 
 @router.get("/runs")
 async def find(
     scope: Caller,
-    app: Server,
+    app: Whole,
     status: Annotated[str, Query(max_length=200)] = "",
     swarm: Annotated[str, Query(max_length=63)] = "",
     environment: Annotated[str, Query(max_length=63)] = "",
@@ -63,11 +66,11 @@ async def find(
         )
     )
     more = paging.encode(found[limit - 1].row["id"]) if len(found) > limit else None
-    return shapes.Page(items=[views.run(one, app.loop_version) for one in found[:limit]], next=more)
+    return shapes.Page(items=[run_views.run(one, app.loop_version) for one in found[:limit]], next=more)
 
 
 @router.get("/runs/{run}")
-async def show(request: Request, run: str, scope: Caller, app: Server) -> shapes.RunDetail:
+async def show(request: Request, run: str, scope: Caller, app: Whole) -> shapes.RunDetail:
     """A run with its agents, its plan and its questions."""
     require(scope, "read")
 
@@ -75,13 +78,13 @@ async def show(request: Request, run: str, scope: Caller, app: Server) -> shapes
         found = queries.get(conn, scope, run)
         agents = queries.agents_of(conn, scope, run)
         names = {agent["id"]: agent["agent"] for agent in agents}
-        asked = permits.find(conn, scope, run=run, limit=500)
+        asked = permits.of_run(conn, scope, run, most=_MOST_QUESTIONS)
         askers = queries.askers(conn, scope, [one.agent_run for one in asked])
         mark(request, str(found.seq))
         return shapes.RunDetail(
-            **views.run(found, app.loop_version).model_dump(),
-            agents=[views.agent_run(agent, names) for agent in agents],
-            plan=views.plan(queries.plan_of(conn, scope, found)),
+            **run_views.run(found, app.loop_version).model_dump(),
+            agents=[run_views.agent_run(agent, names) for agent in agents],
+            plan=run_views.plan(queries.plan_of(conn, scope, found)),
             approvals=[views.approval(one, askers.get(one.agent_run)) for one in asked],
         )
 
@@ -90,7 +93,7 @@ async def show(request: Request, run: str, scope: Caller, app: Server) -> shapes
 
 @router.get("/runs/{run}/events", response_model=shapes.Page[shapes.EventShape])
 async def run_events(
-    run: str, request: Request, scope: Caller, app: Server, after: paging.Seq = 0, limit: paging.Limit = 500
+    run: str, request: Request, scope: Caller, app: Whole, after: paging.Seq = 0, limit: paging.Limit = 500
 ) -> Any:
     """The run's events: a page of JSON, or a stream when `Accept: text/event-stream` asks for it."""
     require(scope, "read")
@@ -99,12 +102,12 @@ async def run_events(
         return EventStream(app, scope, _resume_at(request, after), run, lambda: scope_of(request))
     found = await app.db.read(lambda conn: events.after(conn, scope, after, run=run, limit=limit + 1))
     more = str(found[limit - 1].seq) if len(found) > limit else None
-    return {"items": [views.event(one) for one in found[:limit]], "next": more}
+    return {"items": [run_views.event(one) for one in found[:limit]], "next": more}
 
 
 @router.get("/events", response_model=shapes.Page[shapes.EventShape])
 async def tenant_events(
-    request: Request, scope: Caller, app: Server, after: paging.Seq | None = None, limit: paging.Limit = 500
+    request: Request, scope: Caller, app: Whole, after: paging.Seq | None = None, limit: paging.Limit = 500
 ) -> Any:
     """Everything that happens in the tenant; streamed when `Accept` asks for it.
 
@@ -118,12 +121,12 @@ async def tenant_events(
         )
     found = await app.db.read(lambda conn: events.after(conn, scope, after or 0, limit=limit + 1))
     more = str(found[limit - 1].seq) if len(found) > limit else None
-    return {"items": [views.event(one) for one in found[:limit]], "next": more}
+    return {"items": [run_views.event(one) for one in found[:limit]], "next": more}
 
 
 @router.get("/runs/{run}/steps")
 async def steps(
-    run: str, scope: Caller, app: Server, cursor: paging.Cursor = "", limit: paging.Limit = 200
+    run: str, scope: Caller, app: Whole, cursor: paging.Cursor = "", limit: paging.Limit = 200
 ) -> shapes.Page[shapes.StepShape]:
     """The run's steps in the order in which they began."""
     require(scope, "read")
@@ -132,20 +135,20 @@ async def steps(
     found = await app.db.read(lambda conn: queries.get(conn, scope, run))
     rows = await app.db.read(lambda conn: queries.steps_of(conn, scope, run, after=start, limit=limit + 1))
     more = paging.encode(rows[limit - 1]["started_at"], rows[limit - 1]["key"]) if len(rows) > limit else None
-    return shapes.Page(items=[views.step(row, found.row["trace_id"]) for row in rows[:limit]], next=more)
+    return shapes.Page(items=[run_views.step(row, found.row["trace_id"]) for row in rows[:limit]], next=more)
 
 
 @router.get("/runs/{run}/steps/{key:path}")
-async def step(run: str, key: str, scope: Caller, app: Server) -> shapes.StepDetail:
+async def step(run: str, key: str, scope: Caller, app: Whole) -> shapes.StepDetail:
     """One step with what went in and came out, redacted."""
     require(scope, "read")
     found = await app.db.read(lambda conn: queries.get(conn, scope, run))
     row = await app.db.read(lambda conn: queries.step(conn, scope, run, key))
-    return views.step_detail(row, found.row["trace_id"])
+    return run_views.step_detail(row, found.row["trace_id"])
 
 
 @router.post("/runs/{run}/commands", status_code=202)
-async def command(request: Request, run: str, body: shapes.CommandIn, scope: Caller, app: Server) -> shapes.CommandOut:
+async def command(request: Request, run: str, body: shapes.CommandIn, scope: Caller, app: Whole) -> shapes.CommandOut:
     """Pause, resume or cancel. Taken at the run's next safe point.
 
     `expected_seq`, or `If-Match` with the run's ETag, refuses when the run has moved on.

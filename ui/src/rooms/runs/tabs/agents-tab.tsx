@@ -6,11 +6,11 @@ import { ModelKindTag } from '@/components/tags'
 import { Digest, Duration, Money } from '@/components/values'
 import { cx } from '@/lib/cx'
 import { tokens } from '@/lib/format'
-import { inSentence, visible } from '@/lib/text'
+import { gist, inSentence, visible } from '@/lib/text'
 import { inTreeOrder } from '../timeline/layout'
 
 /** Who gave what to whom, why, and what came of it. */
-export default function AgentsTab({ run, asTable }: { run: RunDetail; asTable: boolean }) {
+export function AgentsTab({ run, asTable }: { run: RunDetail; asTable: boolean }) {
   const ordered = useMemo(() => inTreeOrder(run.agents), [run.agents])
   if (ordered.length === 0) return <p className="p-4 text-xs text-mute">No agent has begun yet.</p>
   if (asTable) return <DataTable label="Agents of the run" columns={COLUMNS} rows={ordered} rowKey={(r) => r.agent.id} />
@@ -42,9 +42,9 @@ function Node({ agent, all, hung }: { agent: AgentRun; all: readonly AgentRun[];
             <Money micros={agent.spent_micros} />
           </span>
         </div>
-        {agent.task && <p className="mt-1 line-clamp-4">{visible(agent.task)}</p>}
+        {agent.task && <p className="mt-1 line-clamp-4">{visible(gist(agent.task))}</p>}
         {agent.why && <p className="mt-0.5 line-clamp-2 text-mute">because {visible(inSentence(agent.why))}</p>}
-        {agent.outcome && <p className="mt-0.5 line-clamp-4 text-soft">→ {visible(agent.outcome)}</p>}
+        {agent.outcome && <p className="mt-0.5 line-clamp-4 text-soft">→ {visible(gist(agent.outcome))}</p>}
         {agent.error && <p className="mt-0.5 line-clamp-4 text-failed">{visible(agent.error.message)}</p>}
       </div>
       {handed.length > 0 && (
@@ -82,7 +82,7 @@ const COLUMNS: Column<Row>[] = [
     header: 'Task',
     cell: ({ agent }) => (
       <span className="text-soft" title={[agent.task, agent.why && `because ${inSentence(agent.why)}`].filter(Boolean).join('\n')}>
-        {visible(agent.task)}
+        {visible(gist(agent.task))}
       </span>
     ),
   },
@@ -92,7 +92,7 @@ const COLUMNS: Column<Row>[] = [
     from: 'xl',
     cell: ({ agent }) => (
       <span className="text-soft" title={agent.outcome}>
-        {visible(agent.outcome)}
+        {visible(gist(agent.outcome))}
       </span>
     ),
   },

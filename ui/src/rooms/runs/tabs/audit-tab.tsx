@@ -5,7 +5,7 @@ import { neededRoles } from '@/lib/permissions'
 import { AuditEntries } from '@/rooms/audit/audit-entries'
 
 /** What the audit trail holds of this run. */
-export default function AuditTab({ run }: { run: string }) {
+export function AuditTab({ run }: { run: string }) {
   const [entry, setEntry] = useState<string>()
   const can = useCan('audit.read')
   if (!can) return <p className="p-4 text-xs text-mute">{neededRoles('audit.read')} to read the audit trail.</p>

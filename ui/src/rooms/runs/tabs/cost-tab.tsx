@@ -7,7 +7,7 @@ import { count, money, range, tokens } from '@/lib/format'
 import { byAgent, byModel, byTool, type CostRow } from './cost'
 
 /** What the run spent, and who spent it. */
-export default function CostTab({ run, steps, complete }: { run: RunDetail; steps: readonly Step[]; complete: boolean }) {
+export function CostTab({ run, steps, complete }: { run: RunDetail; steps: readonly Step[]; complete: boolean }) {
   const agents = useMemo(() => byAgent(steps), [steps])
   const models = useMemo(() => byModel(steps, run.agents), [steps, run.agents])
   const tools = useMemo(() => byTool(steps), [steps])

@@ -22,7 +22,7 @@ interface EventsTabProps {
 type EventPages = InfiniteData<Page<Event>, number>
 
 /** Everything that was recorded of the run, oldest first; pages come as they are scrolled to. */
-export default function EventsTab({ run, kind, onKind, onStep }: EventsTabProps) {
+export function EventsTab({ run, kind, onKind, onStep }: EventsTabProps) {
   const query = useInfiniteQuery(runEventsQuery(run.id))
   const { hasNextPage, isFetching, fetchNextPage } = query
   const all = useMemo(() => (query.data?.pages ?? []).flatMap((p) => p.items), [query.data])

@@ -3,7 +3,7 @@ import { FailureNote, Result } from '../run-summary'
 import { Written } from '../written'
 
 /** What came of the run, at reading width. */
-export default function ResultTab({ run }: { run: RunDetail }) {
+export function ResultTab({ run }: { run: RunDetail }) {
   return (
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a region that scrolls must be reachable by key
     <div className="scroll-thin min-h-0 flex-1 overflow-y-auto p-6" tabIndex={0} role="region" aria-label="Result in full">

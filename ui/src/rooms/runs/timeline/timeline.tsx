@@ -34,7 +34,7 @@ export function Timeline({ run, steps, selected, onSelect, folded, onFold }: Tim
   const over = run.finished_at !== null
   const now = useNow(over)
   const start = millis(run.started_at) ?? millis(run.created_at) ?? 0
-  const end = Math.max(millis(run.finished_at) ?? now, start + 1_000)
+  const end = Math.max(millis(run.finished_at) ?? now, start + (over ? 1 : 1_000))
 
   const lanes = useMemo(() => makeLanes(run.agents, steps), [run.agents, steps])
   const folds = useMemo(() => (folded ? longGaps(busySpans(steps, end), start, end) : []), [folded, steps, start, end])

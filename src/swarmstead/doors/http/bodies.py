@@ -1,0 +1,58 @@
+"""Bodies of requests to the API: read only for somebody who is known, bounded in what they hold, parsed in a thread.
+
+A body without a known sender (signing in, redeeming a link) may be small only. One that is large is counted before it
+is parsed: JSON of a few megabytes can hold a million values, which cost a second of everybody's time.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, get_type_hints
+
+from fastapi import Request
+
+from swarmstead.doors.http.auth import Caller
+from swarmstead.kernel.errors import BadInput
+
+MOST_OF_A_STRANGER = 16_384
+MOST_VALUES = 100_000
+_LARGE = 65_536
+
+
+class BodyTooLarge(BadInput):
+    """More than may be sent here."""
+
+    code = "body_too_large"
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class ReadRequest(Request):
+    """A request whose large JSON is parsed in a thread."""
+
+    async def json(self) -> Any:
+        """The body's value. Fails: json.JSONDecodeError."""
+        body = await self.body()
+        return await asyncio.to_thread(json.loads, body) if len(body) > _LARGE else await super().json()
+
+
+def needs_caller(endpoint: Callable[..., Any]) -> bool:
+    """Whether a route is for somebody who is known: one of its parameters is a `Caller`."""
+    return any(hint == Caller for hint in get_type_hints(endpoint, include_extras=True).values())
+
+
+async def checked(request: Request, *, known: bool) -> ReadRequest:
+    """The request, when its body may be parsed. `known`: its sender has been found out. Fails: BodyTooLarge."""
+    read = ReadRequest(request.scope, request.receive)
+    if request.method not in ("POST", "PUT", "PATCH"):
+        return read
+    body = await read.body()
+    if not known and len(body) > MOST_OF_A_STRANGER:
+        raise BodyTooLarge(f"A body without a credential has at most {MOST_OF_A_STRANGER} bytes.", way_out="Send less.")
+    is_json = "json" in request.headers.get("content-type", "")
+    if is_json and body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES:
+        raise BodyTooLarge(
+            f"The body holds more than {MOST_VALUES:,} values.",
+            way_out="Send less at once; what is long belongs in a file that a tool reads.",
+        )
+    return read

@@ -1,0 +1,300 @@
+"""The gateway with all that it needs to stand alone: the composition that `stead gateway` is, and a server builds upon.
+
+`open_gatehouse` brings it up to the point where doors can be opened; `Gatehouse.close` takes it down again. It knows
+neither runs nor models: import-linter keeps it so. What a process may never need is imported where it is needed.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import ClassVar, Literal
+
+import sqlalchemy as sa
+
+from swarmstead.agents.contract import AgentSpec
+from swarmstead.audit import handlers as audit_handlers
+from swarmstead.audit.adapters.ed25519 import Ed25519Signer
+from swarmstead.audit.contract import FLUSHER as AUDIT
+from swarmstead.gateway.adapters.upstreams import Upstreams
+from swarmstead.gateway.contract import BindingSpec, ToolServerSpec, ToolSetSpec
+from swarmstead.gateway.egress import Egress
+from swarmstead.gateway.gateway import Gateway, check_server
+from swarmstead.gateway.grants import Grants
+from swarmstead.gateway.search.service import ToolSearch
+from swarmstead.gateway.specs import binding_refers, check_binding, check_toolset, toolset_refers
+from swarmstead.kernel.apart import apart
+from swarmstead.kernel.clock import Clock, SystemClock
+from swarmstead.kernel.scope import Scope, system_scope
+from swarmstead.parts import (
+    cancelled,
+    egress_rules,
+    gateway_limits,
+    open_identity,
+    open_tool_search,
+    open_traffic,
+)
+from swarmstead.people import handlers as people
+from swarmstead.people import queries as people_reads
+from swarmstead.people.contract import NewKey
+from swarmstead.people.credentials import Credentials
+from swarmstead.permits import handlers as permits
+from swarmstead.permits.contract import Asker, PolicySpec
+from swarmstead.permits.policies.checks import check_policy
+from swarmstead.permits.policies.service import Policies
+from swarmstead.resources import handlers as resource_handlers
+from swarmstead.resources.contract import Document, Kind
+from swarmstead.resources.files import DeclaredFiles
+from swarmstead.resources.following import Following
+from swarmstead.resources.queries import Registry
+from swarmstead.settings import Settings
+from swarmstead.storage import requests
+from swarmstead.storage.database import Database, Flusher, Tx
+from swarmstead.storage.datadir import DataDir
+from swarmstead.storage.engines import make_engine
+from swarmstead.storage.migrate import migrate
+from swarmstead.storage.probe import Probe
+from swarmstead.storage.signals import FLUSHER as SIGNALS
+from swarmstead.storage.signals import Signals
+
+log = logging.getLogger(__name__)
+_SWEEP_EVERY_S = 5.0
+CONFIG = "config"
+"""Who declares what stands in the operator's files: `system:config`."""
+Closers = list[Callable[[], Awaitable[None]]]
+Chore = Callable[[], Awaitable[object]]
+Flushers = Sequence[tuple[str, Flusher]]
+
+
+def gateway_kinds(egress: Egress | None = None) -> dict[str, Kind]:
+    """What can be declared to a gateway.
+
+    With `egress`, an address that its rules shut out is refused when it is applied.
+    """
+    found = (
+        Kind("Agent", AgentSpec, lambda _spec: None),
+        Kind("Binding", BindingSpec, check_binding, binding_refers),
+        Kind("Policy", PolicySpec, check_policy),
+        Kind("ToolServer", ToolServerSpec, lambda spec: check_server(spec, egress)),
+        Kind("ToolSet", ToolSetSpec, check_toolset, toolset_refers),
+    )
+    return {kind.name: kind for kind in found}
+
+
+@dataclass(kw_only=True)
+class Gatehouse:
+    """A running gateway without its doors. `first_key` is set on the very first start only."""
+
+    role: ClassVar[Literal["server", "gateway"]] = "gateway"
+    takes: ClassVar[str] = "calls"
+    """What it takes unless `resting`."""
+    settings: Settings
+    clock: Clock
+    db: Database
+    signals: Signals
+    registry: Registry
+    signer: Ed25519Signer
+    gateway: Gateway
+    policies: Policies
+    tool_search: ToolSearch
+    credentials: Credentials
+    first_key: NewKey | None
+    config: Following | None = None
+    closers: Closers = field(default_factory=Closers)
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    answering: dict[tuple[str, ...], asyncio.Event] = field(default_factory=dict[tuple[str, ...], asyncio.Event])
+    """Requests under an idempotency key that are being answered; `doors/http/careful.py` keeps it."""
+    probe: Probe = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.probe = Probe(self.db, self.clock, self.settings.data if self.settings.single_process else None)
+
+    @property
+    def resting(self) -> str:
+        """Why no new work is taken; '' while it is."""
+        return ""
+
+    def askers(self, conn: sa.Connection, scope: Scope, agent_runs: Sequence[str]) -> Mapping[str, Asker]:
+        """What is known of the agents that ask a person something, by agent run. There are none without runs."""
+        del conn, scope, agent_runs
+        return {}
+
+    def count_runs(self, conn: sa.Connection) -> Mapping[str, int] | None:
+        """How many runs of all tenants are in each open state; None without runs."""
+        del conn
+
+    def sample_repository(self) -> str:
+        """The folder whose tools are shown where a tool server needs one; ''. Without runs nobody names any."""
+        return ""
+
+    async def close(self) -> None:
+        """Take everything down in the reverse order in which it came up."""
+        self.closing.set()
+        for closer in reversed(self.closers):
+            try:
+                await closer()
+            except Exception:
+                log.exception("something did not close cleanly")
+
+
+def open_database(settings: Settings, clock: Clock, signals: Signals, more: Flushers = ()) -> Database:
+    """The database on this version's schema; `more` flushers come between those of the trail and of signals.
+
+    Fails: storage.errors.
+    """
+    writer = make_engine(settings.url)
+    migrate(writer)
+    flushers = [(AUDIT, audit_handlers.make_flusher(clock)), *more, (SIGNALS, signals.flush)]
+    return Database(writer, make_engine(settings.url, readonly=True), flushers=flushers)
+
+
+async def open_gatehouse(
+    settings: Settings,
+    kinds: Callable[[Egress], dict[str, Kind]] = gateway_kinds,
+    flushers: Callable[[Clock], Flushers] = lambda _clock: (),
+) -> Gatehouse:
+    """Bring the gateway up: lock, schema, first key, what the operator's files declare, sweeper.
+
+    Fails: storage.errors, BadInput; nothing is left open.
+    """
+    closers: Closers = []
+    try:
+        return await _opened(settings, kinds, flushers, closers)
+    except BaseException:
+        for closer in reversed(closers):
+            with suppress(Exception):
+                await closer()
+        raise
+
+
+async def _opened(
+    settings: Settings,
+    kinds: Callable[[Egress], dict[str, Kind]],
+    flushers: Callable[[Clock], Flushers],
+    closers: Closers,
+) -> Gatehouse:
+    clock, signals, egress = SystemClock(), Signals(), egress_rules(settings)
+    registry = Registry(kinds(egress))
+    files = DeclaredFiles(settings.config, registry.kinds) if settings.config else None
+    documents = _read(files) if files else []  # what is wrong with them shows before anything is opened
+    if settings.single_process:
+        closers.append(partial(_sync, DataDir(settings.data).close))
+    signer = Ed25519Signer.load_or_make(settings.data / "audit.key")
+    apart(lambda: migrate(make_engine(settings.url)))  # without it, Alembic stays loaded after a first start
+    db = await asyncio.to_thread(open_database, settings, clock, signals, flushers(clock))
+    closers.append(lambda: _sync(db.close))  # DBOS takes the loop's threads with it, so not in one of them
+    first_key = await db.write(lambda tx: _begin(tx, settings, clock, signer))
+    config = await _follow(files, documents, db, registry, clock, closers) if files else None
+    credentials = open_identity(settings, egress, clock, db, signals, closers)
+    policies, grants = Policies(db, registry, people_reads, clock), Grants(db, registry)
+    gateway, tool_search = _open_gateway(settings, (db, clock, signals), egress, grants, policies, closers)
+    _keep_house(settings, db, clock, signals, closers)
+    return Gatehouse(
+        settings=settings,
+        clock=clock,
+        db=db,
+        signals=signals,
+        registry=registry,
+        signer=signer,
+        gateway=gateway,
+        policies=policies,
+        tool_search=tool_search,
+        credentials=credentials,
+        first_key=first_key,
+        config=config,
+        closers=closers,
+    )
+
+
+def _read(files: DeclaredFiles) -> list[Document]:
+    """What they declare, without keeping what reads YAML and checks it: seldom is anything read again."""
+    files.loaded = files.state()
+    found = apart(files.load)
+    return files.load() if found is None else found
+
+
+def _begin(tx: Tx, settings: Settings, clock: Clock, signer: Ed25519Signer) -> NewKey | None:
+    """The first start's tenant and key, and a new host's key among those that sign checkpoints."""
+    made = people.bootstrap(tx, clock, settings.bootstrap_key.get_secret_value())
+    audit_handlers.introduce(tx, people.DEFAULT_TENANT, clock, signer)
+    return made
+
+
+def _open_gateway(
+    settings: Settings,
+    storage: tuple[Database, Clock, Signals],
+    egress: Egress,
+    grants: Grants,
+    policies: Policies,
+    closers: Closers,
+) -> tuple[Gateway, ToolSearch]:
+    """The gateway and search over what it reaches. What they keep in memory lasts until a signal says otherwise."""
+    db, clock, signals = storage
+    limits, traffic = gateway_limits(settings), open_traffic(settings, db)
+    gateway = Gateway(db, clock, Upstreams(egress=egress), grants, policies, permits, limits, traffic=traffic)
+    closers.append(gateway.aclose)
+    tool_search = open_tool_search(settings, clock, grants, gateway, closers)
+    for watcher in (grants.forget, policies.forget, gateway.forget, tool_search.forget):
+        signals.watch(watcher)
+    return gateway, tool_search
+
+
+async def _follow(
+    files: DeclaredFiles,
+    documents: Sequence[Document],
+    db: Database,
+    registry: Registry,
+    clock: Clock,
+    closers: Closers,
+) -> Following:
+    """Apply the operator's files, and go on doing so when they change."""
+    scope = system_scope(people.DEFAULT_TENANT, CONFIG)
+
+    async def applied(found: Sequence[Document]) -> list[str]:
+        done = await db.write(lambda tx: resource_handlers.declare(tx, scope, clock, found))
+        dangling = await db.read(lambda conn: registry.dangling(conn, scope, found))
+        for document, warnings in zip(found, dangling, strict=True):
+            for warning in warnings:
+                log.warning("%s %s: %s", document.kind, document.metadata.name, warning)
+        return [f"{one.kind}/{one.name} {one.action}" for one in done if one.action != "unchanged"]
+
+    following = Following(files, applied, clock)
+    await following.begin(documents)
+    task = asyncio.create_task(following.watch())
+    closers.append(lambda: cancelled(task))
+    return following
+
+
+def _keep_house(settings: Settings, db: Database, clock: Clock, signals: Signals, closers: Closers) -> None:
+    """What goes on beside the calls."""
+
+    async def expire() -> None:
+        await db.write(lambda tx: permits.expire(tx, clock))
+
+    async def forget() -> None:
+        await db.write(lambda tx: requests.forget_old(tx, clock))
+
+    tasks = [asyncio.create_task(sweep(expire, forget))]
+    if not settings.single_process:
+        from swarmstead.storage.listener import listen
+
+        tasks.append(asyncio.create_task(listen(settings.url, signals)))
+    closers.extend(partial(cancelled, task) for task in tasks)
+
+
+async def sweep(*chores: Chore) -> None:
+    """Every few seconds: what is to be done again and again. What fails is tried again."""
+    while True:
+        await asyncio.sleep(_SWEEP_EVERY_S)
+        try:
+            for chore in chores:
+                await chore()
+        except Exception:
+            log.exception("the sweeper could not finish; it tries again")
+
+
+async def _sync(close: Callable[[], None]) -> None:
+    close()

@@ -1,0 +1,66 @@
+"""A fresh look at what an open plan would change: for the person who decides, who may do so hours after it was asked.
+
+What an approval binds to stays what it was. That the world has moved since is only told here; the call itself looks
+once more before it happens, and asks anew where it finds something else.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from swarmstead.gateway.catalogue import Catalogue
+from swarmstead.gateway.chain import Call
+from swarmstead.gateway.contract import Caller, CallRequest
+from swarmstead.gateway.errors import UpstreamFailed
+from swarmstead.gateway.grants import Grants
+from swarmstead.gateway.links.permit import DryRun
+from swarmstead.kernel.scope import Scope
+from swarmstead.permits.contract import Approval
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """`same` as when it was asked, `changed` since, or `unknown`: `why` says what keeps us from knowing.
+
+    `effect` is what would happen now, empty where that is not known.
+    """
+
+    state: Literal["same", "changed", "unknown"]
+    effect: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    why: str = ""
+
+
+class Looking:
+    """Takes fresh looks. Each is a call of the tool's preview, with its row in the trail, and takes its turn."""
+
+    def __init__(self, grants: Grants, catalogue: Catalogue, dry_run: DryRun) -> None:
+        self._grants = grants
+        self._catalogue = catalogue
+        self._dry_run = dry_run
+
+    async def at(self, scope: Scope, plan: Approval) -> Look:
+        """What `plan` would do now. Fails: RateExceeded, Overloaded, TrailFull, storage.errors."""
+        bound: Mapping[str, Any] = plan.payload.get("precondition") or {}
+        if plan.kind != "plan" or not bound:
+            return Look("unknown", why="Its tool has no preview.")
+        request = CallRequest(
+            caller=Caller(scope, agent=plan.agent, run=plan.run, swarm=plan.swarm, environment=plan.environment),
+            server=plan.server,
+            tool=plan.tool,
+            arguments=plan.payload["arguments"],
+            key=f"{plan.step}/look",
+            root=str(plan.payload["root"]),
+        )
+        server = (await self._grants.of(scope)).server(plan.server, request.root, request.caller)
+        if server is None:
+            return Look("unknown", why="Its tool server is not declared any more.")
+        try:
+            listed = (await self._catalogue.tools(server)).get(plan.tool)
+        except UpstreamFailed as error:
+            return Look("unknown", why=error.message)
+        if listed is None:
+            return Look("unknown", why="Its tool server does not have this tool any more.")
+        effect, found = await self._dry_run.of(Call(request).found(server, listed))
+        if not found:
+            return Look("unknown", why=str(effect.get("why") or "Its tool has no preview any more."))
+        return Look("same" if found == bound else "changed", effect)
