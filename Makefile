@@ -14,14 +14,17 @@ BUNDLE := $(ASSETS)/index.html
 NODE_MODULES := ui/node_modules/.package-lock.json
 CONFORMANCE := tests/conformance/node_modules/.package-lock.json
 OIDC := tests/fakes/oidc
+FUZZER := tests/fuzz/.packages
+CLIENTS := tests/clients/.venv/.stamp
+FUZZED := tests/fuzz/.corpus
 OIDC_MODULES := $(OIDC)/node_modules/.package-lock.json
 WEB := $(shell find ui -type f -not -path 'ui/node_modules/*' -not -path 'ui/dist/*' 2>/dev/null)
 
 # HOST is taken from make's own command line only: some shells export a HOST of their own, and it would open the server up.
 UP := $(if $(DATA),--data "$(DATA)") $(if $(filter command,$(firstword $(origin HOST))),--host "$(HOST)") $(if $(PORT),--port "$(PORT)")
 
-.PHONY: help up setup ui oidc conformance browser test test-web test-python check check-lint check-types check-floors check-house \
-    check-web api bench bench-gateway bench-tool-search bench-tool-search-scale screenshots dist lock clean force
+.PHONY: help up setup ui oidc conformance clients browser test test-web test-python check check-lint check-types check-floors check-house \
+    check-web fuzz api bench bench-gateway bench-tool-search bench-tool-search-scale screenshots dist lock clean force
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -67,6 +70,14 @@ $(CONFORMANCE): tests/conformance/package.json tests/conformance/package-lock.js
 	cd tests/conformance && npm ci --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel=error
 	@touch $@
 
+clients: $(CLIENTS) ## install the MCP SDK before the current one, for tests/clients
+	@:
+
+$(CLIENTS): tests/clients/requirements.txt $(SYNCED)
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python tests/clients/.venv
+	@$(BIN)/uv pip sync --quiet --python tests/clients/.venv/bin/python --require-hashes $<
+	@touch $@
+
 browser:
 	@sh scripts/browser.sh
 
@@ -75,7 +86,7 @@ test: test-web test-python ## every test, with a real Postgres and a real browse
 test-web: $(NODE_MODULES)
 	cd ui && npm test --silent
 
-test-python: setup ui browser oidc conformance
+test-python: setup ui browser oidc conformance clients
 	$(BIN)/pytest $(ARGS)
 
 check: check-lint check-types check-floors check-house check-web ## lint, types, floors, docs, locks; the web sources from an empty folder
@@ -95,6 +106,20 @@ check-house: setup
 
 check-web:
 	@sh scripts/web_check.sh
+
+fuzz: setup $(FUZZER) ## look for inputs that break what reads them (SECONDS=60 for each TARGETS="request message …"; Linux)
+	@PYTHONPATH=. $(BIN)/python -m tests.fuzz.seeds $(FUZZED)
+	@mkdir -p $(FUZZED)/found
+	@for target in $(or $(TARGETS),request message events answer schema manifest); do \
+	    echo "fuzzing $$target"; \
+	    PYTHONPATH=$(FUZZER):. $(BIN)/python -m tests.fuzz.run $$target $(FUZZED)/$$target tests/fuzz/inputs \
+	        -max_total_time=$(or $(SECONDS),60) -max_len=20000 -timeout=20 -rss_limit_mb=2000 -verbosity=0 -print_final_stats=1 \
+	        -artifact_prefix=$(FUZZED)/found/$$target- || exit 1; \
+	done
+
+$(FUZZER): tests/fuzz/requirements.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --target $@ --require-hashes -r $<
+	@touch $@
 
 bench: setup ui ## measure start-up, memory, latency, durable turns; beside bare DBOS and LangGraph (ARGS=)
 	$(BIN)/python -m bench.run $(ARGS)
@@ -125,7 +150,7 @@ lock: setup ## resolve requirements.lock anew for Python 3.11-3.13 (UPGRADE=1 fo
 	    $(if $(UPGRADE),--upgrade) pyproject.toml --group dev --output-file requirements.lock
 
 clean: ## remove what was made: environment, bundle, caches (never your data)
-	rm -rf .venv ui/node_modules $(OIDC)/node_modules tests/conformance/node_modules ui/dist $(ASSETS) dist build .import_linter_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv ui/node_modules $(OIDC)/node_modules tests/conformance/node_modules $(FUZZER) $(FUZZED) tests/clients/.venv ui/dist $(ASSETS) dist build .import_linter_cache .ruff_cache .pytest_cache .hypothesis
 	find src tests bench scripts -type d -name __pycache__ -prune -exec rm -rf {} +
 
 force:

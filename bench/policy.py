@@ -103,6 +103,27 @@ def _from_text(text: str) -> Callable[[], object]:
     return ask
 
 
+def _hiding(text: str) -> dict[str, float]:
+    """Milliseconds to find out which of 10,000 tools are hidden from a caller, first and again, and how many."""
+    tenant = _tenant(text)
+    tools = [replace(_ASKED, tool=f"t{n}", server="s", arguments=None, at_ms=None) for n in range(10_000)]
+    found: dict[str, float] = {}
+    for name in ("first", "again"):
+        started = time.process_time()
+        found["hidden"] = sum(tenant.hides(one, 0) for one in tools)
+        found[f"{name}_ms"] = (time.process_time() - started) * 1000
+    return found
+
+
+_ONE_TOOL = 'forbid (principal, action, resource == Tool::"s/t7");'
+_HIDING = {
+    "no rule": "",
+    "100 rules about other agents": _rules(100),
+    "and one about one tool": _rules(100) + _ONE_TOOL,
+    "a rule that fits all and reads the name": 'forbid (principal, action, resource) when {resource.name like "t1*"};',
+}
+
+
 def main() -> None:
     """Measure and print."""
     verdicts: dict[str, dict[str, dict[str, float]]] = {
@@ -131,7 +152,10 @@ def main() -> None:
     started = time.perf_counter()
     check.cache_clear()
     check(text)
-    json.dump({"verdicts": verdicts, "check_100_ms": (time.perf_counter() - started) * 1000}, sys.stdout)
+    hiding = {name: _hiding(text) for name, text in _HIDING.items()}
+    json.dump(
+        {"verdicts": verdicts, "hiding": hiding, "check_100_ms": (time.perf_counter() - started) * 1000}, sys.stdout
+    )
     print()
 
 

@@ -19,12 +19,12 @@ from swarmstead.audit import handlers as audit_handlers
 from swarmstead.audit.adapters.ed25519 import Ed25519Signer
 from swarmstead.audit.contract import FLUSHER as AUDIT
 from swarmstead.gateway.adapters.upstreams import Upstreams
-from swarmstead.gateway.contract import BindingSpec, ToolServerSpec, ToolSetSpec
+from swarmstead.gateway.contract import BindingSpec, FeatureFlagSpec, ToolServerSpec, ToolSetSpec
 from swarmstead.gateway.egress import Egress
 from swarmstead.gateway.gateway import Gateway, check_server
 from swarmstead.gateway.grants import Grants
 from swarmstead.gateway.search.service import ToolSearch
-from swarmstead.gateway.specs import binding_refers, check_binding, check_toolset, toolset_refers
+from swarmstead.gateway.specs import binding_refers, check_binding, check_toolset, server_refers, toolset_refers
 from swarmstead.kernel.apart import apart
 from swarmstead.kernel.clock import Clock, SystemClock
 from swarmstead.kernel.scope import Scope, system_scope
@@ -76,8 +76,9 @@ def gateway_kinds(egress: Egress | None = None) -> dict[str, Kind]:
     found = (
         Kind("Agent", AgentSpec, lambda _spec: None),
         Kind("Binding", BindingSpec, check_binding, binding_refers),
+        Kind("FeatureFlag", FeatureFlagSpec, lambda _spec: None),
         Kind("Policy", PolicySpec, check_policy),
-        Kind("ToolServer", ToolServerSpec, lambda spec: check_server(spec, egress)),
+        Kind("ToolServer", ToolServerSpec, lambda spec: check_server(spec, egress), server_refers),
         Kind("ToolSet", ToolSetSpec, check_toolset, toolset_refers),
     )
     return {kind.name: kind for kind in found}

@@ -155,6 +155,10 @@ class Settings:
     """Seconds after which a connection is dropped whose client reads nothing of what we have for it."""
     idle_timeout_s: Annotated[int, Meta(ge=1, le=3600)] = 60
     """Seconds that a connection is kept between two requests. A proxy in front must let go of it earlier than this."""
+    streams_per_identity: Annotated[int, Meta(ge=1, le=100_000)] = 64
+    """Streams that one key or person may hold open in each process: MCP subscriptions, streams of MCP sessions, events.
+    Each tab of the web UI holds one. Too low, and clients hear of changes late; too high, and one client can use up the
+    connections of all."""
     max_body_bytes: Annotated[int, Meta(ge=1024, le=1_073_741_824)] = 4_194_304
     """Largest request body; a larger one gets 413."""
     max_argument_characters: Annotated[int, Meta(ge=16, le=16_777_216)] = 65_536

@@ -109,7 +109,10 @@ def parent(request: dict[str, Any]) -> None:
 
 
 def echo(request: dict[str, Any]) -> None:
-    answer(request, {"params": request["params"], "pid": os.getpid(), "env": dict(os.environ), "argv": sys.argv})
+    env = dict(os.environ)
+    backwards = {name: value[::-1] for name, value in env.items()}
+    about = {"pid": os.getpid(), "env": env, "backwards": backwards, "argv": sys.argv}
+    answer(request, {"params": request["params"], **about})
 
 
 def die(_request: dict[str, Any]) -> None:
@@ -159,6 +162,23 @@ def verbatim(request: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
+def ask_forever(_request: dict[str, Any]) -> None:
+    """Ask, and go on asking, and read nothing of what comes back."""
+    line = json.dumps({"jsonrpc": "2.0", "id": "q", "method": "roots/list", "params": {}}) + "\n"
+    try:
+        while True:
+            sys.stdout.write(line * 100)
+    except BrokenPipeError:
+        os._exit(1)
+
+
+def somebody_elses(request: dict[str, Any]) -> None:
+    """Answer what was not asked, and then what was, twice."""
+    send({"id": request["id"] + 1000, "result": {"content": [], "structuredContent": {"ok": False}}})
+    answer(request, {"ok": True})
+    answer(request, {"ok": False})
+
+
 def tell(request: dict[str, Any]) -> None:
     answer(request, {"messages": seen})
 
@@ -167,7 +187,22 @@ def hang(_request: dict[str, Any]) -> None:
     pass
 
 
-FAULTS = [die, answer_and_die, close_stdout, chatty, nonsense, flood, huge, deaf, hang, error, stubborn, parent]
+FAULTS = [
+    die,
+    answer_and_die,
+    close_stdout,
+    chatty,
+    nonsense,
+    flood,
+    huge,
+    ask_forever,
+    somebody_elses,
+    deaf,
+    hang,
+    error,
+    stubborn,
+    parent,
+]
 PLAIN = [echo, tell, ask_back, raw, verbatim]
 TOOLS: dict[str, Callable[[dict[str, Any]], None]] = {tool.__name__: tool for tool in [*PLAIN, *FAULTS]}
 

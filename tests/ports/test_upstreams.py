@@ -106,12 +106,13 @@ async def test_a_program_gets_its_own_environment_and_its_folder(
     got = await structured(upstreams, server, "echo")
     assert got["argv"][2] == "--dir=/srv/x"
     assert {name: got["env"].get(name) for name in ["TOKEN", "FILE", "MODE", "PATH", "OUR_SECRET"]} == {
-        "TOKEN": "s3cret-value",
-        "FILE": "from-a-file",
+        "TOKEN": "[redacted]",
+        "FILE": "[redacted]",
         "MODE": "plain",
         "PATH": os.environ["PATH"],
         "OUR_SECRET": None,
     }
+    assert [got["backwards"][name] for name in ["TOKEN", "FILE"]] == ["eulav-terc3s", "elif-a-morf"]
     assert set(got["env"]) <= {"TOKEN", "FILE", "MODE", "PATH", "HOME", "LANG", "LC_CTYPE"}
 
 

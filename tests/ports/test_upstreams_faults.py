@@ -19,6 +19,7 @@ from swarmstead.gateway.adapters.upstreams import Upstreams
 from swarmstead.gateway.contract import ServerRef, ToolServerSpec
 from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown
 from tests.fakes.mcp_upstreams import LIMITS, SOON_S, Clock, call, fake, opened, structured
+from tests.fakes.relays import FakeRelay
 
 
 @pytest.fixture
@@ -104,6 +105,18 @@ async def test_a_server_out_of_bounds_is_ended(upstreams: Upstreams, tool: str, 
     with pytest.raises(UpstreamUnknown, match=words):
         await call(upstreams, fake(), tool)
     assert (await structured(upstreams, fake(), "echo"))["pid"] != pid
+
+
+async def test_a_server_that_only_asks_is_ended(upstreams: Upstreams) -> None:
+    pid = (await structured(upstreams, fake(), "echo"))["pid"]
+    relay = FakeRelay({"roots/list": {"roots": []}})
+    with pytest.raises(UpstreamUnknown, match="more than 10000 messages without an answer"):
+        await upstreams.call_tool(fake(), "ask_forever", {}, key="k", timeout_s=20, relay=relay)
+    assert (await structured(upstreams, fake(), "echo"))["pid"] != pid
+
+
+async def test_an_answer_to_something_else_answers_nobody(upstreams: Upstreams) -> None:
+    assert [await structured(upstreams, fake(), "somebody_elses") for _ in range(3)] == [{"ok": True}] * 3
 
 
 async def test_a_little_noise_is_borne_and_reported_when_an_answer_is_missing(upstreams: Upstreams) -> None:

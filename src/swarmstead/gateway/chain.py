@@ -41,6 +41,8 @@ class Progress:
     """The request as it is carried out, once defaults are filled in."""
     risk: str = ""
     idempotent: bool = False
+    monitored: bool = False
+    """Only bindings that are monitored allow it: without them it would have been denied."""
     policy: PolicyVerdict | None = None
     """What the policies have said; until then it was refused for another reason."""
     precondition: Mapping[str, Any] = field(default_factory=dict[str, Any])

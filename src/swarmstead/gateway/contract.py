@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
-from annotated_types import Ge, Gt, Le, Len
+from annotated_types import Ge, Le, Len
 
+from swarmstead.gateway.traffic.spec import ServerLimits
 from swarmstead.kernel.scope import Scope
 from swarmstead.storage.database import Tx
 
@@ -23,46 +24,7 @@ CHANGES: Mapping[str, tuple[Kind, str]] = {
 """What tells that a list has changed: which, and how MCP calls the wish to be told."""
 UPDATED, SUBSCRIPTIONS = "notifications/resources/updated", "resourceSubscriptions"
 SEPARATOR = "__"  # between server and tool; MCP allows dots and slashes in names, model providers do not
-Overload = Literal["fail-fast", "queue", "shed"]
 _STRICT: dict[str, Any] = {"extra": "forbid", "use_attribute_docstrings": True}
-
-
-@dataclass(frozen=True, slots=True)
-class ServerLimits:
-    """How hard a tool server may be worked. What is left out is as the settings of the gateway say.
-
-    The limits are per tool and tenant; concurrency is counted by each gateway process for itself.
-    """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
-
-    concurrency: Annotated[int, Ge(1), Le(1000)] | None = None
-    """Calls of one tool at a time."""
-    rate_per_s: Annotated[float, Gt(0), Le(100_000)] | None = None
-    """Calls of one tool a second, whoever makes them; there is no such limit unless it is given."""
-    burst: Annotated[int, Ge(1), Le(100_000)] | None = None
-    """Calls of one tool at once before `rate_per_s` holds; left out, as many as in two seconds."""
-    timeout_s: Annotated[float, Ge(0.1), Le(3600)] | None = None
-    """Seconds that one call may take, retries included, before its outcome counts as unknown."""
-    cost: Mapping[str, Annotated[int, Ge(1), Le(100)]] = field(default_factory=dict[str, int])
-    """Weight per tool, 1 to 100: under `shed`, the heavy ones are refused first.
-
-    By default a read weighs 10, a write 30, a dangerous tool 60, an expensive one 90.
-    """
-    expensive: Annotated[tuple[str, ...], Len(0, 1000)] = ()
-    """Tools that a run may call only so often; see `expensive_per_run`."""
-    expensive_per_run: Annotated[int, Ge(0), Le(10_000)] | None = None
-    """How often one run may call each of the expensive tools."""
-    overload: Overload | None = None
-    """What happens to a call for which there is no room.
-
-    `fail-fast`: it is refused. `queue`: it waits. `shed`: it waits, and heavy calls are refused while light ones are
-    still let in.
-    """
-    queue: Annotated[int, Ge(0), Le(10_000)] | None = None
-    """Calls of one tool that may wait for room."""
-    queue_wait_s: Annotated[float, Ge(0), Le(600)] | None = None
-    """Seconds that a call from outside waits for room at most; one inside a run waits as long as a call may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +67,9 @@ class ToolServerSpec:
     """Arguments that a call gets where it leaves them out: `{delete: {dry_run: true}}`. A plan shows them."""
     pin: Literal["first-use", "reviewed"] = "first-use"
     """Whether a tool's definition is trusted when it is first seen, or waits for a person like a changed one."""
+    flags: Mapping[str, Annotated[str, Len(1, 64)]] = field(default_factory=dict[str, str])
+    """Tools that are there for a caller only while a FeatureFlag is on, by its name: `{wipe: wiping}`; with `!` before
+    the name, only while it is off."""
     limits: ServerLimits = field(default_factory=ServerLimits)
     """How hard the server may be worked."""
     sessions: Literal["caller", "tenant"] = "caller"
@@ -148,6 +113,28 @@ class BindingSpec:
     """Environments in which the binding holds; none named: in all of them."""
     roles: Annotated[tuple[str, ...], Len(0, 20)] = ()
     """For `agent: "*"`: roles of which the caller needs one; none named: any caller that may call tools."""
+    mode: Literal["enforce", "monitor"] = "enforce"
+    """`monitor` is for a grant that may be taken back: it still holds, and the trail says of each call that only such
+    bindings allow that it would have been denied."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureFlagSpec:
+    """Spec of `kind: FeatureFlag`: whether the tools are there that name it in their ToolServer's `flags`.
+
+    A flag that nobody has declared is off.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    enabled: bool
+    """Whether it is on, where `environments` and `share` say."""
+    environments: Annotated[tuple[str, ...], Len(0, 100)] = ()
+    """Where it is on; none named: everywhere."""
+    share: Annotated[float, Ge(0), Le(1)] = 1.0
+    """The share of callers for whom it is on, the same ones each time: agents by name, others by id."""
+    description: Annotated[str, Len(0, 500)] = ""
+    """One sentence for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +252,11 @@ class Caller:
     agent_digest: str = ""
     session: str = ""
     modern: bool = False
+
+    @property
+    def subject(self) -> str:
+        """How shares tell callers apart: `agent/NAME`, or `user/ID` for one that is no agent."""
+        return f"agent/{self.agent}" if self.agent else f"user/{self.scope.actor.id}"
 
 
 class Relay(Protocol):

@@ -10,6 +10,12 @@ class ToolUnknown(NotFound):
     code = "tool_unknown"
 
 
+class ToolOff(NotPermitted):
+    """The tool is bound to the caller, and the feature flag that it stands behind is off for it."""
+
+    code = "tool_off"
+
+
 class ArgumentsRefused(BadInput):
     """The arguments do not satisfy the tool's contract."""
 

@@ -1,18 +1,27 @@
 """What a caller may know of: bindings, tool servers and tool sets of a tenant, kept in memory until they change.
 
 A binding speaks of an agent (or of one version of it) or of outside callers (`*`), and may hold in some environments or
-for some roles only. Bindings of one caller add up; nothing takes away.
+for some roles only. Bindings of one caller add up; only a feature flag takes away, what its tools' server says that it
+does.
 """
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import sqlalchemy as sa
 
-from swarmstead.gateway.contract import BindingSpec, Caller, Kind, ServerRef, ToolServerSpec, ToolSetSpec
-from swarmstead.gateway.model import covers
+from swarmstead.gateway.contract import (
+    BindingSpec,
+    Caller,
+    FeatureFlagSpec,
+    Kind,
+    ServerRef,
+    ToolServerSpec,
+    ToolSetSpec,
+)
+from swarmstead.gateway.model import covers, is_there
 from swarmstead.gateway.ports import Declared
 from swarmstead.kernel.scope import Scope
 from swarmstead.storage.database import Database
@@ -26,11 +35,17 @@ _MOST_ANSWERS = 4096
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """What may be used of one server."""
+    """What may be used of one server.
+
+    `off` are (tool, flag) of those that are bound and not there, as a feature flag stands. `firm` is what would be left
+    without the bindings that are only monitored; None where there are none of those.
+    """
 
     tools: frozenset[str] = frozenset()
     resources: frozenset[str] = frozenset()
     prompts: frozenset[str] = frozenset()
+    off: frozenset[tuple[str, str]] = frozenset()
+    firm: "Granted | None" = None
 
     def holds(self, kind: Kind, name: str) -> bool:
         """Whether a tool or a prompt of this name, or the resource at this address, is among it."""
@@ -46,7 +61,8 @@ class Granted:
 NOTHING = Granted()
 GrantedServers = Mapping[str, Granted]
 """By server name."""
-_Who = tuple[str, str, str, frozenset[str]]
+Who = tuple[str, str, str, frozenset[str], str]
+"""What tells callers apart as far as grants go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +81,26 @@ class TenantGrants:
     servers: Mapping[str, DeclaredServer]
     bindings: Mapping[str, Sequence[BindingSpec]]
     toolsets: Mapping[str, ToolSetSpec]
-    _granted: dict[_Who, GrantedServers] = field(default_factory=dict[_Who, GrantedServers])
+    flags: Mapping[str, FeatureFlagSpec] = field(default_factory=dict[str, FeatureFlagSpec])
+    by_share: bool = False
+    """Whether a flag is on for a share of the callers, so that each is to be looked at."""
+    _granted: dict[Who, GrantedServers] = field(default_factory=dict[Who, GrantedServers])
     _refs: dict[tuple[str, str, str, bool], ServerRef] = field(
         default_factory=dict[tuple[str, str, str, bool], ServerRef]
     )
 
     def of(self, caller: Caller) -> GrantedServers:
         """What is bound to this caller, here and now."""
-        who = (caller.agent, caller.agent_digest, caller.environment, caller.scope.actor.roles)
+        who = self.who(caller)
         found = self._granted.get(who)
         if found is None:
             found = _remember(self._granted, who, self._bound(caller))
         return found
+
+    def who(self, caller: Caller) -> Who:
+        """Callers for whom this is the same have the same grants."""
+        subject = caller.subject if self.by_share else ""
+        return (caller.agent, caller.agent_digest, caller.environment, caller.scope.actor.roles, subject)
 
     def server(self, name: str, root: str, caller: Caller) -> ServerRef | None:
         """The server, limited to `root` where its spec asks for a folder, on this caller's lane."""
@@ -96,7 +120,24 @@ class TenantGrants:
         return _added_up(self._about(agent, digest))
 
     def _bound(self, caller: Caller) -> GrantedServers:
-        return _added_up(one for one in self._about(caller.agent, caller.agent_digest) if _holds(one, caller))
+        mine = [one for one in self._about(caller.agent, caller.agent_digest) if _holds(one, caller)]
+        granted = _added_up(mine)
+        if any(one.mode == "monitor" for one in mine):
+            firm = _added_up(one for one in mine if one.mode != "monitor")
+            granted = {name: replace(one, firm=firm.get(name, NOTHING)) for name, one in granted.items()}
+        return {name: self._flagged(name, one, caller) for name, one in granted.items()}
+
+    def _flagged(self, name: str, granted: Granted, caller: Caller) -> Granted:
+        """Without the tools that are not there, as their flags stand for this caller."""
+        declared = self.servers.get(name)
+        if declared is None or not declared.spec.flags:
+            return granted
+        off = {
+            tool: flag
+            for tool, flag in declared.spec.flags.items()
+            if tool in granted.tools and not is_there(flag, self.flags, caller.environment, caller.subject)
+        }
+        return replace(granted, tools=granted.tools - off.keys(), off=frozenset(off.items())) if off else granted
 
     def _about(self, agent: str, digest: str) -> Iterator[BindingSpec]:
         for name in (agent, f"{agent}@{digest}") if agent else (OUTSIDE,):
@@ -171,7 +212,7 @@ class Grants:
 
 
 def load(conn: sa.Connection, scope: Scope, declared: Declared) -> TenantGrants:
-    """Read all bindings, servers and tool sets of a tenant."""
+    """Read all bindings, servers, tool sets and feature flags of a tenant."""
     servers = {
         one.name: DeclaredServer(one.spec, one.digest) for one in declared.all(conn, scope, "ToolServer", limit=10_000)
     }
@@ -180,4 +221,8 @@ def load(conn: sa.Connection, scope: Scope, declared: Declared) -> TenantGrants:
         binding: BindingSpec = resource.spec
         bindings.setdefault(binding.agent, []).append(binding)
     toolsets = {one.name: one.spec for one in declared.all(conn, scope, "ToolSet", limit=10_000)}
-    return TenantGrants(scope.tenant, servers, bindings, toolsets)
+    flags: dict[str, FeatureFlagSpec] = {
+        one.name: one.spec for one in declared.all(conn, scope, "FeatureFlag", limit=10_000)
+    }
+    by_share = any(one.share < 1 for one in flags.values())
+    return TenantGrants(scope.tenant, servers, bindings, toolsets, flags, by_share)

@@ -6,15 +6,16 @@ from dataclasses import replace
 from typing import Any, cast
 from urllib.parse import unquote
 
-from swarmstead.gateway.contract import Caller, CallRequest, Kind, Risk, Tool, ToolServerSpec
+from swarmstead.gateway.contract import Caller, CallRequest, FeatureFlagSpec, Kind, Risk, Tool, ToolServerSpec
 from swarmstead.gateway.mirrored import mirrors_of
 from swarmstead.gateway.schemas.advice import free_form
-from swarmstead.kernel.hashing import digest, sha256_hex
+from swarmstead.kernel.hashing import digest, in_share, sha256_hex
 from swarmstead.permits.contract import PolicyQuestion
 
 _DESCRIPTION_LIMIT = 4_000
 _MOST_DECODINGS = 4
 _KEY_CHARS = 24
+NOT = "!"
 _SORTED = json.JSONEncoder(sort_keys=True)
 _HASHED = {"name", "description", "inputSchema", "outputSchema", "annotations", "icons", "_meta"}
 
@@ -114,6 +115,22 @@ def read_question(
     """What policies are asked about a resource or a prompt; `name` is the address of a resource."""
     tool = Tool(server, name, "", {}, None, "read", idempotent=True, schema_hash="")
     return replace(question_of(caller, tool, arguments, at_ms), what=kind)
+
+
+def is_there(flag: str, flags: Mapping[str, FeatureFlagSpec], environment: str, subject: str) -> bool:
+    """Whether a tool is there that names this flag: it is on, or with `!` before its name it is not.
+
+    A flag that nobody has declared is off.
+    """
+    name = flag.removeprefix(NOT)
+    spec = flags.get(name)
+    on = (
+        spec is not None
+        and spec.enabled
+        and (not spec.environments or environment in spec.environments)
+        and (spec.share >= 1 or in_share(name, subject, spec.share))
+    )
+    return on != flag.startswith(NOT)
 
 
 def covers(patterns: Iterable[str], address: str) -> bool:

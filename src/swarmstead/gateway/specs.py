@@ -1,6 +1,7 @@
 """What the types of the gateway's declared kinds cannot say."""
 
-from swarmstead.gateway.contract import SEPARATOR, BindingSpec, ToolSetSpec
+from swarmstead.gateway.contract import SEPARATOR, BindingSpec, ToolServerSpec, ToolSetSpec
+from swarmstead.gateway.model import NOT
 from swarmstead.kernel.errors import BadInput
 from swarmstead.resources.contract import Reference
 
@@ -28,6 +29,11 @@ def binding_refers(spec: BindingSpec) -> list[Reference]:
     agent = spec.agent.partition("@")[0]
     whom = [] if agent == "*" else [Reference("agent", "Agent", agent)]
     return [*whom, Reference("server", "ToolServer", spec.server)]
+
+
+def server_refers(spec: ToolServerSpec) -> list[Reference]:
+    """The feature flags that its tools stand behind."""
+    return [Reference(f"flags.{tool}", "FeatureFlag", flag.removeprefix(NOT)) for tool, flag in spec.flags.items()]
 
 
 def toolset_refers(spec: ToolSetSpec) -> list[Reference]:

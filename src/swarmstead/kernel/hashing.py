@@ -26,6 +26,15 @@ def sha256_of_file(file: BufferedReader) -> str:
     return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def in_share(name: str, subject: str, share: float) -> bool:
+    """Whether a subject is in this share (0 to 1) of all, the same answer each time.
+
+    Two names have shares of their own; a share that grows keeps whom it had.
+    """
+    drawn = int.from_bytes(hashlib.sha256(f"{name}\0{subject}".encode(errors="surrogatepass")).digest()[:8], "big")
+    return drawn < share * 2.0**64
+
+
 def digest(value: object) -> str:
     """`sha256:` and the hash of the value's canonical JSON."""
     return f"sha256:{sha256_hex(canonical_json(value))}"

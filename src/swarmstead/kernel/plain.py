@@ -13,6 +13,17 @@ UNSEEN = "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u180e\u200b-\u200f\u2028-
 _BROKEN = re.compile("[\0\ud800-\udfff]")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _DEEPEST = 100
+_MOST_CONTAINERS, _MOST_VALUES = 200_000, 1_000_000
+
+
+def crowded(data: bytes | bytearray) -> bool:
+    """Whether JSON is so full of brackets and commas that reading it could take a hundred times its length in memory.
+
+    Texts inside of it count too: an honest one would have to be megabytes of nothing else. Cost: a look at each byte.
+    """
+    if len(data) <= _MOST_CONTAINERS:
+        return False
+    return data.count(b"[") + data.count(b"{") > _MOST_CONTAINERS or data.count(b",") > _MOST_VALUES
 
 
 def plain_text(text: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
-from annotated_types import Len
+from annotated_types import Ge, Le, Len
 
 ApprovalStatus = Literal["pending", "approved", "denied", "expired"]
 ApprovalKind = Literal["plan", "outcome"]
@@ -118,6 +118,9 @@ class PolicySpec:
     `Action::"read"` the reading of a resource or prompt."""
     mode: PolicyMode = "enforce"
     """`monitor` evaluates the rules beside those in force, and only shows what they would have said."""
+    share: Annotated[float, Ge(0), Le(1)] = 1.0
+    """The share of callers for whom `enforce` holds, the same ones each time: agents by name, others by id. For the
+    rest the rules are monitored."""
     environments: Annotated[tuple[str, ...], Len(0, 100)] = ()
     """Where the rules hold; empty for everywhere."""
     exceptions: Annotated[tuple[PolicyException, ...], Len(0, 1000)] = ()
@@ -150,6 +153,11 @@ class PolicyQuestion:
     arguments: Mapping[str, Any] | None = None
     at_ms: int | None = None
     what: What = "tool"
+
+    @property
+    def subject(self) -> str:
+        """The caller as exceptions and shares name it: `agent/NAME`, `user/ID`."""
+        return f"{self.kind}/{self.principal}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +226,7 @@ class PolicyView:
     digest: str = ""
     problem: str = ""
     built_in: bool = False
+    share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,6 +134,11 @@ def policy_checked(effect: str, would: str) -> None:
         METER.count("stead_policy_monitored_total", effect=effect, would=would)
 
 
+def grant_monitored() -> None:
+    """A call was let through by bindings that are only monitored: without them it would have been denied."""
+    METER.count("stead_grants_monitored_total")
+
+
 def model_called(kind: str, status: str, spent_micros: int, input_tokens: int, output_tokens: int) -> None:
     """One model step has ended."""
     METER.count("stead_model_calls_total", kind=kind, status=status)

@@ -45,7 +45,7 @@ async def door(house: House, tmp_path: Path) -> AsyncGenerator[Door]:
     assert first is not None
     await house.declare(MANIFESTS, TENANT)
     signer = Ed25519Signer.load_or_make(tmp_path / "audit.key")
-    settings = load({"STEAD_LISTED_TOOLS": "5"}, data=tmp_path)
+    settings = load({"STEAD_LISTED_TOOLS": "5", "STEAD_STREAMS_PER_IDENTITY": "3"}, data=tmp_path)
     grants = Grants(house.db, Registry(KINDS))
     house.signals.watch(grants.forget)
     search = ToolSearch(

@@ -56,6 +56,12 @@ class Door:
         async with httpx2.AsyncClient(timeout=30) as http:
             return await http.post(self.address + path, content=content, headers=sent)
 
+    async def get(self, path: str = "/mcp", **headers: str) -> httpx2.Response:
+        """One GET of something that ends."""
+        sent = {"authorization": f"Bearer {self.key}"} | {n.replace("_", "-"): v for n, v in headers.items()}
+        async with httpx2.AsyncClient(timeout=30) as http:
+            return await http.get(self.address.removesuffix("/mcp") + path, headers=sent)
+
     async def delete(self, session: str, key: str = "") -> int:
         """End a session; answers the status."""
         headers = {"authorization": f"Bearer {key or self.key}", "mcp-session-id": session}

@@ -68,9 +68,11 @@ class Events:
 
 
 @asynccontextmanager
-async def stream(door: Door, message: Any = None, **headers: str) -> AsyncGenerator[Events]:
+async def stream(door: Door, message: Any = None, *, key: str = "", **headers: str) -> AsyncGenerator[Events]:
     """The answer to a POST, or to a GET where there is no message, as it comes."""
-    sent = {"authorization": f"Bearer {door.key}"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    sent = {"authorization": f"Bearer {key or door.key}"} | {
+        name.replace("_", "-"): value for name, value in headers.items()
+    }
     method = "GET" if message is None else "POST"
     content = None if message is None else json.dumps(message)
     async with (

@@ -2,7 +2,7 @@
 
 import math
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -24,9 +24,10 @@ def counted(value: Any, depth: int = 1) -> tuple[int, int, int, int, int]:
     if isinstance(value, str):
         return len(value), 0, 0, len(value), 1
     if isinstance(value, dict | list):
-        members: list[Any] = list(value.values()) if isinstance(value, dict) else value
+        fields = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+        members = list(fields.values()) if isinstance(value, dict) else cast("list[Any]", value)
         below = [counted(one, depth + 1) for one in members]
-        names = sum(map(len, value)) if isinstance(value, dict) else 0
+        names = sum(map(len, fields))
         return (
             max((one[0] for one in below), default=0),
             max([len(members), *(one[1] for one in below)]),

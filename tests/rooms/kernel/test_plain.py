@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swarmstead.kernel.hashing import digest
-from swarmstead.kernel.plain import plain, plain_text
+from swarmstead.kernel.plain import crowded, plain, plain_text
 
 _ANY_TEXT = st.text(st.characters(codec=None, categories=None))
 _ANY = st.recursive(
@@ -48,3 +48,15 @@ def test_what_is_nested_beyond_reason_is_refused() -> None:
     assert plain(deep) == deep
     with pytest.raises(ValueError, match="nested more than 100 deep"):
         plain({"a": deep})
+
+
+@pytest.mark.parametrize("piece", [b"[],", b'{"a":1},', b"0,", b"[["])
+def test_text_that_is_all_brackets_and_commas_is_crowded(piece: bytes) -> None:
+    assert crowded(piece * (4_000_000 // len(piece)))
+    assert not crowded(piece * 50_000)
+
+
+def test_large_honest_texts_are_not() -> None:
+    rows = b'{"name": "a service of ours", "labels": {"team": "shop"}, "replicas": 3},'
+    assert not crowded(rows * (4_000_000 // len(rows)))
+    assert not crowded(b"x" * 16_000_000)

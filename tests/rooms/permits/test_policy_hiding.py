@@ -122,3 +122,31 @@ def test_an_exception_is_about_tools_because_nobody_is_asked_about_a_read() -> N
     some = policies(loaded("p", "forbid (principal, action, resource);", "enforce", until))
     assert some.decide(READ, SUNDAY_NOON).effect == "deny"
     assert some.decide(replace(ANN, risk="read"), SUNDAY_NOON).effect == "ask"
+
+
+CALLERS = [replace(ANN, principal=f"a{number}", digest="") for number in range(400)]
+DENY = "forbid (principal, action, resource);"
+
+
+def test_a_share_of_the_callers_meets_a_policy_and_the_rest_is_monitored() -> None:
+    some = policies(loaded("p", DENY, share=0.2))
+    verdicts = [some.decide(one, SUNDAY_NOON) for one in CALLERS]
+    met = [one for one in verdicts if one.effect == "deny"]
+    assert 50 <= len(met) <= 110
+    assert all(one.monitored is None for one in met)
+    rest = [one for one in verdicts if one.effect != "deny"]
+    assert {one.effect for one in rest} == {"ask"}
+    assert {one.monitored and one.monitored.effect for one in rest} == {"deny"}
+    assert some.may_hide("tool", "dev")
+    hidden = [some.hides(replace(one, arguments=None, at_ms=None), 0) for one in CALLERS]
+    assert hidden == [one.effect == "deny" for one in verdicts]
+    wider = policies(loaded("p", DENY, share=0.5))
+    assert all(wider.decide(one, 0).effect == "deny" for one, was in zip(CALLERS, verdicts, strict=True) if was in met)
+
+
+def test_what_is_remembered_of_a_share_is_what_is_met_and_its_version_is_one() -> None:
+    texts = [loaded(f"p{number}", DENY, share=number / 8) for number in range(1, 8)]
+    some, other = policies(*texts), policies(*texts)
+    for one in CALLERS:
+        assert some.decide(one, 0) == some.decide(one, 0) == other.decide_anew(one, 0)
+    assert len({some.decide(one, 0).version for one in CALLERS} | {some.version("dev")}) == 1

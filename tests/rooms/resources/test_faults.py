@@ -116,7 +116,10 @@ def test_an_unknown_version_kind_and_field() -> None:
         """
     found = faults(text)
     assert [fault[:3] for fault in found] == [(1, 13, "apiVersion"), (2, 7, "kind"), (5, 1, "status")]
-    assert found[1][3] == "unknown kind 'Robot'; known are Agent, Binding, Model, Policy, Swarm, ToolServer, ToolSet"
+    assert (
+        found[1][3]
+        == "unknown kind 'Robot'; known are Agent, Binding, FeatureFlag, Model, Policy, Swarm, ToolServer, ToolSet"
+    )
 
 
 @pytest.mark.parametrize("kind", ["{}", "[Agent]", "7", "''", "agent", "'\\u0000'"])

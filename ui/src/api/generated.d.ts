@@ -2208,7 +2208,9 @@ export interface components {
         };
         /**
          * PolicyShape
-         * @description A policy as it stands. `problem` says why it is not in force though it is declared.
+         * @description A policy as it stands. `share` is that of the callers for whom it is enforced.
+         *
+         *     `problem` says why it is not in force though it is declared.
          */
         PolicyShape: {
             /** Name */
@@ -2218,6 +2220,8 @@ export interface components {
              * @enum {string}
              */
             mode: "monitor" | "enforce";
+            /** Share */
+            share: number;
             /** Environments */
             environments: string[];
             /** Rules */

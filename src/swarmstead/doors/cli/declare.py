@@ -10,12 +10,23 @@ from swarmstead.doors.cli.client import Client
 _API_VERSION = "swarmstead.dev/v1alpha1"
 
 
-def declare(client: Client, kind: str, name: str, spec: Mapping[str, Any], form: str) -> None:
+def declare(
+    client: Client,
+    kind: str,
+    name: str,
+    spec: Mapping[str, Any],
+    form: str,
+    metadata: Mapping[str, Any] | None = None,
+) -> None:
     """Apply one document and print what was done; options left empty are left out.
 
     Fails: BadInput, naming the field; Refused.
     """
-    given = {field: value for field, value in spec.items() if value not in (None, "", [], {})}
-    document = {"apiVersion": _API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": given}
+    about = {"name": name} | _given(metadata or {})
+    document = {"apiVersion": _API_VERSION, "kind": kind, "metadata": about, "spec": _given(spec)}
     text = json.dumps(document, indent=1, ensure_ascii=False)  # JSON is YAML, one field a line
     resources.report(manifests.apply(client, [manifests.Source("options", f"{text}\n", 1)]), form)
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {field: value for field, value in values.items() if value not in (None, "", [], {})}

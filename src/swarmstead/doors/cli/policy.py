@@ -10,9 +10,17 @@ from swarmstead.doors.cli.client import Client, part
 from swarmstead.doors.cli.options import with_client
 from swarmstead.doors.cli.output import dump, facts, heading, listed, output_option, table
 
+
+def _mode(one: dict[str, Any]) -> str:
+    if one["built_in"]:
+        return "built in"
+    shared = one["mode"] == "enforce" and one["share"] < 1
+    return f"enforce, {one['share']:.4g} of callers" if shared else one["mode"]
+
+
 _COLUMNS: dict[str, Callable[[dict[str, Any]], str | int | None]] = {
     "POLICY": lambda one: one["name"],
-    "MODE": lambda one: "built in" if one["built_in"] else one["mode"],
+    "MODE": _mode,
     "WHERE": lambda one: ", ".join(one["environments"]) or "everywhere",
     "RULES": lambda one: len(one["rules"]),
     "EXCEPTIONS": lambda one: _exceptions(one["exceptions"]),
@@ -56,7 +64,7 @@ def show(client: Client, name: str, form: str) -> None:
         {
             "policy": found["name"],
             "what": found["description"],
-            "mode": "built in" if found["built_in"] else found["mode"],
+            "mode": _mode(found),
             "where": ", ".join(found["environments"]) or "everywhere",
             "digest": found["digest"],
             "problem": found["problem"],

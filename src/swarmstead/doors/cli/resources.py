@@ -22,7 +22,7 @@ from swarmstead.doors.cli.output import (
 )
 from swarmstead.kernel.errors import BadInput
 
-KINDS = ("Agent", "Binding", "Model", "Policy", "Swarm", "ToolServer", "ToolSet")
+KINDS = ("Agent", "Binding", "FeatureFlag", "Model", "Policy", "Swarm", "ToolServer", "ToolSet")
 _SHORTEST_DIGEST = 6  # fewer digits are the number of a version
 _MOST_VERSIONS = 10_000
 _COLUMNS: dict[str, Callable[[dict[str, Any]], str | int | None]] = {

@@ -7,6 +7,7 @@ from swarmstead.doors.http import resource_metadata
 from swarmstead.doors.http.api import DECLARED, OPEN, assembled
 from swarmstead.doors.http.gateway import guarded
 from swarmstead.doors.http.metrics import metrics_app
+from swarmstead.doors.http.open_streams import OpenStreams
 from swarmstead.doors.http.routes import agents, models, overview, people, runs, server
 from swarmstead.doors.http.run_views import plan_changed
 from swarmstead.doors.http.static import WebUi
@@ -29,8 +30,9 @@ def make_door(app: App, host: str) -> ASGIApp:
     """The whole door over a running server."""
     api = make_api()
     api.state.stead = app
+    streams = api.state.streams = OpenStreams(app.settings.streams_per_identity)
     api.add_route("/metrics", metrics_app(app))
-    return guarded(_Switch(api, McpEndpoint(app), WebUi()), app, host)
+    return guarded(_Switch(api, McpEndpoint(app, streams), WebUi()), app, host)
 
 
 class _Switch:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from swarmstead.doors.http import health
 from swarmstead.doors.http.guards import Guards, hosts_of
 from swarmstead.doors.http.metrics import exposition
+from swarmstead.doors.http.open_streams import OpenStreams
 from swarmstead.doors.http.problems import problem
 from swarmstead.doors.http.resource_metadata import NAME, WELL_KNOWN, metadata
 from swarmstead.doors.mcp.endpoint import PATH as MCP
@@ -32,7 +33,8 @@ def make_gateway_door(app: Gatehouse, host: str) -> ASGIApp:
 
         return gateway_api(app)
 
-    return guarded(_Switch(app, McpEndpoint(app), _Later(api)), app, host)
+    streams = OpenStreams(app.settings.streams_per_identity)
+    return guarded(_Switch(app, McpEndpoint(app, streams), _Later(api)), app, host)
 
 
 def guarded(door: ASGIApp, app: Gatehouse, host: str) -> ASGIApp:

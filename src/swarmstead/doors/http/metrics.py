@@ -23,6 +23,7 @@ _HELP = {
     "stead_spend_micros_total": "Money spent on models since the start, in micro-dollars.",
     "stead_tokens_total": "Tokens used since the start.",
     "stead_policy_checks_total": "Calls that policies were asked about, by what they said.",
+    "stead_grants_monitored_total": "Calls that only monitored bindings let through: they would have been denied.",
     "stead_policy_monitored_total": "Calls that policies in monitor mode were asked about too, by what they would say.",
     "stead_runs_finished_total": "Runs that have ended since the start.",
     "stead_config_reads_total": "How often the operator's files were read, by what came of it.",

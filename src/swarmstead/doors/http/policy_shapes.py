@@ -28,10 +28,14 @@ class ExceptionShape(Shape):
 
 
 class PolicyShape(Shape):
-    """A policy as it stands. `problem` says why it is not in force though it is declared."""
+    """A policy as it stands. `share` is that of the callers for whom it is enforced.
+
+    `problem` says why it is not in force though it is declared.
+    """
 
     name: str
     mode: Literal["monitor", "enforce"]
+    share: float
     environments: list[str]
     rules: list[RuleShape]
     exceptions: list[ExceptionShape]

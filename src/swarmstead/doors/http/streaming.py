@@ -8,18 +8,20 @@ credential is looked at again then, so a revoked key stops hearing.
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from swarmstead.doors.http import run_views
+from swarmstead.doors.http.auth import app_of, scope_of
+from swarmstead.doors.http.open_streams import streams_of
 from swarmstead.kernel.scope import Scope
 from swarmstead.runs import events, queries
 from swarmstead.runs.contract import ENDED, StoredEvent, events_topic
-from swarmstead.wiring import App
 
 _BEAT_S = 5.0
 _BATCH = 500
@@ -33,18 +35,20 @@ _HEADERS = [
 class EventStream(Response):
     """A tenant's events, or one run's, from after a number on. A run's stream ends with the event `end`."""
 
-    def __init__(
-        self, app: App, scope: Scope, after: int, run: str, still_welcome: Callable[[], Awaitable[object]]
-    ) -> None:
+    def __init__(self, request: Request, scope: Scope, after: int, run: str) -> None:
         super().__init__()
-        self._app = app
+        self._request = request
+        self._app = app_of(request)
         self._scope = scope
         self._after = after
         self._run = run
-        self._still_welcome = still_welcome
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's form
-        """Stream until the reader goes, the run has ended, or the server closes."""
+        """Stream until the reader goes, the run has ended, or the server closes. Fails: TooMuch."""
+        with streams_of(self._request).one(self._scope):
+            await self._serve(receive, send)
+
+    async def _serve(self, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         stream = asyncio.ensure_future(self._stream(send))
         gone = asyncio.ensure_future(_until_gone(receive))
@@ -67,7 +71,7 @@ class EventStream(Response):
         checked = time.monotonic()
         while True:
             if time.monotonic() - checked >= _BEAT_S:
-                await self._still_welcome()
+                await scope_of(self._request)
                 checked = time.monotonic()
             try:
                 # Not wait_for: before Python 3.12 it swallows a cancellation that meets a result.

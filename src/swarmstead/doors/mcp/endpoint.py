@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from swarmstead.doors.http.credentials import scope_of_credential
+from swarmstead.doors.http.open_streams import OpenStreams
 from swarmstead.doors.http.problems import problem, refusal, response_of
 from swarmstead.doors.http.resource_metadata import challenge
 from swarmstead.doors.mcp import protocol
@@ -51,8 +52,9 @@ class Http:
 class McpEndpoint:
     """The ASGI application behind `/mcp`."""
 
-    def __init__(self, app: Gatehouse) -> None:
+    def __init__(self, app: Gatehouse, streams: OpenStreams) -> None:
         self._app = app
+        self._streams = streams
         self._sessions = Sessions()
         self._replays = Replays()
         self._offers = Offers(app.gateway)
@@ -72,7 +74,8 @@ class McpEndpoint:
                 case "POST":
                     await self._post(http)
                 case "GET" if _SESSION in headers:
-                    await self._listen_in_session(http, self._named(http))
+                    with self._streams.one(tenancy):
+                        await self._listen_in_session(http, self._named(http))
                 case "DELETE":
                     self._sessions.end(http.tenancy, self._named(http))
                     await _send(send, 204)
@@ -91,13 +94,14 @@ class McpEndpoint:
     async def _post(self, http: Http) -> None:
         modern = protocol.is_modern(http.headers)
         try:
+            protocol.check_content(http.headers)
             message = protocol.parsed(await _body(http.receive))
             if not modern and protocol.is_answer(message):
                 self._named(http).take(message)
                 return await _send(http.send, 202)
             asked = protocol.check_request(message)
         except RpcError as error:
-            return await _refuse(http, 400, error, None)
+            return await _refuse(http, error.status, error, None)
         return await (self._modern(http, asked) if modern else self._in_session(http, asked))
 
     async def _modern(self, http: Http, asked: Asked) -> None:
@@ -106,14 +110,15 @@ class McpEndpoint:
             return await _send(http.send, 202)
         try:
             meta = protocol.check_envelope(http.headers, asked.method, asked.params)
+            token = protocol.progress_token(meta)
+            if asked.method == "subscriptions/listen":
+                return await self._subscribe(http, asked, protocol.wanted(asked.params))
         except RpcError as error:
             return await _refuse(http, error.status, error, asked.id)
-        if asked.method == "subscriptions/listen":
-            return await self._subscribe(http, asked)
         relay = ClientRelay(
             http.send,
             capabilities=_mapping(meta.get(protocol.CAPABILITIES_META)),
-            token=meta.get("progressToken"),
+            token=token,
             log_level=str(meta.get(protocol.LOG_LEVEL_META, "")),
             prefers=protocol.prefers_streams(http.headers),
             streams=protocol.takes_streams(http.headers),
@@ -122,12 +127,12 @@ class McpEndpoint:
             http, asked, Caller(http.tenancy, environment=http.tenancy.environment, modern=True), relay, None
         )
 
-    async def _subscribe(self, http: Http, asked: Asked) -> None:
-        wanted = _mapping(asked.params.get("notifications"))
+    async def _subscribe(self, http: Http, asked: Asked, wanted: Params) -> None:
         stream = Stream(http.tenancy.tenant, wanted=wanted, subscription=asked.id)
         caller = Caller(http.tenancy, environment=http.tenancy.environment, modern=True)
         listening = Listening(lambda ready: self._methods.listen(caller, wanted, stream, ready))
-        await self._stream(http, stream, listening, acknowledged(wanted))
+        with self._streams.one(http.tenancy):
+            await self._stream(http, stream, listening, acknowledged(wanted))
 
     async def _listen_in_session(self, http: Http, session: Session) -> None:
         """What the servers behind a session tell on their own. One stream is open at a time: the last one."""
@@ -170,13 +175,17 @@ class McpEndpoint:
             if session is not None and asked.method == "notifications/cancelled":
                 session.call_off(asked.params.get("requestId"))
             return await _send(http.send, 202)
+        try:
+            token = protocol.progress_token(_mapping(asked.params.get("_meta")))
+        except RpcError as error:
+            return await _refuse(http, error.status, error, asked.id)
         replay = partial(self._replays.open, session.id) if session and session.version == protocol.RESUMABLE else None
         relay = ClientRelay(
             http.send,
             prefers=protocol.prefers_streams(http.headers),
             replay=replay,
             capabilities=session.capabilities if session else {},
-            token=_mapping(asked.params.get("_meta")).get("progressToken"),
+            token=token,
             log_level=(session.log_level or "debug") if session else "",
             session=session,
             streams=protocol.takes_streams(http.headers),
@@ -219,10 +228,13 @@ def _mapping(value: Any) -> Params:
 async def _body(receive: Receive) -> bytes:
     message = await receive()
     body: bytes = message.get("body", b"")
+    if not message.get("more_body", False):
+        return body
+    parts = [body]  # joined once: a body that comes in crumbs must not be copied with each of them
     while message.get("more_body", False):
         message = await receive()
-        body += message.get("body", b"")
-    return body
+        parts.append(message.get("body", b""))
+    return b"".join(parts)
 
 
 async def _send(send: Send, status: int) -> None:

@@ -195,7 +195,8 @@ class Methods:
         return (await self._db.read(lambda conn: permits.get(conn, scope, plan_id))).step
 
     async def _read(self, exchange: Exchange, params: Params) -> Result:
-        return answers.read_result(await self._of_resource(exchange, _uri(params), "resources/read", params))
+        uri = protocol.address(params.get("uri"))
+        return answers.read_result(await self._of_resource(exchange, uri, "resources/read", params))
 
     async def _subscribe(self, exchange: Exchange, params: Params) -> Result:
         return await self._watch(exchange, params, "resources/subscribe", watched=True)
@@ -204,7 +205,7 @@ class Methods:
         return await self._watch(exchange, params, "resources/unsubscribe", watched=False)
 
     async def _watch(self, exchange: Exchange, params: Params, method: str, *, watched: bool) -> Result:
-        uri, session = _uri(params), exchange.session
+        uri, session = protocol.address(params.get("uri")), exchange.session
         result = await self._of_resource(exchange, uri, method, params)
         if session is not None:
             session.watch(uri, watched=watched)
@@ -240,7 +241,8 @@ class Methods:
         if kind == "tool":
             raise RpcError(INVALID_PARAMS, "params.ref is a ref/prompt or a ref/resource.")
         if kind == "resource":
-            return await self._of_resource(exchange, str(ref.get(field, "")), "completion/complete", params)
+            uri = protocol.address(ref.get(field, ""))
+            return await self._of_resource(exchange, uri, "completion/complete", params)
         server, name = exchange.offer.find("prompt", ref.get(field))
         params = {**params, "ref": {**ref, field: name}}
         return _or_refused(await self._ask(exchange, server, kind, name, "completion/complete", params))
@@ -269,13 +271,6 @@ class Methods:
 async def _ping(exchange: Exchange, params: Params) -> Result:
     del exchange, params
     return {}
-
-
-def _uri(params: Params) -> str:
-    uri = params.get("uri")
-    if not isinstance(uri, str):
-        raise RpcError(INVALID_PARAMS, "params.uri is the address of a resource.")
-    return uri
 
 
 def _or_refused(outcome: CallOutcome) -> Result:

@@ -6,11 +6,12 @@ body because proxies route by them.
 """
 
 import base64
-import binascii
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, cast
 
 import msgspec
+
+from swarmstead.kernel.plain import crowded
 
 SESSION_VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26")
 MODERN_VERSIONS = ("2026-07-28",)
@@ -36,6 +37,7 @@ _STATUS = {
     UNSUPPORTED_VERSION: 400,
     METHOD_NOT_FOUND: 404,
 }
+_LONGEST_ID, _LONGEST_URI, _MOST_URIS = 256, 8192, 1000
 _BASE64, _END = "=?base64?", "?="
 _PARAM = b"mcp-param-"
 
@@ -46,16 +48,17 @@ Headers = Mapping[bytes, bytes]
 class RpcError(Exception):
     """An error that a client gets as a JSON-RPC error object."""
 
-    def __init__(self, code: int, message: str, data: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, code: int, message: str, data: Mapping[str, Any] | None = None, *, http: int = 0) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.data = data
+        self._http = http
 
     @property
     def status(self) -> int:
         """The HTTP status that goes with it where no session is kept."""
-        return _STATUS.get(self.code, 200)
+        return self._http or _STATUS.get(self.code, 200)
 
     def body(self, id_: Any) -> dict[str, Any]:
         """The response object."""
@@ -65,8 +68,19 @@ class RpcError(Exception):
         return {"jsonrpc": "2.0", "id": id_, "error": error}
 
 
+def check_content(headers: Headers) -> None:
+    """Refuse a body that says of itself that it is something else than JSON in UTF-8. Fails: RpcError."""
+    kind, _, more = headers.get(b"content-type", b"application/json").lower().partition(b";")
+    charset = more.partition(b"charset=")[2].partition(b";")[0].strip(b' "') or b"utf-8"
+    coding = headers.get(b"content-encoding", b"identity").lower()
+    if kind.strip() != b"application/json" or charset not in {b"utf-8", b"utf8"} or coding != b"identity":
+        raise RpcError(INVALID_REQUEST, "Send the message as application/json in UTF-8, not compressed.", http=415)
+
+
 def parsed(body: bytes) -> Any:
     """The JSON in a request's body. Fails: RpcError."""
+    if crowded(body):
+        raise RpcError(INVALID_REQUEST, "The body holds too many values.", http=413)
     try:
         return msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -93,6 +107,8 @@ def check_request(message: Any) -> Asked:
         raise RpcError(INVALID_REQUEST, "A request names a method.")
     if "id" in fields and (isinstance(id_, bool) or not isinstance(id_, str | int)):
         raise RpcError(INVALID_REQUEST, "An id is a string or a whole number.")
+    if isinstance(id_, str) and len(id_) > _LONGEST_ID:
+        raise RpcError(INVALID_REQUEST, f"An id has at most {_LONGEST_ID} characters.")
     if not isinstance(params, dict):
         raise RpcError(INVALID_PARAMS, "Params are an object.")
     return Asked(method, id_, cast("dict[str, Any]", params))
@@ -104,6 +120,38 @@ def is_answer(message: Any) -> bool:
         return False
     fields = cast("dict[str, Any]", message)
     return "method" not in fields and ("result" in fields or "error" in fields) and fields.get("jsonrpc") == "2.0"
+
+
+def progress_token(meta: Params) -> str | int | None:
+    """What progress is to be told under; None where the client wants none told. Fails: RpcError.
+
+    It is bounded because it is repeated with every notification.
+    """
+    token: Any = meta.get("progressToken")
+    if token is None or (isinstance(token, int) and not isinstance(token, bool)):
+        return token
+    if isinstance(token, str) and len(token) <= _LONGEST_ID:
+        return token
+    raise RpcError(INVALID_PARAMS, f"progressToken is a whole number or a string of up to {_LONGEST_ID} characters.")
+
+
+def wanted(params: Params) -> dict[str, Any]:
+    """What a subscriber wants to be told of. Fails: RpcError."""
+    told: Any = params.get("notifications", {})
+    if not isinstance(told, dict):
+        raise RpcError(INVALID_PARAMS, "params.notifications is an object.")
+    fields = cast("dict[str, Any]", told)
+    uris: Any = fields.get("resourceSubscriptions", [])
+    if not isinstance(uris, list) or len(cast("list[Any]", uris)) > _MOST_URIS:
+        raise RpcError(INVALID_PARAMS, f"resourceSubscriptions is a list of up to {_MOST_URIS} addresses.")
+    return {**fields, "resourceSubscriptions": [address(uri) for uri in cast("list[Any]", uris)]}
+
+
+def address(uri: Any) -> str:
+    """The address of a resource. Fails: RpcError."""
+    if not isinstance(uri, str) or len(uri) > _LONGEST_URI:
+        raise RpcError(INVALID_PARAMS, f"The address of a resource is a string of up to {_LONGEST_URI} characters.")
+    return uri
 
 
 def takes_streams(headers: Headers) -> bool:
@@ -178,5 +226,5 @@ def decoded(value: bytes) -> str | None:
         payload = text[len(_BASE64) : -len(_END)]
         data = base64.b64decode(payload, validate=True)
         return data.decode() if base64.b64encode(data).decode() == payload else None
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # of base64, and of UTF-8
         return None

@@ -5,7 +5,6 @@ stream of server-sent events; the answer is then its last event. Nothing is set 
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -14,11 +13,10 @@ from starlette.types import Send
 
 from swarmstead.doors.mcp.resuming import Replay
 from swarmstead.doors.mcp.sessions import LOG_LEVELS, Session
-from swarmstead.doors.mcp.sse import EVENTS, JSON, Header, encode, event
+from swarmstead.doors.mcp.sse import EVENTS, JSON, Header, Outbox, encode, event
 from swarmstead.gateway.errors import RelayRefused
 
 _NEEDS = {"elicitation/create": "elicitation", "sampling/createMessage": "sampling", "roots/list": "roots"}
-_MOST_WAITING = 1000
 _PATIENCE_S = 300.0
 
 
@@ -71,7 +69,7 @@ class ClientRelay:
         self._hung_up = False
         self._over = False
         self._headers: tuple[Header, ...] = ()
-        self._outbox: deque[bytes] = deque()
+        self._outbox = Outbox()
         self._pump: asyncio.Task[None] | None = None
         self._started = False
 
@@ -102,8 +100,9 @@ class ClientRelay:
         if self._session is None or not self._streams or need is None or need not in self._capabilities:
             raise RelayRefused(f"This client cannot be asked for {method[:100]!r}.")
         id_, answer = self._session.expect()
-        self._post({"jsonrpc": "2.0", "id": id_, "method": method, "params": params})
         try:
+            if not self._post({"jsonrpc": "2.0", "id": id_, "method": method, "params": params}):
+                raise RelayRefused("The client does not read what it is told.")
             async with asyncio.timeout(_PATIENCE_S):
                 return await answer
         except TimeoutError as error:
@@ -127,11 +126,11 @@ class ClientRelay:
     def _wants(self, level: Any) -> bool:
         return self._log_level in LOG_LEVELS and level in LOG_LEVELS[LOG_LEVELS.index(self._log_level) :]
 
-    def _post(self, message: Mapping[str, Any]) -> None:
-        if not self._streams or len(self._outbox) >= _MOST_WAITING:  # who does not read is told less, not more slowly
-            return
-        self._outbox.append(encode(message))
+    def _post(self, message: Mapping[str, Any]) -> bool:
+        if not self._streams or not self._outbox.put(encode(message)):
+            return False
         self._start_pump()
+        return True
 
     def _start_pump(self) -> None:
         if self._pump is None or self._pump.done():
@@ -145,7 +144,7 @@ class ClientRelay:
                 self._replay = self._replay_anew()
                 await self._event(b"")
         while self._outbox:
-            await self._event(self._outbox.popleft())
+            await self._event(self._outbox.take())
         if self._hung_up and not self._over:
             self._over = True
             await self._send({"type": "http.response.body", "body": b""})

@@ -4,20 +4,18 @@ A stream tells of our own changes (what a caller may use) and passes on what too
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from starlette.types import Receive, Send
 
 from swarmstead.doors.mcp.resuming import gone
-from swarmstead.doors.mcp.sse import EVENTS, PING, PING_S, encode, event
+from swarmstead.doors.mcp.sse import EVENTS, PING, PING_S, Outbox, encode, event
 from swarmstead.gateway.contract import CHANGES, SUBSCRIPTIONS, UPDATED
 from swarmstead.gateway.errors import RelayRefused
 from swarmstead.resources.contract import resources_topic
 from swarmstead.storage.signals import EVERYTHING, Signals
 
-_MOST_WAITING = 1000
 SUBSCRIPTION_META = "io.modelcontextprotocol/subscriptionId"
 
 
@@ -32,7 +30,7 @@ class Stream:
         self._topic = resources_topic(tenant)
         self._wanted = wanted
         self._subscription = subscription
-        self._outbox: deque[bytes] = deque()
+        self._outbox = Outbox()
         self._stir = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._over = asyncio.Event()
@@ -54,13 +52,15 @@ class Stream:
 
     def notify(self, method: str, params: Mapping[str, Any]) -> None:
         """Tell the client, if it has asked to be told."""
-        if not self._listens_to(method, params) or len(self._outbox) >= _MOST_WAITING:
+        if not self._listens_to(method, params):
             return
         told = dict(params)
         if self._subscription is not None:
-            told["_meta"] = {**(told.get("_meta") or {}), SUBSCRIPTION_META: self._subscription}
-        self._outbox.append(event(encode({"jsonrpc": "2.0", "method": method, "params": told})))
-        self._stir.set()
+            given: Any = told.get("_meta")
+            meta = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
+            told["_meta"] = {**meta, SUBSCRIPTION_META: self._subscription}
+        if self._outbox.put(event(encode({"jsonrpc": "2.0", "method": method, "params": told}))):
+            self._stir.set()
 
     def hear(self, topic: str) -> None:
         """A watcher of signals, called from any thread: what this caller may use has changed."""
@@ -79,7 +79,7 @@ class Stream:
         try:
             while not any(task.done() for task in ends):
                 while self._outbox:
-                    await send({"type": "http.response.body", "body": self._outbox.popleft(), "more_body": True})
+                    await send({"type": "http.response.body", "body": self._outbox.take(), "more_body": True})
                 self._stir.clear()
                 stirred = asyncio.create_task(self._stir.wait())
                 done, _ = await asyncio.wait([stirred, *ends], timeout=PING_S, return_when=asyncio.FIRST_COMPLETED)

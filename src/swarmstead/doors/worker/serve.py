@@ -16,6 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from swarmstead.doors.worker import logs
+from swarmstead.doors.worker.memory import few_arenas
 from swarmstead.doors.worker.tls import context_of
 from swarmstead.gatehouse import Gatehouse
 from swarmstead.kernel.errors import Conflict, Unavailable
@@ -183,5 +184,6 @@ def run(main: Coroutine[Any, Any, None]) -> None:
     """Run the process' one event loop until this has ended."""
     import uvloop
 
+    few_arenas()
     with suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main)

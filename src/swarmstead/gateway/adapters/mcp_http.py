@@ -31,6 +31,7 @@ from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
 from swarmstead.gateway.contract import SUBSCRIPTIONS, Relay
 from swarmstead.gateway.errors import EGRESS_DENIED
 from swarmstead.gateway.targets import BadTarget, parse_target
+from swarmstead.kernel.plain import crowded
 
 _SESSION = "mcp-session-id"
 _VERSION = "mcp-protocol-version"
@@ -38,6 +39,7 @@ _OURS = frozenset({_SESSION, _VERSION, "accept", "content-type"})
 _ASIDE_S = 2.0
 _PERSON_S = 300.0
 _ERROR_BODY = 65_536
+_BURST, _PAUSE_S = 100, 0.1
 _VISIBLE = re.compile(rb"[\x21-\x7e]{1,1000}")
 _SOONEST_MS, _LATEST_MS = 100, 10_000
 # Client errors, but for 408: that is a proxy's or server's word for "I gave up waiting", whatever it had received.
@@ -180,15 +182,15 @@ class HttpSession:
                 raise
         except HttpFailed as error:
             raise lost(error) from error
-        if not response.complete:
-            self._do_aside(lambda: _read_out(response))
+        if not response.complete and not self._do_aside(lambda: _read_out(response)):
+            response.close()
         return result
 
     async def _answer(self, response: Response, request_id: int, relay: Relay | None) -> Message:
         """The response to our request. Fails: SessionLost, HttpFailed."""
         kind = response.header("content-type").partition(";")[0].strip().lower()
         if kind == "application/json":
-            message = _decoded(await response.read(self._limits.max_message_bytes))
+            message = self._decoded(await response.read(self._limits.max_message_bytes))
             if self._is_answer(message, request_id, relay):
                 return message
         elif kind == "text/event-stream":
@@ -283,7 +285,7 @@ class HttpSession:
             self._session_id, self._head = "", None  # not ours to end
         if response.header("location"):
             raise SessionLost(f"it answered with a redirect (HTTP {status}), which is not followed")
-        answer = mcp.decode(await _error_body(response))
+        answer = mcp.decode(await _error_body(response), self._endpoint.secrets)
         if answer is not None and isinstance(answer.get("error"), dict):
             mcp.result_of(answer)
         raise SessionLost(f"it answered HTTP {status} {_phrase(status)}".rstrip(), spoke=True)
@@ -293,9 +295,9 @@ class HttpSession:
     ) -> AsyncGenerator[Message]:
         """JSON-RPC messages in a stream of server-sent events. Fails: SessionLost, HttpFailed.
 
-        An answer is bounded as a whole; of what is endless, each event.
+        An answer is bounded as a whole; of what is endless, each event, and how fast they are taken.
         """
-        size, cap = 0, self._limits.max_message_bytes
+        size, cap, told = 0, self._limits.max_message_bytes, 0
         async for chunk in response.chunks():
             size += len(chunk)
             if size > cap:
@@ -303,7 +305,12 @@ class HttpSession:
             for data in reader.feed(chunk):
                 size = 0 if endless else size
                 if data.strip():  # an event that only carries an id has no message
-                    yield _decoded(data)
+                    told += 1
+                    if endless and told % _BURST == 0:
+                        await asyncio.sleep(_PAUSE_S)
+                    elif not endless and told > self._limits.max_told:
+                        raise SessionLost(f"it told more than {self._limits.max_told} things and did not answer")
+                    yield self._decoded(data)
 
     async def _tell(self, message: Message) -> None:
         """Send a message that has no answer."""
@@ -316,11 +323,22 @@ class HttpSession:
         if (status := response.status) not in {Status.OK, Status.ACCEPTED, Status.NO_CONTENT}:
             raise SessionLost(f"it answered HTTP {status} to a notification")
 
-    def _do_aside(self, work: Callable[[], Awaitable[None]], within_s: float = _ASIDE_S) -> None:
-        """Courtesies: tried once, briefly, and nobody waits for them."""
+    def _do_aside(self, work: Callable[[], Awaitable[None]], within_s: float = _ASIDE_S) -> bool:
+        """Courtesies: tried once, briefly, and nobody waits for them. False where there are too many under way."""
+        if len(self._aside) >= self._limits.max_aside:
+            return False
         task = asyncio.create_task(_briefly(work, within_s))
         self._aside.add(task)
         task.add_done_callback(self._aside.discard)
+        return True
+
+    def _decoded(self, data: bytes) -> Message:
+        if crowded(data):
+            raise SessionLost("its answer holds too many values")
+        message = mcp.decode(data, self._endpoint.secrets)
+        if message is None:
+            raise SessionLost("it answered with something that is not JSON-RPC")
+        return message
 
     def _words(self, text: str) -> str:
         return mcp.clean(text, self._endpoint.secrets)
@@ -353,13 +371,6 @@ async def _error_body(response: Response) -> bytes:
         return await response.read(_ERROR_BODY)
     except TooLong:
         return b""
-
-
-def _decoded(data: bytes) -> Message:
-    message = mcp.decode(data)
-    if message is None:
-        raise SessionLost("it answered with something that is not JSON-RPC")
-    return message
 
 
 def _phrase(status: int) -> str:

@@ -15,7 +15,7 @@ from swarmstead import __version__
 from swarmstead.gateway.contract import CHANGES, UPDATED, CallResult, Relay, RpcFault
 from swarmstead.gateway.errors import RelayRefused
 from swarmstead.gateway.versions import UPSTREAM_VERSIONS
-from swarmstead.kernel.plain import plain
+from swarmstead.kernel.plain import crowded, plain
 
 MODERN, LATEST, *_ = UPSTREAM_VERSIONS
 SUPPORTED = frozenset(UPSTREAM_VERSIONS) - {MODERN}
@@ -31,6 +31,8 @@ _encoder = msgspec.json.Encoder()
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _TEXT_CAP = 300
 _DATA_CAP = 8192
+_DEEPEST = 100
+_UNESCAPED = re.compile(r"[A-Za-z0-9_.-]+")
 _UNPRINTABLE = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200e\u200f\u202a-\u202e\u2066-\u2069]+"
 )
@@ -126,16 +128,24 @@ def encode(message: Message, cap: int) -> bytes:
     return data
 
 
-def decode(data: bytes | bytearray | str) -> Message | None:
-    """A JSON-RPC message, or None for anything else."""
-    value = _value(data)
+def decode(data: bytes | bytearray, secrets: Sequence[str] = ()) -> Message | None:
+    """A JSON-RPC message without our secrets, or None for anything else.
+
+    A server knows what we have told it, and may say it again wherever it says something: to its caller it is nothing.
+    """
+    value = None if crowded(data) else _value(data)
+    if any(_mark_of(one) in data for one in secrets):
+        try:
+            value = _without(value, secrets)
+        except ValueError:
+            return None
     if not isinstance(value, dict):
         return None
     message = cast("Message", value)
     return message if message.get("jsonrpc") == "2.0" else None
 
 
-def _value(data: bytes | bytearray | str) -> Any:
+def _value(data: bytes | bytearray) -> Any:
     """What JSON says, None for what is none. Some servers write what only a lenient reader takes: see `plain`."""
     try:
         return msgspec.json.decode(data)
@@ -182,21 +192,32 @@ def reply_to(message: Message) -> Message | None:
 
 async def answered(message: Message, relay: Relay) -> Message:
     """What we answer when the server asks something of the client behind us."""
-    method, params = str(message["method"]), message.get("params")
+    method = str(message["method"])
     try:
-        result = await relay.ask(method, cast("Message", params) if isinstance(params, dict) else {})
+        result = await relay.ask(method, cast("Message", plain(mapping(message.get("params")))))
+    except ValueError as error:
+        refusal = {"code": INVALID_PARAMS, "message": f"The request holds {error}."}
+        return {"jsonrpc": "2.0", "id": message["id"], "error": refusal}
     except RelayRefused as error:
         refusal = {"code": METHOD_NOT_FOUND, "message": error.message}
         return {"jsonrpc": "2.0", "id": message["id"], "error": refusal}
     return {"jsonrpc": "2.0", "id": message["id"], "result": dict(result)}
 
 
+def mapping(value: Any) -> Message:
+    """The value if it is an object; an empty one for whatever else a server may have put there."""
+    return cast("Message", value) if isinstance(value, dict) else {}
+
+
 def told(message: Message) -> tuple[str, Message] | None:
-    """(method, params) of a notification; None for anything else."""
+    """(method, params) of a notification, such as can be passed on; None for anything else."""
     method, params = message.get("method"), message.get("params", {})
     if "id" in message or not isinstance(method, str) or not isinstance(params, dict):
         return None
-    return method, cast("Message", params)
+    try:
+        return method, cast("Message", plain(params))
+    except ValueError:
+        return None
 
 
 def on_its_own(message: Message) -> tuple[str, Message] | None:
@@ -243,9 +264,9 @@ def handshake() -> Message:
 def agreed_version(result: Message) -> str:
     """The revision both sides speak from now on. Fails: SessionLost."""
     version = result.get("protocolVersion")
-    if version not in SUPPORTED:
+    if not isinstance(version, str) or version not in SUPPORTED:
         raise SessionLost(f"it speaks MCP revision {str(version)[:40]!r}; we speak {', '.join(sorted(SUPPORTED))}")
-    return cast("str", version)
+    return version
 
 
 def items_of(page: Message, field: str, name: str) -> list[Mapping[str, Any]]:
@@ -282,17 +303,24 @@ def fault_of(error: RpcRefused, secrets: Sequence[str]) -> RpcFault:
     return RpcFault(error.code, clean(str(error), secrets), _without(error.data, secrets))
 
 
-def _without(value: Any, secrets: Sequence[str]) -> Any:
-    """A JSON value whose texts have lost our secrets."""
+def _mark_of(secret: str) -> bytes:
+    """The longest piece of a secret that looks the same however JSON is written: cheap to look for."""
+    return max(_UNESCAPED.findall(secret), key=len, default="").encode()
+
+
+def _without(value: Any, secrets: Sequence[str], depth: int = 0) -> Any:
+    """A JSON value whose texts have lost our secrets. Fails: ValueError where it is nested more than 100 deep."""
     if isinstance(value, str):
         for secret in secrets:
             value = value.replace(secret, "[redacted]")
         return value
+    if depth > _DEEPEST:
+        raise ValueError("nested too deep")
     if isinstance(value, dict):
         fields = cast("dict[str, Any]", value)
-        return {_without(name, secrets): _without(field, secrets) for name, field in fields.items()}
+        return {_without(name, secrets): _without(field, secrets, depth + 1) for name, field in fields.items()}
     if isinstance(value, list):
-        return [_without(item, secrets) for item in cast("list[Any]", value)]
+        return [_without(item, secrets, depth + 1) for item in cast("list[Any]", value)]
     return value
 
 

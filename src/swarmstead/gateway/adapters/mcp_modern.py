@@ -8,7 +8,7 @@ import base64
 import re
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
-from typing import Any
+from typing import Any, cast
 
 from swarmstead import __version__
 from swarmstead.gateway.adapters import mcp_messages as mcp
@@ -48,7 +48,8 @@ class ModernSession(HttpSession):
         self._version = mcp.MODERN
         self._heads: dict[tuple[str, str], RequestHead] = {}
         found = await self.request("server/discover", {}, Ticket())
-        if mcp.MODERN not in (found.get("supportedVersions") or ()):
+        versions: Any = found.get("supportedVersions")
+        if not isinstance(versions, list) or mcp.MODERN not in cast("list[Any]", versions):
             raise SessionLost(f"it does not speak MCP {mcp.MODERN}")
         self._ready = True
 
@@ -102,6 +103,8 @@ class ModernSession(HttpSession):
         return meta
 
     def _head_for(self, message: Message, more: Mapping[str, str]) -> RequestHead:
+        if "method" not in message:  # an answer, which this era has no use for
+            return self._head_of("POST")
         method = str(message["method"])
         field = _NAMED_BY.get(method)
         name = str(message.get("params", {}).get(field, "")) if field else ""
@@ -118,11 +121,11 @@ class ModernSession(HttpSession):
 
 async def _supplied(result: Message, relay: Relay) -> Message:
     """What the server asked for, from the client. Fails: RpcRefused when the client does not give it."""
-    requests: Message = result.get("inputRequests") or {}
     responses: Message = {}
     try:
-        for name, request in requests.items():
-            responses[name] = dict(await relay.ask(str(request.get("method")), request.get("params") or {}))
+        for name, given in mcp.mapping(result.get("inputRequests")).items():
+            request = mcp.mapping(given)
+            responses[name] = dict(await relay.ask(str(request.get("method")), mcp.mapping(request.get("params"))))
     except RelayRefused as error:
         raise RpcRefused(mcp.MISSING_CAPABILITY, error.message) from error
     state = {"requestState": result["requestState"]} if "requestState" in result else {}
@@ -131,8 +134,7 @@ async def _supplied(result: Message, relay: Relay) -> Message:
 
 def _untagged(params: Message) -> Message:
     """Params without the mark of our own subscription."""
-    given: Message = params.get("_meta") or {}
-    meta = {name: value for name, value in given.items() if name != _SUBSCRIPTION}
+    meta = {name: value for name, value in mcp.mapping(params.get("_meta")).items() if name != _SUBSCRIPTION}
     rest = {name: value for name, value in params.items() if name != "_meta"}
     return {**rest, "_meta": meta} if meta else rest
 

@@ -74,6 +74,7 @@ class StdioSession(asyncio.SubprocessProtocol):
         self._scanned = 0
         self._tail = bytearray()
         self._garbage: list[str] = []
+        self._told = 0  # since its last answer
 
     @property
     def usable(self) -> bool:
@@ -249,11 +250,11 @@ class StdioSession(asyncio.SubprocessProtocol):
     def _take(self, line: bytearray) -> None:
         if not line.strip():
             return
-        message = mcp.decode(line)
-        if message is None:
-            self._garbage.append(mcp.clean(line[:_TAIL_BYTES].decode("utf-8", "replace"), self._program.secrets))
-            if len(self._garbage) > _MAX_GARBAGE:
-                self._end("it wrote too many lines that are not JSON-RPC")
+        message = mcp.decode(line, self._program.secrets)
+        if self._told_too_much(message):
+            self._end(f"it wrote more than {self._limits.max_told} messages without an answer")
+        elif message is None:
+            self._take_garbage(line)
         elif mcp.is_answer(message):
             request_id = message.get("id")
             answer = self._pending.get(request_id) if isinstance(request_id, int) else None
@@ -264,11 +265,18 @@ class StdioSession(asyncio.SubprocessProtocol):
         elif (relay := self._only_relay()) is not None and (notice := mcp.told(message)) is not None:
             relay.notify(*notice)
         elif relay is not None and mcp.asks(message):
-            task = asyncio.create_task(self._pass_on(message, relay))
-            self._aside.add(task)
-            task.add_done_callback(self._aside.discard)
+            self._ask_aside(message, relay)
         elif (reply := mcp.reply_to(message)) is not None:
             self._reply(reply)
+
+    def _take_garbage(self, line: bytearray) -> None:
+        self._garbage.append(mcp.clean(line[:_TAIL_BYTES].decode("utf-8", "replace"), self._program.secrets))
+        if len(self._garbage) > _MAX_GARBAGE:
+            self._end("it wrote too many lines that are not JSON-RPC")
+
+    def _told_too_much(self, message: Message | None) -> bool:
+        self._told = 0 if message is not None and mcp.is_answer(message) else self._told + 1
+        return self._told > self._limits.max_told
 
     def _only_relay(self) -> Relay | None:
         """The client that the server must mean.
@@ -276,6 +284,12 @@ class StdioSession(asyncio.SubprocessProtocol):
         A pipe does not say which call a message belongs to: with several under way it is anybody's, and so nobody's.
         """
         return next(iter(self._relays.values())) if len(self._relays) == 1 else None
+
+    def _ask_aside(self, message: Message, relay: Relay) -> None:
+        if len(self._aside) < self._limits.max_aside:
+            task = asyncio.create_task(self._pass_on(message, relay))
+            self._aside.add(task)
+            task.add_done_callback(self._aside.discard)
 
     async def _pass_on(self, message: Message, relay: Relay) -> None:
         self._reply(await mcp.answered(message, relay))

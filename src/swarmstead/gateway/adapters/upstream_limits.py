@@ -29,6 +29,10 @@ class UpstreamLimits:
     """HTTP connections to one host and port; further calls wait for one within their own time limit."""
     max_listening_per_host: int = 100
     """Further connections to one host and port, for what servers tell on their own."""
+    max_aside: int = 100
+    """Questions of one server, and courtesies to it, under way at once; what is more than that gets no answer."""
+    max_told: int = 10_000
+    """What a server may tell and ask before it answers; an answer that more came before is not waited for."""
     max_pages: int = 50
     """Pages of `tools/list`."""
     max_tools: int = 5_000

@@ -1,5 +1,6 @@
 """What a spec comes to when its server is started: the argument list, and values with their references followed."""
 
+import re
 import sys
 from collections.abc import Mapping
 
@@ -11,6 +12,7 @@ _BUILTINS = ("git", "files", "report")
 _ROOT = "{root}"
 _REFERENCE = ("env:", "file:")
 _SHORTEST_SECRET = 4
+_CREDENTIAL = re.compile(r"(?i)^(?:bearer|basic|token|digest|negotiate)\s+(\S+)$", re.MULTILINE)
 
 
 def argv(server: ServerRef) -> tuple[str, ...]:
@@ -41,5 +43,5 @@ def resolved(values: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]
         plain[name] = value
         if value.startswith(_REFERENCE):
             plain[name] = resolve_reference(value)
-            secrets |= {plain[name], *plain[name].splitlines()}
+            secrets |= {plain[name], *plain[name].splitlines(), *_CREDENTIAL.findall(plain[name])}
     return plain, tuple(sorted((one for one in secrets if len(one) >= _SHORTEST_SECRET), key=len, reverse=True))

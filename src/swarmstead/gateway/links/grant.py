@@ -3,8 +3,10 @@
 from swarmstead.gateway.catalogue import Catalogue
 from swarmstead.gateway.chain import Answer, Call, Next
 from swarmstead.gateway.contract import CallRequest
-from swarmstead.gateway.errors import ToolUnknown
-from swarmstead.gateway.grants import NOTHING, Grants
+from swarmstead.gateway.errors import ToolOff, ToolUnknown
+from swarmstead.gateway.grants import NOTHING, Granted, Grants
+from swarmstead.gateway.model import NOT
+from swarmstead.telemetry.contract import grant_monitored
 
 
 class Grant:
@@ -20,13 +22,29 @@ class Grant:
         server = grants.server(request.server, request.root, request.caller)
         granted = grants.of(request.caller).get(request.server, NOTHING)
         if not request.planned or server is None or not granted.holds(request.kind, request.tool):
-            raise _unknown(request)
+            raise _missing(request, granted)
+        if granted.firm is not None and not granted.firm.holds(request.kind, request.tool):
+            call.progress.monitored = True
+            grant_monitored()
         if request.kind != "tool":
             return await proceed(call.found(server, None))
         listed = (await self._catalogue.tools(server)).get(request.tool)
         if listed is None:
             raise _unknown(request)
         return await proceed(call.found(server, listed))
+
+
+def _missing(request: CallRequest, granted: Granted) -> ToolUnknown | ToolOff:
+    flag = dict(granted.off).get(request.tool) if request.kind == "tool" and request.planned else None
+    if flag is None:
+        return _unknown(request)
+    name = flag.removeprefix(NOT)
+    stands = "on" if flag.startswith(NOT) else "off"
+    return ToolOff(
+        f"Denied: {request.tool!r} of {request.server!r} stands behind the feature flag {name!r}, which is {stands}.",
+        way_out=f"Ask whoever keeps it: `stead tool flag {name}` shows how it stands.",
+        extra={"flag": name},
+    )
 
 
 def _unknown(request: CallRequest) -> ToolUnknown:

@@ -56,6 +56,8 @@ def policy_facts(request: CallRequest, progress: Progress) -> dict[str, Any]:
         "idempotent": progress.idempotent,
         "policy.check": progress.policy.facts(),
     }
+    if progress.monitored:
+        facts["grant.check"] = {"effect": "allow", "monitored": {"effect": "deny"}}
     if caller.swarm:
         facts["swarm"] = caller.swarm
     if not caller.agent:

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from swarmstead.gateway.contract import Caller, Tool
 from swarmstead.gateway.errors import UpstreamFailed
-from swarmstead.gateway.grants import NOTHING, GrantedServers, Grants, TenantGrants
+from swarmstead.gateway.grants import NOTHING, GrantedServers, Grants, TenantGrants, Who
 from swarmstead.gateway.search import ranking
 from swarmstead.gateway.search.contract import MOST, Found, Only, Permitted, ToolDocument, document_of
 from swarmstead.gateway.search.experience import Experience
@@ -31,7 +31,7 @@ _PATIENCE_S, _PATIENCE_WITH_KNOWN_S = 15.0, 2.0
 _MOST_CALLERS = 4096
 _FURTHER = 200  # how far down the order is looked where policies hide tools
 _Listed = list[Tool] | None
-_Who = tuple[str, str, str, frozenset[str], frozenset[tuple[str, frozenset[str]]] | None]
+_Who = tuple[Who, frozenset[tuple[str, frozenset[str]]] | None]
 
 
 class Definitions(Protocol):
@@ -205,7 +205,7 @@ def _usable(tool: Tool) -> bool:
 def _permitted(tenant: _Tenant, caller: Caller, grants: TenantGrants, only: Only | None) -> Permitted:
     """The same object for the same caller, until the grants change: an index remembers what it made of it."""
     narrowing = None if only is None else frozenset(only.items())
-    who = (caller.agent, caller.agent_digest, caller.environment, caller.scope.actor.roles, narrowing)
+    who = (grants.who(caller), narrowing)
     if who not in tenant.permitted:
         if len(tenant.permitted) >= _MOST_CALLERS:
             tenant.permitted.clear()

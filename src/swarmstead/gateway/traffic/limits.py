@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import ceil
 
-from swarmstead.gateway.contract import Overload, Tool, ToolServerSpec
+from swarmstead.gateway.contract import Tool, ToolServerSpec
 from swarmstead.gateway.traffic.breaker import BreakerRules
+from swarmstead.gateway.traffic.spec import Overload
 from swarmstead.kernel.errors import BadInput
 
 _WEIGHTS = {"read": 10, "write": 30, "danger": 60}

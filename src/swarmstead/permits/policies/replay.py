@@ -18,7 +18,7 @@ def replayed(
     A policy that is tried takes the place of the one with its name, and is judged as if it were enforced.
     """
     names = {one.name for one in tried}
-    enforced = [replace(one, spec=replace(one.spec, mode="enforce")) for one in tried]
+    enforced = [replace(one, spec=replace(one.spec, mode="enforce", share=1.0)) for one in tried]
     others = [one for one in now if one.name not in names]
     without, with_it = TenantPolicies(tenant, house, others), TenantPolicies(tenant, house, [*others, *enforced])
     mine = {ruling.id for one in enforced for ruling in one.rulings()}
@@ -54,5 +54,5 @@ def replayed(
 
 def _change(call: PastCall, was: PolicyVerdict, would: PolicyVerdict) -> Change:
     asked = call.question
-    who, tool = f"{asked.kind}/{asked.principal}", f"{asked.server}/{asked.tool}"
-    return Change(call.seq, call.at_ms, who, tool, was.effect, would.effect, would.rules)
+    tool = f"{asked.server}/{asked.tool}"
+    return Change(call.seq, call.at_ms, asked.subject, tool, was.effect, would.effect, would.rules)

@@ -181,6 +181,7 @@ class Policies:
             spec.description,
             resource.digest,
             problem,
+            share=spec.share,
         )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from swarmstead.kernel.hashing import digest, sha256_hex
+from swarmstead.kernel.hashing import digest, in_share, sha256_hex
 from swarmstead.permits.contract import (
     Monitored,
     PolicyException,
@@ -21,6 +21,7 @@ from swarmstead.permits.policies.judging import Outcome, RuleSet, Ruling, Subjec
 from swarmstead.permits.policies.reading import Rule, check, package_text
 
 _MOST_ENTRIES = 2_048
+_MOST_SETS = 64
 _MAX_TEXT = 200  # what an approval keeps
 _SENTENCES = {"allow": "permitted by a policy", "ask": "a policy asks for a person", "deny": "forbidden by a policy"}
 
@@ -38,6 +39,11 @@ class Loaded:
     def mode(self) -> PolicyMode:
         """Whether it decides, or only says what it would decide."""
         return self.spec.mode
+
+    def holds_for(self, subject: str) -> bool:
+        """Whether it decides about this caller; '' stands for any caller that there may be."""
+        share = self.spec.share
+        return self.mode == "enforce" and (share >= 1 or not subject or in_share(self.name, subject, share))
 
     def rulings(self) -> list[Ruling]:
         """Its rules with their ids: the annotation, or the policy's name and a number from 0."""
@@ -105,7 +111,7 @@ class TenantPolicies:
         self.policies = tuple(policies)
         self._tenant = tenant
         self._house = house
-        self._sets: dict[frozenset[str], _InForce] = {}
+        self._sets: dict[tuple[str, ...], _InForce] = {}
         self._entries: OrderedDict[tuple[object, ...], _Entry] = OrderedDict()
 
     def version(self, environment: str) -> str:
@@ -135,7 +141,7 @@ class TenantPolicies:
         """
         way = ways_to(question.what)[-1]
         principal, resource = uids(self._tenant, question)
-        rules = self._in_force(question.environment).hiding[way]
+        rules = self._in_force(question.environment, question.subject).hiding[way]
         if not any(syntax.may_apply(rule.policy, way, principal, resource) for rule in rules):
             return False
         verdict = self.decide(question, now_ms)
@@ -173,14 +179,14 @@ class TenantPolicies:
 
     def _new_entry(self, question: PolicyQuestion) -> _Entry:
         who = subject(self._tenant, self._dated(question), self._house.around(question))
-        rules = self._in_force(question.environment)
+        rules = self._in_force(question.environment, question.subject)
         changing = (rules.watched or rules.enforced).conditional(who, arguments=False, clock=False)
         if changing or any(_is_about(one, question) for some in rules.exceptions.values() for one in some):
             return _Entry(who, None)
         return _Entry(who, self._judged(question, who, now_ms=0))
 
     def _judged(self, question: PolicyQuestion, who: Subject, now_ms: int) -> PolicyVerdict:
-        rules = self._in_force(question.environment)
+        rules = self._in_force(question.environment, question.subject)
         now = now_ms if question.at_ms is None else question.at_ms
         outcome, excuse = _excused(
             rules.enforced.judge(who, question.arguments, question.at_ms), rules.exceptions, question, now
@@ -205,18 +211,20 @@ class TenantPolicies:
         known = self._house.agent_digests.get(question.principal, "") if question.kind == "agent" else ""
         return question if question.digest or not known else replace(question, digest=known)
 
-    def _in_force(self, environment: str) -> _InForce:
+    def _in_force(self, environment: str, subject: str = "") -> _InForce:
         here = [one for one in self.policies if not one.spec.environments or environment in one.spec.environments]
-        names = frozenset(one.name for one in here)
+        names = tuple(f"{one.name}!" if one.holds_for(subject) else one.name for one in here)
         found = self._sets.get(names)
         if found is None:
-            found = self._sets[names] = _combined(here)
+            if len(self._sets) >= _MOST_SETS:  # each policy with a share of its own may double them
+                self._sets.clear()
+            found = self._sets[names] = _combined(here, subject)
         return found
 
 
-def _combined(policies: Sequence[Loaded]) -> _InForce:
-    enforced = [ruling for one in policies if one.mode == "enforce" for ruling in one.rulings()]
-    watched = [ruling for one in policies if one.mode == "monitor" for ruling in one.rulings()]
+def _combined(policies: Sequence[Loaded], subject: str) -> _InForce:
+    enforced = [ruling for one in policies if one.holds_for(subject) for ruling in one.rulings()]
+    watched = [ruling for one in policies if not one.holds_for(subject) for ruling in one.rulings()]
     content = [[one.name, one.digest] for one in policies]
     forbids = [ruling.rule for ruling in enforced if ruling.rule.effect == "forbid"]
     return _InForce(
@@ -247,7 +255,7 @@ def _excused(
 
 
 def _is_about(exception: PolicyException, question: PolicyQuestion) -> bool:
-    mine = exception.principal == f"{question.kind}/{question.principal}" and question.what == "tool"
+    mine = exception.principal == question.subject and question.what == "tool"
     return mine and exception.tool in (f"{question.server}/{question.tool}", f"{question.server}/*")
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, get_args
 from fastapi import APIRouter, Query, Request
 
 from swarmstead.doors.http import paging, run_views, shapes, views
-from swarmstead.doors.http.auth import Caller, scope_of
+from swarmstead.doors.http.auth import Caller
 from swarmstead.doors.http.careful import CarefulRoute, claim_of, expect, mark
 from swarmstead.doors.http.streaming import EventStream
 from swarmstead.doors.http.whole import Whole
@@ -99,7 +99,7 @@ async def run_events(
     require(scope, "read")
     await app.db.read(lambda conn: queries.get(conn, scope, run))
     if _wants_stream(request):
-        return EventStream(app, scope, _resume_at(request, after), run, lambda: scope_of(request))
+        return EventStream(request, scope, _resume_at(request, after), run)
     found = await app.db.read(lambda conn: events.after(conn, scope, after, run=run, limit=limit + 1))
     more = str(found[limit - 1].seq) if len(found) > limit else None
     return {"items": [run_views.event(one) for one in found[:limit]], "next": more}
@@ -116,9 +116,7 @@ async def tenant_events(
     require(scope, "read")
     if _wants_stream(request):
         newest = await app.db.read(lambda conn: events.head(conn, scope))
-        return EventStream(
-            app, scope, _resume_at(request, newest if after is None else after), "", lambda: scope_of(request)
-        )
+        return EventStream(request, scope, _resume_at(request, newest if after is None else after), "")
     found = await app.db.read(lambda conn: events.after(conn, scope, after or 0, limit=limit + 1))
     more = str(found[limit - 1].seq) if len(found) > limit else None
     return {"items": [run_views.event(one) for one in found[:limit]], "next": more}
