@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 
 from swarmstead.gateway.contract import CallResult, Kind, Relay, ServerRef
+from swarmstead.gateway.health import SessionState
 from swarmstead.gateway.traffic.bucket import Claim
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.scope import Scope
@@ -127,6 +128,10 @@ class Upstream(Protocol):
         `wanted` says what of it, as in MCP's `subscriptions/listen`. From `ready` on nothing is missed.
         Fails: UpstreamFailed.
         """
+        ...
+
+    def sessions(self, tenant: str) -> Sequence[SessionState]:
+        """How the sessions with a tenant's servers stand now."""
         ...
 
     async def aclose(self) -> None:

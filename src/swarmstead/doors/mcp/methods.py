@@ -9,7 +9,6 @@ from typing import Any, cast
 from swarmstead.doors.mcp import answers, protocol
 from swarmstead.doors.mcp.offers import Offer
 from swarmstead.doors.mcp.protocol import INVALID_PARAMS, METHOD_NOT_FOUND, PLAN_META, Params, RpcError
-from swarmstead.doors.mcp.relays import ClientRelay
 from swarmstead.doors.mcp.sessions import LOG_LEVELS, Session
 from swarmstead.gateway.contract import TOOLS_CALL, Caller, CallOutcome, CallRequest, Kind, Relay, RpcFault
 from swarmstead.gateway.errors import HeadersRefused
@@ -36,7 +35,7 @@ class Exchange:
 
     caller: Caller
     offer: Offer
-    relay: ClientRelay
+    relay: Relay
     session: Session | None
     modern: bool
     mirrored: Mapping[str, str | None] | None = None

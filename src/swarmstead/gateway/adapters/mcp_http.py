@@ -78,6 +78,11 @@ class HttpSession:
         """Whether the handshake is done, and neither session nor credentials were turned away since."""
         return self._ready
 
+    @property
+    def version(self) -> str:
+        """The version of MCP that was agreed; '' before."""
+        return self._version
+
     async def start(self) -> None:
         """Shake hands. Fails: SessionLost, RpcRefused."""
         message = mcp.call(self._new_id(), "initialize", mcp.handshake())

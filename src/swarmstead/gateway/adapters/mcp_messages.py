@@ -86,6 +86,11 @@ class Session(Protocol):
         """Whether a request may be put to it: started, and not lost since."""
         ...
 
+    @property
+    def version(self) -> str:
+        """The version of MCP that was agreed; '' before."""
+        ...
+
     async def start(self) -> None:
         """Connect and shake hands. Fails: SessionLost, RpcRefused; then nothing is left running."""
         ...

@@ -75,11 +75,17 @@ class StdioSession(asyncio.SubprocessProtocol):
         self._tail = bytearray()
         self._garbage: list[str] = []
         self._told = 0  # since its last answer
+        self._version = ""
 
     @property
     def usable(self) -> bool:
         """Whether the handshake is done and the program still there."""
         return self._ready and not self._leaving and not self._ended
+
+    @property
+    def version(self) -> str:
+        """The version of MCP that was agreed; '' before."""
+        return self._version
 
     async def start(self) -> None:
         """Start the program and shake hands. Fails: SessionLost, RpcRefused; then the program is gone again."""
@@ -95,7 +101,7 @@ class StdioSession(asyncio.SubprocessProtocol):
         except (OSError, ValueError) as error:
             raise SessionLost(f"the program {argv[0]!r} could not be started: {error}") from error
         try:
-            mcp.agreed_version(await self.request("initialize", mcp.handshake(), Ticket()))
+            self._version = mcp.agreed_version(await self.request("initialize", mcp.handshake(), Ticket()))
             self._write(mcp.encode(mcp.notification("notifications/initialized"), self._limits.max_message_bytes))
             self._ready = True
         finally:
