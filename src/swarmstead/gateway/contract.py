@@ -362,14 +362,7 @@ class CallOutcome:
     def after(self, duration_ms: int) -> "CallOutcome":
         """The same, once it is known how long it took."""
         return CallOutcome(
-            self.verdict,
-            self.result,
-            self.code,
-            self.reason,
-            self.way_out,
-            duration_ms,
-            self.fault,
-            self.retry_after_s,
+            self.verdict, self.result, self.code, self.reason, self.way_out, duration_ms, self.fault, self.retry_after_s
         )
 
 
