@@ -15,7 +15,6 @@ from swarmstead.gateway.contract import (
     CallRequest,
     Kind,
     PlanNeeded,
-    Relay,
     ServerRef,
     Tool,
     ToolServerSpec,
@@ -45,6 +44,7 @@ from swarmstead.gateway.model import question_of, read_question
 from swarmstead.gateway.pins.keeper import StoredPins
 from swarmstead.gateway.ports import Approvals, Policies, Upstream
 from swarmstead.gateway.reach import check_command, check_headers, check_url, check_values
+from swarmstead.gateway.relay import Relay
 from swarmstead.gateway.schemas.limits import ContractLimits
 from swarmstead.gateway.search.experience import Experience
 from swarmstead.gateway.traffic.limits import check_limits

@@ -5,8 +5,9 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from swarmstead.gateway.contract import CallResult, Kind, Relay, ServerRef
+from swarmstead.gateway.contract import CallResult, Kind, ServerRef
 from swarmstead.gateway.health import SessionState
+from swarmstead.gateway.relay import Relay
 from swarmstead.gateway.traffic.bucket import Claim
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.scope import Scope

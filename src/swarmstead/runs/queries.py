@@ -23,6 +23,18 @@ def _total(name: str) -> sa.ColumnElement[int]:
     return summed.scalar_subquery().label(name)
 
 
+_STOPPED = sa.or_(
+    runs.c.status.in_(("cancelled", "paused")), sa.and_(runs.c.status == "waiting", runs.c.desired == "paused")
+)
+# Looked for only where a person has the last word, from the newest event back: it is close.
+_LAST_COMMAND = (
+    sa.select(events.c.data)
+    .where(events.c.run == runs.c.id, events.c.kind == "command.accepted")
+    .order_by(events.c.seq.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+
 # Per row of the page, by index: joined with all sums of all runs, a page would cost more with every run there ever was.
 _WITH_TOTALS = sa.select(
     runs,
@@ -37,12 +49,16 @@ _WITH_TOTALS = sa.select(
     .where(steps.c.run == runs.c.id, sa.text(f"steps.{DENIED}"))
     .scalar_subquery()
     .label("denied"),
+    sa.case((_STOPPED, _LAST_COMMAND), else_=None).label("command"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """A run with its totals. `row` has the columns of the table `runs`; `denied` counts calls that were refused."""
+    """A run with its totals. `row` has the columns of the table `runs`; `denied` counts calls that were refused.
+
+    `said` is the reason that a person gave for pausing or cancelling it; empty without one, and in other states.
+    """
 
     row: Mapping[str, Any]
     spent_micros: int
@@ -50,6 +66,7 @@ class RunRow:
     output_tokens: int
     seq: int
     denied: int
+    said: str
 
 
 def get(conn: sa.Connection, scope: Scope, run: str) -> RunRow:
@@ -180,7 +197,8 @@ def open_among(conn: sa.Connection, ids: Sequence[str]) -> list[str]:
 def _run(row: sa.Row[Any]) -> RunRow:
     facts = fields(row)
     totals = [int(facts.pop(name)) for name in ("spent_micros", "input_tokens", "output_tokens", "seq", "denied")]
-    return RunRow(facts, *totals)
+    command: dict[str, Any] = facts.pop("command") or {}
+    return RunRow(facts, *totals, said=str(command.get("reason", "")))
 
 
 def count_all(conn: sa.Connection) -> dict[str, int]:

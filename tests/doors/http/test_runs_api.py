@@ -188,8 +188,11 @@ async def test_commands_are_refused_when_they_make_no_sense(served: Served) -> N
         assert "safe point" in paused.json()["effect"]
         assert (await client.post(path, json={"kind": "pause"})).status_code == 409
         now = (await client.get(f"/api/v1/runs/{run['id']}")).json()
-        assert (await client.post(path, json={"kind": "cancel", "expected_seq": now["seq"]})).status_code == 202
+        assert now["status_reason"] == "paused as well (lunch): a decision is kept until it is resumed"
+        cancel = {"kind": "cancel", "expected_seq": now["seq"], "reason": "wrong repository"}
+        assert (await client.post(path, json=cancel)).status_code == 202
         done = await until(client, run["id"], "cancelled")
+        assert done["status_reason"] == "cancelled by a person: wrong repository"
         assert done["pending_approvals"] == 0
         assert [one["status"] for one in done["approvals"]] == ["expired"]
         assert (await client.post(path, json={"kind": "cancel"})).status_code == 409

@@ -2555,9 +2555,7 @@ export interface components {
         };
         /**
          * RunDetail
-         * @description A run with its agents, its plan and its questions.
-         *
-         *     Of many questions it holds those that wait and were closed last, 50 in all; `GET /api/v1/approvals?run=` has all.
+         * @description A run with its agents, its plan, and at most 50 of its questions: `GET /api/v1/approvals?run=` has all.
          */
         RunDetail: {
             /** Id */

@@ -21,6 +21,7 @@ _REASONS = {
     "running": "",
     "waiting": "waits for a person",
     "paused": "paused by a person",
+    "cancelled": "cancelled by a person",
 }
 
 
@@ -34,7 +35,7 @@ def run(found: RunRow, loop_version: str) -> shapes.RunShape:
         swarm_digest=row["swarm_digest"],
         environment=row["environment"],
         status=row["status"],
-        status_reason=_reason(row, loop_version),
+        status_reason=_reason(row, loop_version, found.said),
         held=row["finished_at"] is None and row["desired"] == "paused",
         pending_approvals=row["pending"],
         denied=found.denied,
@@ -58,7 +59,7 @@ def run(found: RunRow, loop_version: str) -> shapes.RunShape:
     )
 
 
-def _reason(row: Mapping[str, Any], loop_version: str) -> str:
+def _reason(row: Mapping[str, Any], loop_version: str, said: str) -> str:
     if row["finished_at"] is None and row["engine_version"] != loop_version:
         return (
             f"was started by loop version {row['engine_version']}, this server carries {loop_version}: "
@@ -69,10 +70,10 @@ def _reason(row: Mapping[str, Any], loop_version: str) -> str:
     if row["status"] == "running" and row["desired"] == "paused":
         return "pauses at the next safe point"
     if row["status"] == "waiting" and row["desired"] == "paused":
-        return "paused as well: a decision is kept until it is resumed"
+        return f"paused as well{f' ({said})' if said else ''}: a decision is kept until it is resumed"
     if row["error"]:
         return str(row["error"].get("message", ""))
-    return _REASONS.get(row["status"], "")
+    return _REASONS.get(row["status"], "") + (f": {said}" if said else "")
 
 
 def error(stored: Mapping[str, Any] | None) -> shapes.ErrorShape | None:

@@ -12,8 +12,9 @@ from typing import Any, Protocol, cast
 import msgspec
 
 from swarmstead import __version__
-from swarmstead.gateway.contract import CHANGES, UPDATED, CallResult, Relay, RpcFault
+from swarmstead.gateway.contract import CHANGES, UPDATED, CallResult, RpcFault
 from swarmstead.gateway.errors import RelayRefused
+from swarmstead.gateway.relay import Relay
 from swarmstead.gateway.versions import UPSTREAM_VERSIONS
 from swarmstead.kernel.plain import crowded, plain
 

@@ -25,7 +25,7 @@ from typing import Any, cast
 from swarmstead.gateway.adapters import mcp_messages as mcp
 from swarmstead.gateway.adapters.mcp_messages import Message, SessionLost, Ticket
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
-from swarmstead.gateway.contract import Relay
+from swarmstead.gateway.relay import Relay
 
 _STDIN, _STDOUT = 0, 1
 _TAIL_BYTES = 4096

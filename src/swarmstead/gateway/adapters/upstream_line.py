@@ -3,11 +3,13 @@
 from typing import TYPE_CHECKING
 
 from swarmstead.gateway.adapters.mcp_messages import Message, Session
-from swarmstead.gateway.contract import Relay, ServerRef
+from swarmstead.gateway.contract import ServerRef
 from swarmstead.gateway.health import SessionState
 
 if TYPE_CHECKING:
     import asyncio
+
+    from swarmstead.gateway.relay import Relay
 
 
 class Line:

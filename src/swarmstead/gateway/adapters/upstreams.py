@@ -19,15 +19,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from swarmstead.gateway.adapters import mcp_messages as mcp
 from swarmstead.gateway.adapters.mcp_messages import RpcRefused, Session, SessionLost, Ticket
 from swarmstead.gateway.adapters.mcp_stdio import Program, StdioSession
+from swarmstead.gateway.adapters.patience import PatientRelay
 from swarmstead.gateway.adapters.upstream_failures import failure
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
 from swarmstead.gateway.adapters.upstream_line import Line
 from swarmstead.gateway.adapters.upstream_programs import argv, resolved
-from swarmstead.gateway.contract import CallResult, Relay, ServerRef
+from swarmstead.gateway.contract import CallResult, ServerRef
 from swarmstead.gateway.egress import Egress
 from swarmstead.gateway.errors import UpstreamFailed, UpstreamRefused, UpstreamUnknown
 from swarmstead.gateway.health import SessionState
 from swarmstead.gateway.ports import Resolver
+from swarmstead.gateway.relay import Relay
 from swarmstead.kernel.errors import SteadError
 
 if TYPE_CHECKING:
@@ -92,7 +94,8 @@ class Upstreams:
         self, server: ServerRef, method: str, params: Mapping[str, Any], *, timeout_s: float, relay: Relay | None = None
     ) -> Mapping[str, Any]:
         """What changes nothing: its result as it came. Fails: UpstreamFailed."""
-        return await self._harmless(server, timeout_s, lambda s, ticket: s.request(method, params, ticket, relay))
+        way = None if relay is None else PatientRelay(relay)
+        return await self._harmless(server, timeout_s, lambda s, ticket: s.request(method, params, ticket, way), way)
 
     async def call_tool(
         self,
@@ -112,12 +115,13 @@ class Upstreams:
         if expect is not None:
             meta[mcp.EXPECT] = dict(expect)
         params = {**(more or {}), "name": tool, "arguments": dict(arguments), "_meta": meta}
+        way = None if relay is None else PatientRelay(relay)
 
         async def ask(session: Session, ticket: Ticket) -> CallResult:
             ticket.headers = headers or _NO_HEADERS
-            return mcp.call_result(await session.request("tools/call", params, ticket, relay))
+            return mcp.call_result(await session.request("tools/call", params, ticket, way))
 
-        return await self._use(server, timeout_s, ask)
+        return await self._use(server, timeout_s, ask, way)
 
     async def listen(
         self, server: ServerRef, wanted: Mapping[str, Any], relay: Relay, ready: Callable[[], None]
@@ -190,19 +194,21 @@ class Upstreams:
     def _list_s(self) -> float:
         return self._limits.start_timeout_s + self._limits.list_timeout_s
 
-    async def _harmless(self, server: ServerRef, timeout_s: float, ask: Ask[T]) -> T:
+    async def _harmless(self, server: ServerRef, timeout_s: float, ask: Ask[T], way: PatientRelay | None = None) -> T:
         """As `_use`, for what can be asked again. Fails: UpstreamFailed."""
         try:
-            return await self._use(server, timeout_s, ask)
+            return await self._use(server, timeout_s, ask, way)
         except UpstreamUnknown as error:
             raise UpstreamFailed(error.message, way_out="Try again.", fault=error.fault) from error
 
-    async def _use(self, server: ServerRef, timeout_s: float, ask: Ask[T]) -> T:
-        """Put one question to a server, and say what a failure means."""
+    async def _use(self, server: ServerRef, timeout_s: float, ask: Ask[T], way: PatientRelay | None = None) -> T:
+        """Put one question to a server, and say what a failure means. The time that its client is asked in is free."""
         ticket, line = Ticket(), self._line(server)
         line.calls += 1
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout(timeout_s) as limit:
+                if way is not None:
+                    way.beside(limit)
                 answer = await self._ask(server, line, ticket, ask)
         except TimeoutError as error:
             trouble = line.session.trouble() if line.session else ""
@@ -224,6 +230,8 @@ class Upstreams:
             line.went(self._clock())
             return answer
         finally:
+            if way is not None:
+                way.beside(None)
             line.calls -= 1
             line.last_used = self._clock()
 

@@ -96,7 +96,7 @@ function useRuns(filter: RunFilter): RunRows {
     runs,
     pending: all.isPending || (!filter.status && waiting.isPending),
     error: all.error ?? waiting.error,
-    retry: () => void refetch(),
+    retry: () => void Promise.all([refetch(), ...(filter.status ? [] : [waiting.refetch()])]),
     more: () => {
       if (hasNextPage && !isFetchingNextPage) void fetchNextPage()
     },
