@@ -2392,9 +2392,7 @@ export interface components {
         };
         /**
          * RunDetail
-         * @description A run with its agents, its plan and its questions.
-         *
-         *     Of many questions it holds those that wait and were closed last, 50 in all; `GET /api/v1/approvals?run=` has all.
+         * @description A run with its agents, its plan, and of its questions 50: those that wait, then those that were closed last.
          */
         RunDetail: {
             /** Id */

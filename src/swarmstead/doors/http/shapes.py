@@ -281,10 +281,7 @@ class PlanShape(Shape):
 
 
 class RunDetail(RunShape):
-    """A run with its agents, its plan and its questions.
-
-    Of many questions it holds those that wait and were closed last, 50 in all; `GET /api/v1/approvals?run=` has all.
-    """
+    """A run with its agents, its plan, and of its questions 50: those that wait, then those that were closed last."""
 
     agents: list[AgentRunShape]
     plan: PlanShape
