@@ -112,7 +112,7 @@ fuzz: setup $(FUZZER) ## look for inputs that break what reads them (SECONDS=60 
 	@mkdir -p $(FUZZED)/found
 	@for target in $(or $(TARGETS),request message events answer schema manifest); do \
 	    echo "fuzzing $$target"; \
-	    PYTHONPATH=$(FUZZER):. $(BIN)/python -m tests.fuzz.run $$target $(FUZZED)/$$target tests/fuzz/inputs \
+	    PYTHONPATH=$(FUZZER):. $(BIN)/python -m tests.fuzz.run $$target $(FUZZED)/$$target \
 	        -max_total_time=$(or $(SECONDS),60) -max_len=20000 -timeout=20 -rss_limit_mb=2000 -verbosity=0 -print_final_stats=1 \
 	        -artifact_prefix=$(FUZZED)/found/$$target- || exit 1; \
 	done

@@ -14,7 +14,8 @@ from bench import postgres
 from bench.manifests import document, dump
 from bench.workload import FINDING, Counts, Stamps, arguments_of, said_of, task_of, work_of
 from swarmstead import gatehouse, wiring
-from swarmstead.gateway.contract import CallResult, Relay, ServerRef
+from swarmstead.gateway.contract import CallResult, ServerRef
+from swarmstead.gateway.relay import Relay
 from swarmstead.kernel.scope import Actor, Scope
 from swarmstead.models.contract import ModelReply, ModelRequest, ModelSpec, ToolCall, Usage
 from swarmstead.models.ports import OnDelta

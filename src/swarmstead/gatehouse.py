@@ -184,7 +184,8 @@ async def _opened(
     if settings.single_process:
         closers.append(partial(_sync, DataDir(settings.data).close))
     signer = Ed25519Signer.load_or_make(settings.data / "audit.key")
-    apart(lambda: migrate(make_engine(settings.url)))  # without it, Alembic stays loaded after a first start
+    if public_key := apart(lambda: _prepared(settings, signer)):
+        signer.known_as(public_key)
     db = await asyncio.to_thread(open_database, settings, clock, signals, flushers(clock))
     closers.append(lambda: _sync(db.close))  # DBOS takes the loop's threads with it, so not in one of them
     first_key = await db.write(lambda tx: _begin(tx, settings, clock, signer))
@@ -215,6 +216,12 @@ def _read(files: DeclaredFiles) -> list[Document]:
     files.loaded = files.state()
     found = apart(files.load)
     return files.load() if found is None else found
+
+
+def _prepared(settings: Settings, signer: Ed25519Signer) -> str:
+    """What needs much that a gateway then does without: Alembic after a first start, cryptography at each."""
+    migrate(make_engine(settings.url))
+    return signer.public_key
 
 
 def _begin(tx: Tx, settings: Settings, clock: Clock, signer: Ed25519Signer) -> NewKey | None:

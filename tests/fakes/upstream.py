@@ -8,8 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from swarmstead.gateway.contract import CallResult, Relay, ServerRef
+from swarmstead.gateway.contract import CallResult, ServerRef
 from swarmstead.gateway.errors import UpstreamFailed, UpstreamRefused, UpstreamUnknown
+from swarmstead.gateway.health import SessionState
+from swarmstead.gateway.relay import Relay
 
 WRITE = {"readOnlyHint": False, "destructiveHint": False}
 
@@ -174,6 +176,10 @@ class FakeUpstream:
         except asyncio.CancelledError:
             hold.cut.set()
             raise
+
+    def sessions(self, tenant: str) -> list[SessionState]:
+        """None: nothing here is a session."""
+        return []
 
     async def aclose(self) -> None:
         """Nothing to close."""

@@ -45,6 +45,30 @@ spec:
   model: default
 """
 
+FOUND: Sequence[tuple[str, str, bytes]] = (
+    (
+        "events",
+        "byte-order-mark-in-pieces",
+        b"\xef||\xbb\xbfid:Q 1\r|\ndt: a|\nda\xb9",
+    ),
+    (
+        "request",
+        "name-that-is-no-base64",
+        (
+            b"content-type: application/json; charset=utf-8\nmcp-protocol-v"
+            b"ersion: 2026-07-28\nmcp-method: tools/call\nmcp-name: =?base64"
+            b"?a2l0X19y\xa6\xa7Fk?=\nmcp-param-name: x\naccept: text/event-stream,"
+            b' application/json\n\n{"jsonrpc": "2.0", "id": 1, "method": "to'
+            b'ols/call", "params": {"name": "kit__read", "arguments": {"na'
+            b'me": "x"}, "_meta": {"io.modelcontextprotocol/protocolVersio'
+            b'n": "2026-07-28", "io.modelcontextprotocol/clientCapabilitie'
+            b's": {}, "progressToken": "p"}, "notifications": {"toolsListC'
+            b'hanged": true}}}'
+        ),
+    ),
+)
+"""What broke something once: target, what it is, and the input."""
+
 
 def _of(*messages: Mapping[str, Any]) -> list[bytes]:
     return [json.dumps(one).encode() for one in messages]
@@ -81,6 +105,8 @@ def main(folder: Path) -> None:
         (folder / target).mkdir(parents=True, exist_ok=True)
         for number, data in enumerate(inputs):
             (folder / target / f"seed-{number}").write_bytes(data)
+    for target, name, data in FOUND:
+        (folder / target / name).write_bytes(data)
 
 
 if __name__ == "__main__":

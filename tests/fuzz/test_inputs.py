@@ -1,22 +1,17 @@
 """What fuzzing has found stays mended, and where it begins is sound."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.fuzz.seeds import seeds
+from tests.fuzz.seeds import FOUND, seeds
 from tests.fuzz.targets import TARGETS
-
-INPUTS = Path(__file__).with_name("inputs")
 
 
 def _found() -> Iterator[tuple[str, str, bytes]]:
     for target, inputs in seeds().items():
         yield from ((target, f"seed-{number}", data) for number, data in enumerate(inputs))
-    for path in sorted(INPUTS.rglob("*")):
-        if path.is_file():
-            yield path.parent.name, path.name, path.read_bytes()
+    yield from FOUND
 
 
 @pytest.mark.parametrize(("target", "data"), [pytest.param(t, d, id=f"{t}-{n}") for t, n, d in _found()])

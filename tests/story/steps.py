@@ -1,13 +1,18 @@
 """What stories do before they look: runs that wait, decided or not, made through the API."""
 
 import json
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
 
 from tests.doors.cli.helpers import Server
+from tests.fakes import mcp_drifting_server
+
+DRIFTING = Path(mcp_drifting_server.__file__ or "")
 
 
 class Api:
@@ -82,3 +87,29 @@ def deny_all(client: Api) -> None:
             decide(client, approval, "deny", "The story is over.")
         else:
             answer(client, approval, "deny", "The story is over.")
+
+
+def tool(name: str, description: str = "To look.") -> dict[str, Any]:
+    """The definition of a read tool."""
+    schema = {"type": "object", "properties": {"query": {"type": "string", "maxLength": 100}}, "required": ["query"]}
+    return {
+        "name": name,
+        "description": description,
+        "inputSchema": schema,
+        "annotations": {"readOnlyHint": True},
+    }
+
+
+def declare(client: Api, kind: str, name: str, spec: dict[str, Any]) -> None:
+    """Apply one resource."""
+    head = f"apiVersion: swarmstead.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\n"
+    client.post("/api/v1/apply", f"{head}spec: {json.dumps(spec)}\n", content_type="application/yaml")
+
+
+def offer(client: Api, file: Path, name: str, *tools: dict[str, Any]) -> None:
+    """A server gives these tools from now on; a new declaration has it asked anew."""
+    file.write_text(json.dumps(tools))
+    command = [sys.executable, str(DRIFTING), str(file)]
+    spec = {"transport": "stdio", "command": command, "sessions": "tenant", "idempotent": [f"n{len(str(tools))}"]}
+    declare(client, "ToolServer", name, spec)
+    client.get("/api/v1/tool-servers")

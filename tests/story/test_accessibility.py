@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Page, Route, expect
 
 from tests.doors.cli.helpers import Server
 from tests.story.browser import Theme, page_of, sign_in
-from tests.story.steps import api, decide, waiting_run
+from tests.story.steps import api, decide, declare, offer, tool, waiting_run
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 _AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
@@ -40,6 +40,18 @@ ROUTES = [
     "/swarms?launch=repo-review",
     "/models",
     "/tools",
+    "/tools?tool=git/log",
+    "/tools?tool=git/log&tab=try",
+    "/tools?tool=git/log&tab=grants",
+    "/tools?tool=git/log&tab=definition",
+    "/tools?tool=drifting/look",
+    "/tools?tool=drifting/held",
+    "/tools?find=nothing-is-called-this",
+    "/tools/servers",
+    "/tools/servers?server=absent",
+    "/tools/grants",
+    "/policies",
+    "/policies?policy=builtin",
     "/resources/apply",
     "/resources/apply?kind=Swarm&name=repo-review",
     "/resources/apply?kind=Swarm&name=repo-review&tab=versions",
@@ -52,8 +64,13 @@ ROUTES = [
 
 @pytest.fixture(scope="module")
 def places(server: Server) -> dict[str, str]:
-    """A run of each kind that looks different, and the question of the one that waits."""
+    """A run of each kind that looks different, the question of the one that waits, and tools with something to say."""
     with api(server) as client:
+        file = server.home.parent / "tools.json"
+        offer(client, file, "drifting", tool("look"), tool("held"))
+        offer(client, file, "drifting", tool("look", "To look elsewhere."), tool("held"))
+        client.post("/api/v1/tools/drifting/held:quarantine", {"reason": "It lies."})
+        declare(client, "ToolServer", "absent", {"transport": "stdio", "command": ["/no/such/program"]})
         done, denied = waiting_run(client, server), waiting_run(client, server)
         decide(client, done, "approve")
         decide(client, denied, "deny", "Not today.")

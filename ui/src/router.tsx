@@ -107,8 +107,29 @@ const models = createRoute({
 const tools = createRoute({
   getParentRoute: () => shell,
   path: '/tools',
-  validateSearch: optional('find', 'tool'),
+  validateSearch: optional('find', 'state', 'server', 'tool', 'tab'),
   component: lazyRoute(() => import('./rooms/gateway/tools')),
+})
+
+const toolServers = createRoute({
+  getParentRoute: () => shell,
+  path: '/tools/servers',
+  validateSearch: optional('find', 'server'),
+  component: lazyRoute(() => import('./rooms/gateway/servers')),
+})
+
+const grants = createRoute({
+  getParentRoute: () => shell,
+  path: '/tools/grants',
+  validateSearch: optional('server', 'agent'),
+  component: lazyRoute(() => import('./rooms/gateway/grants')),
+})
+
+const policies = createRoute({
+  getParentRoute: () => shell,
+  path: '/policies',
+  validateSearch: optional('find', 'policy'),
+  component: lazyRoute(() => import('./rooms/permits/policies')),
 })
 
 const apply = createRoute({
@@ -158,6 +179,9 @@ export const router = createRouter({
       swarms,
       models,
       tools,
+      toolServers,
+      grants,
+      policies,
       apply,
       audit,
       apiKeys,

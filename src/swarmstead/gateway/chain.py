@@ -28,13 +28,30 @@ from swarmstead.gateway.catalogue import Listed
 from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, ServerRef, Tool
 from swarmstead.permits.contract import PolicyVerdict
 
-Answer = CallOutcome | PlanNeeded
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What a call would do, for a person who only tries: nothing was asked, and no tool with a side effect was called.
+
+    `effect` is what the tool's own preview says of it, `{"kind": "none"}` where it has none.
+    """
+
+    verdict: PolicyVerdict
+    risk: str
+    schema_hash: str
+    sentence: str
+    effect: Mapping[str, Any]
+
+
+Answer = CallOutcome | PlanNeeded | Foreseen
 
 
 @dataclass(slots=True)
 class Progress:
     """How far a call has come, for links that stand before the one that knows."""
 
+    dry_run: bool = False
+    """A person tries the tool: a read is carried out, anything else is only foreseen."""
     attempted: bool = False
     """`intent` and `attempt` are written: a side effect may have happened."""
     request: CallRequest | None = None

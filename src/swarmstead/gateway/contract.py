@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal, Protocol
+from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Le, Len
 
+from swarmstead.gateway.relay import Relay
 from swarmstead.gateway.traffic.spec import ServerLimits
 from swarmstead.kernel.scope import Scope
 from swarmstead.storage.database import Tx
@@ -259,30 +260,6 @@ class Caller:
         return f"agent/{self.agent}" if self.agent else f"user/{self.scope.actor.id}"
 
 
-class Relay(Protocol):
-    """The way back to a client while it waits for an answer."""
-
-    @property
-    def capabilities(self) -> Mapping[str, Any]:
-        """What the client says that it can do (MCP `ClientCapabilities`)."""
-        ...
-
-    def notify(self, method: str, params: Mapping[str, Any]) -> None:
-        """Pass on what the server tells meanwhile: progress, log lines."""
-        ...
-
-    def hang_up(self) -> None:
-        """The server has let go of the connection and will go on later: the client may be let go as well."""
-        ...
-
-    async def ask(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Ask the client for what the server needs: input of its person, a sample of its model, its roots.
-
-        Fails: RelayRefused when it cannot be asked, or refuses.
-        """
-        ...
-
-
 class Withdrawn(Exception):
     """Raised by a caller's own hook: it found that the call is not its to make. Nothing has happened or is recorded."""
 
@@ -385,14 +362,7 @@ class CallOutcome:
     def after(self, duration_ms: int) -> "CallOutcome":
         """The same, once it is known how long it took."""
         return CallOutcome(
-            self.verdict,
-            self.result,
-            self.code,
-            self.reason,
-            self.way_out,
-            duration_ms,
-            self.fault,
-            self.retry_after_s,
+            self.verdict, self.result, self.code, self.reason, self.way_out, duration_ms, self.fault, self.retry_after_s
         )
 
 

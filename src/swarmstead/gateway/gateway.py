@@ -2,18 +2,19 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from swarmstead.gateway.catalogue import Catalogue
-from swarmstead.gateway.chain import Answer, Call, chained
+from swarmstead.gateway.chain import Call, Foreseen, Progress, chained
 from swarmstead.gateway.contract import (
     SUBSCRIPTIONS,
     Caller,
+    CallOutcome,
     CallRequest,
     Kind,
-    Relay,
+    PlanNeeded,
     ServerRef,
     Tool,
     ToolServerSpec,
@@ -22,6 +23,7 @@ from swarmstead.gateway.contract import (
 from swarmstead.gateway.egress import Egress
 from swarmstead.gateway.errors import UpstreamFailed
 from swarmstead.gateway.grants import GrantedServers, Grants
+from swarmstead.gateway.health import Health, SessionState, health_of
 from swarmstead.gateway.hearing import Source, hear
 from swarmstead.gateway.links.arguments import Contract
 from swarmstead.gateway.links.attempt import Attempt
@@ -42,6 +44,7 @@ from swarmstead.gateway.model import question_of, read_question
 from swarmstead.gateway.pins.keeper import StoredPins
 from swarmstead.gateway.ports import Approvals, Policies, Upstream
 from swarmstead.gateway.reach import check_command, check_headers, check_url, check_values
+from swarmstead.gateway.relay import Relay
 from swarmstead.gateway.schemas.limits import ContractLimits
 from swarmstead.gateway.search.experience import Experience
 from swarmstead.gateway.traffic.limits import check_limits
@@ -49,6 +52,7 @@ from swarmstead.gateway.traffic.state import Traffic
 from swarmstead.gateway.trail import Trail
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.errors import BadInput
+from swarmstead.kernel.scope import Scope
 from swarmstead.permits.contract import PolicyVerdict
 from swarmstead.storage.database import Database
 
@@ -133,16 +137,30 @@ class Gateway:
                 Redact(),
                 Results(),
             ],
-            CallUpstream(upstream, limits.call_timeout_s, self.experience),
+            CallUpstream(upstream, limits.call_timeout_s, self.experience, self.traffic),
         )
 
-    async def call(self, request: CallRequest) -> Answer:
+    async def call(self, request: CallRequest) -> CallOutcome | PlanNeeded:
         """Walk the chain. A refusal or a failure is an outcome, not an exception.
 
         Fails: storage.errors only, when nothing could be written; then no side effect was started, or the step is left
         marked as attempted for whoever repeats it to judge.
         """
-        return await self._chain(Call(request))
+        answer = await self._chain(Call(request))
+        if isinstance(answer, Foreseen):
+            raise TypeError("what is to be carried out is not foreseen")
+        return answer
+
+    async def dry_run(self, request: CallRequest) -> CallOutcome | Foreseen:
+        """Walk the same chain for a person who tries a tool.
+
+        A read that nobody has to be asked about is carried out; of anything else comes back what it would do. No plan
+        is made or spent. Fails: as `call`.
+        """
+        answer = await self._chain(Call(replace(request, plan_id=""), progress=Progress(dry_run=True)))
+        if isinstance(answer, PlanNeeded):
+            raise TypeError("a dry run asks nobody")
+        return answer
 
     async def tools(self, caller: Caller, root: str = "") -> list[ServerTools]:
         """The tools bound to this caller, server by server.
@@ -223,6 +241,16 @@ class Gateway:
     async def toolset(self, caller: Caller, name: str) -> ToolSetSpec | None:
         """The tool set of this name in the caller's tenant."""
         return (await self._grants.of(caller.scope)).toolsets.get(name)
+
+    async def health(self, scope: Scope) -> dict[str, Health]:
+        """How each declared server does, by name, as this process sees it. Asks none of them."""
+        declared, traffic = (await self._grants.of(scope)).servers, self.traffic.of(scope.tenant)
+        found: dict[str, list[SessionState]] = {name: [] for name in declared}
+        for one in self._upstream.sessions(scope.tenant):
+            if one.server in declared and one.version == f"{scope.tenant}/{declared[one.server].digest}":
+                found[one.server].append(one)
+        rests = {name: one.own_rest_s for name, one in traffic.items()}
+        return {name: health_of(sessions, rests.get(name)) for name, sessions in found.items()}
 
     async def inspect(self, caller: Caller, name: str, root: str = "") -> list[Tool]:
         """Every tool of a server, bound or not, with its class and state: for operators. Fails: UpstreamFailed."""

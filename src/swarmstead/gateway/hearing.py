@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from swarmstead.gateway.contract import CHANGES, SUBSCRIPTIONS, UPDATED, Relay, ServerRef
+from swarmstead.gateway.contract import CHANGES, SUBSCRIPTIONS, UPDATED, ServerRef
 from swarmstead.gateway.errors import RelayRefused, UpstreamFailed
 from swarmstead.gateway.grants import Granted
 from swarmstead.gateway.ports import Upstream
+from swarmstead.gateway.relay import Relay
 
 log = logging.getLogger(__name__)
 

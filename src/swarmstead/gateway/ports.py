@@ -5,7 +5,9 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from swarmstead.gateway.contract import CallResult, Kind, Relay, ServerRef
+from swarmstead.gateway.contract import CallResult, Kind, ServerRef
+from swarmstead.gateway.health import SessionState
+from swarmstead.gateway.relay import Relay
 from swarmstead.gateway.traffic.bucket import Claim
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.scope import Scope
@@ -127,6 +129,10 @@ class Upstream(Protocol):
         `wanted` says what of it, as in MCP's `subscriptions/listen`. From `ready` on nothing is missed.
         Fails: UpstreamFailed.
         """
+        ...
+
+    def sessions(self, tenant: str) -> Sequence[SessionState]:
+        """How the sessions with a tenant's servers stand now."""
         ...
 
     async def aclose(self) -> None:

@@ -204,13 +204,18 @@ class ExceptionView:
 
 @dataclass(frozen=True, slots=True)
 class RuleView:
-    """One rule. `reads` says what it needs to know beyond who, what and where: `arguments`, `time`."""
+    """One rule. `reads` says what it needs to know beyond who, what and where: `arguments`, `time`.
+
+    `hits` calls were decided by it since this process began (in monitor mode: would have been), the last at `last_hit`.
+    """
 
     id: str
     effect: Literal["permit", "forbid"]
     line: int
     text: str
     reads: tuple[str, ...]
+    hits: int = 0
+    last_hit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from tests.doors.cli.helpers import Server, stead, up
 
 CHAOS = Path(__file__).parents[2] / "fakes" / "mcp_chaos.py"
 _WITHIN_S = 30.0
+_NOT_AT_REST = ("cedarpy", "cryptography", "jsonschema_rs", "psycopg", "pydantic_core", "yaml")
 SERVER = """
 apiVersion: swarmstead.dev/v1alpha1
 kind: ToolServer
@@ -105,6 +106,8 @@ def test_what_is_wrong_with_its_files_is_named_by_line_and_nothing_is_made(tmp_p
 def test_it_serves_clients_and_what_operating_it_needs_and_no_more(tmp_path: Path) -> None:
     config = declare(tmp_path, all=server_of(tmp_path) + "---" + BINDING.format(name="one", tools="read"))
     with gateway(tmp_path, "--config", config) as server:
+        maps = Path(f"/proc/{server.process.pid}/maps").read_text()
+        assert [name for name in _NOT_AT_REST if name in maps] == []
         assert tools(server) == ["read"]
         assert read(server, "a") == "the text of a"
         health = get(server, "/healthz").json()

@@ -62,6 +62,7 @@ def test_every_command_explains_itself(path: tuple[str, ...], capsys: pytest.Cap
 # What prints a text of its own, or a whole document, or nothing.
 _OTHER_FORMS = {
     ("up",),
+    ("gateway",),
     ("worker",),
     ("schema",),
     ("openapi",),

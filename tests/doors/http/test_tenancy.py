@@ -47,6 +47,8 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("POST", "/api/v1/tools/{server}/{tool}:accept"): {"hash": "{hash}"},
     ("POST", "/api/v1/tools/{server}/{tool}:quarantine"): {"reason": "not mine"},
     ("POST", "/api/v1/tools/{server}/{tool}:release"): None,
+    ("POST", "/api/v1/tools/{server}/{tool}:try"): {"arguments": {}},
+    ("GET", "/api/v1/grants"): NO_ID,
     ("GET", "/api/v1/traffic"): NO_ID,
     ("GET", "/api/v1/tools:search"): NO_ID,
     ("GET", "/api/v1/audit"): NO_ID,

@@ -44,10 +44,10 @@ class App:
 
 
 @asynccontextmanager
-async def served(app: Any, write_s: float = 1, idle_s: int = 60) -> AsyncGenerator[str]:
+async def served(app: Any, write_s: float = 1, idle_s: int = 60, header_s: float = _DEADLINE_S) -> AsyncGenerator[str]:
     """A server of one application, on a socket of this machine."""
     listener = bind("127.0.0.1", 0)
-    http = with_timeouts(_DEADLINE_S, write_s)
+    http = with_timeouts(header_s, write_s)
     config = uvicorn.Config(app, http=http, lifespan="off", log_config=None, timeout_keep_alive=idle_s)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve([listener]))
@@ -114,6 +114,25 @@ async def test_an_idle_connection_is_closed() -> None:
         writer.write(b"GET /small HTTP/1.1\r\nHost: x\r\n\r\n")
         async with asyncio.timeout(_DEADLINE_S):
             assert b"small" in await reader.read()
+        writer.close()
+        await writer.wait_closed()
+
+
+@pytest.mark.parametrize("before", [b"", b"GET /small HTTP/1.1\r\nHost: x\r\n\r\n"], ids=["first", "later"])
+@pytest.mark.parametrize("head", [b"G", b"GET /small HTTP/1.1\r\nHo"], ids=["line", "header"])
+async def test_headers_that_do_not_end_close_the_connection(before: bytes, head: bytes) -> None:
+    """Also on a connection that has served a request, and however often a byte of them comes."""
+    async with served(App(), header_s=0.3) as address:
+        host, _, port = address.removeprefix("http://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        async with asyncio.timeout(_DEADLINE_S):
+            if before:
+                writer.write(before)
+                assert b"small" in await reader.readuntil(b"0\r\n\r\n")
+            for byte in head:
+                writer.write(bytes([byte]))
+                await writer.drain()
+            assert await reader.read() == b""
         writer.close()
         await writer.wait_closed()
 

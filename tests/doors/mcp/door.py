@@ -40,14 +40,13 @@ class Door:
             yield session
 
     @asynccontextmanager
-    async def modern(self, path: str = "") -> AsyncGenerator[Client]:
-        """The SDK's client in the era without sessions."""
+    async def modern(self, path: str = "", **callbacks: Any) -> AsyncGenerator[Client]:
+        """The SDK's client in the era without sessions; `callbacks` answer what it is asked."""
         headers = {"authorization": f"Bearer {self.key}"}
-        async with (
-            httpx2.AsyncClient(headers=headers, timeout=30) as http,
-            Client(streamable_http_client(self.address + path, http_client=http), mode="2026-07-28") as client,
-        ):
-            yield client
+        async with httpx2.AsyncClient(headers=headers, timeout=30) as http:
+            way = streamable_http_client(self.address + path, http_client=http)
+            async with Client(way, mode="2026-07-28", **callbacks) as client:
+                yield client
 
     async def post(self, message: Any, *, path: str = "", key: str = "", **headers: str) -> httpx2.Response:
         """One POST, as somebody without an SDK sends it; `_` in names of headers stands for `-`."""

@@ -182,3 +182,12 @@ def test_a_key_that_cannot_be_made_is_explained(tmp_path: Path) -> None:
 def test_a_public_key_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         Ed25519Checker.from_text(text)
+
+
+def test_a_signer_that_is_told_its_public_key_is_the_same_one(tmp_path: Path) -> None:
+    first = Ed25519Signer.load_or_make(tmp_path / "audit.key")
+    told = Ed25519Signer.load_or_make(tmp_path / "audit.key")
+    told.known_as(first.public_key)
+    assert (told.key_id, told.public_key) == (first.key_id, first.public_key)
+    assert told.check(b"message", first.sign(b"message"))
+    assert first.check(b"message", told.sign(b"message"))

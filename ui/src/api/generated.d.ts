@@ -697,11 +697,36 @@ export interface paths {
         };
         /**
          * Tool Servers
-         * @description Declared tool servers with their tools. A server that needs a folder is asked in the server's own.
+         * @description Declared tool servers with their tools and their health. A server that needs a folder is asked in our own.
+         *
+         *     They are asked at the same time, and a slow one keeps nobody waiting: it is listed without its tools.
          */
-        get: operations["resources_tool_servers"];
+        get: operations["tools_tool_servers"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tools/{server}/{tool}:try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try Out
+         * @description A dry run. Needs `tool.call`, and a binding of the tool to outside callers (`*`) that holds for this person.
+         *
+         *     A read tool is called, as the person; of any other comes back what it would do: no tool with a side effect is
+         *     called, no approval is asked for. Both stand in the audit trail.
+         */
+        post: operations["tools_try_out"];
         delete?: never;
         options?: never;
         head?: never;
@@ -828,6 +853,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/grants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Grants
+         * @description Every tool that a binding names, by server and name, with whom it is bound to and where that holds.
+         */
+        get: operations["tools_grants"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/traffic": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Traffic
+         * @description Per tool server of the tenant that was called since this process began, as it sees it.
+         */
+        get: operations["tools_traffic"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/policies": {
         parameters: {
             query?: never;
@@ -882,26 +947,6 @@ export interface paths {
          * @description What these policies would have done to the last calls, were they enforced; nothing is changed.
          */
         post: operations["policies_try_out"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/traffic": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Traffic
-         * @description Per tool server of the tenant, as this process sees it. Servers that were not called lately are left out.
-         */
-        get: operations["tools_traffic"];
-        put?: never;
-        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1246,6 +1291,33 @@ export interface components {
             tools: components["schemas"]["BoundToolShape"][];
         };
         /**
+         * AnsweredShape
+         * @description A read tool was called, or refused: what it answered. `reason` and `way_out` are there where it gave nothing.
+         */
+        AnsweredShape: {
+            /**
+             * Verdict
+             * @enum {string}
+             */
+            verdict: "ok" | "tool_error" | "denied" | "failed" | "unknown";
+            /** Code */
+            code: string;
+            /** Reason */
+            reason: string;
+            /** Way Out */
+            way_out: string;
+            /** Duration Ms */
+            duration_ms: number;
+            /** Content */
+            content: {
+                [key: string]: unknown;
+            }[];
+            /** Structured */
+            structured: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /**
          * AppliedShape
          * @description What apply did with one document.
          *
@@ -1394,6 +1466,24 @@ export interface components {
             name: string;
             /** Risk */
             risk: string | null;
+        };
+        /**
+         * CallsShape
+         * @description How often a tool's server was asked since the process began, repeats included, and how often that failed.
+         *
+         *     What was refused before it got there is not counted. The times are of the last 200 answers.
+         */
+        CallsShape: {
+            /** Calls */
+            calls: number;
+            /** Failures */
+            failures: number;
+            /** P50 Ms */
+            p50_ms: number | null;
+            /** P95 Ms */
+            p95_ms: number | null;
+            /** Last Called */
+            last_called: string;
         };
         /**
          * ChangeShape
@@ -1660,6 +1750,34 @@ export interface components {
             rule: string;
         };
         /**
+         * ForeseenShape
+         * @description What a call would do. Nothing was done and nobody was asked.
+         *
+         *     `verdict` is what the policies say of exactly this call, by the rules in `rules`; `effect` is what the tool's own
+         *     preview says, `{"kind": "none"}` where it has none.
+         */
+        ForeseenShape: {
+            /**
+             * Verdict
+             * @enum {string}
+             */
+            verdict: "allow" | "ask" | "deny";
+            /** Rules */
+            rules: string[];
+            /** Text */
+            text: string;
+            /** Risk */
+            risk: string;
+            /** Schema Hash */
+            schema_hash: string;
+            /** Sentence */
+            sentence: string;
+            /** Effect */
+            effect: {
+                [key: string]: unknown;
+            };
+        };
+        /**
          * FoundToolShape
          * @description A tool that fits a request; `score` is comparable within one answer only.
          */
@@ -1676,6 +1794,38 @@ export interface components {
             risk: string;
             /** Score */
             score: number;
+        };
+        /**
+         * GrantShape
+         * @description A tool, and who may call it. `total` counts all grantees; at most 200 are listed.
+         */
+        GrantShape: {
+            /** Server */
+            server: string;
+            /** Tool */
+            tool: string;
+            /** Grantees */
+            grantees: components["schemas"]["GranteeShape"][];
+            /** Total */
+            total: number;
+        };
+        /**
+         * GranteeShape
+         * @description One binding's word: `agent` is `*` for outside callers, `version` '' for every version of the agent.
+         *
+         *     No environments: in all of them. No roles: any caller that may call tools.
+         */
+        GranteeShape: {
+            /** Agent */
+            agent: string;
+            /** Version */
+            version: string;
+            /** Environments */
+            environments: string[];
+            /** Roles */
+            roles: string[];
+            /** Binding */
+            binding: string;
         };
         /**
          * HeadShape
@@ -1965,6 +2115,13 @@ export interface components {
         Page_FoundToolShape_: {
             /** Items */
             items: components["schemas"]["FoundToolShape"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[GrantShape] */
+        Page_GrantShape_: {
+            /** Items */
+            items: components["schemas"]["GrantShape"][];
             /** Next */
             next?: string | null;
         };
@@ -2374,6 +2531,8 @@ export interface components {
         /**
          * RuleShape
          * @description One rule. `reads` says what it needs beyond who, what and where: `arguments`, `time`.
+         *
+         *     `hits` calls were decided by it since this process began (in monitor mode: would have been).
          */
         RuleShape: {
             /** Id */
@@ -2389,10 +2548,14 @@ export interface components {
             text: string;
             /** Reads */
             reads: string[];
+            /** Hits */
+            hits: number;
+            /** Last Hit */
+            last_hit: string | null;
         };
         /**
          * RunDetail
-         * @description A run with its agents, its plan, and of its questions 50: those that wait, then those that were closed last.
+         * @description A run with its agents, its plan, and at most 50 of its questions: `GET /api/v1/approvals?run=` has all.
          */
         RunDetail: {
             /** Id */
@@ -2525,6 +2688,33 @@ export interface components {
             trace_id: string;
         };
         /**
+         * ServerHealthShape
+         * @description How a server does, as the process that answers sees it: what its sessions met last, and its breaker.
+         *
+         *     `up`: the last question was answered. `problem`: it was not, and `problem` says why. `resting`: it is left alone for
+         *     `resting_s` more, because it keeps failing. `idle`: there is no session with it now, so nothing can be said. `since`
+         *     is when that began. `protocols` are the versions of MCP that were agreed. `failing` of the sessions have a problem.
+         */
+        ServerHealthShape: {
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "up" | "resting" | "problem" | "idle";
+            /** Since */
+            since: string | null;
+            /** Problem */
+            problem: string;
+            /** Protocols */
+            protocols: string[];
+            /** Sessions */
+            sessions: number;
+            /** Failing */
+            failing: number;
+            /** Resting S */
+            resting_s: number;
+        };
+        /**
          * ServerToolShape
          * @description A tool as its server describes it, classed. What is not `accepted` cannot be called, and `problem` says why.
          *
@@ -2553,7 +2743,9 @@ export interface components {
         };
         /**
          * ServerTrafficShape
-         * @description One tool server; `breaker` is the worst of its own and its tools'. `refused` counts since the process started.
+         * @description One tool server; `breaker` is the worst of its own and its tools'.
+         *
+         *     `refused` counts since the process began, at `since`.
          */
         ServerTrafficShape: {
             /** Name */
@@ -2573,6 +2765,8 @@ export interface components {
             refused: {
                 [key: string]: number;
             };
+            /** Since */
+            since: string;
             /** Tools */
             tools: components["schemas"]["ToolTrafficShape"][];
         };
@@ -2791,6 +2985,8 @@ export interface components {
         /**
          * ToolServerShape
          * @description A declared tool server. Tools are listed when it can be asked now; else `problem` says why not.
+         *
+         *     `seen` tools of it are known from earlier, `quarantined` of them wait for a person, whether it answers now or not.
          */
         ToolServerShape: {
             /** Name */
@@ -2807,6 +3003,11 @@ export interface components {
             tools: components["schemas"]["ServerToolShape"][];
             /** Problem */
             problem: string;
+            health: components["schemas"]["ServerHealthShape"];
+            /** Seen */
+            seen: number;
+            /** Quarantined */
+            quarantined: number;
         };
         /**
          * ToolTrafficShape
@@ -2826,6 +3027,32 @@ export interface components {
             breaker: "closed" | "open" | "half_open" | "probing";
             /** Resting S */
             resting_s: number;
+            calls: components["schemas"]["CallsShape"] | null;
+        };
+        /**
+         * TriedShape
+         * @description Either `answered` or `foreseen`. `key` names the call in the audit trail.
+         */
+        TriedShape: {
+            /** Key */
+            key: string;
+            answered: components["schemas"]["AnsweredShape"] | null;
+            foreseen: components["schemas"]["ForeseenShape"] | null;
+        };
+        /**
+         * TryIn
+         * @description A dry run of a tool: its arguments, and the environment that it is tried in ('' for none).
+         */
+        TryIn: {
+            /** Arguments */
+            arguments?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Environment
+             * @default
+             */
+            environment: string;
         };
         /**
          * VerifyIn
@@ -4028,9 +4255,12 @@ export interface operations {
             };
         };
     };
-    resources_tool_servers: {
+    tools_tool_servers: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Without them no server is asked anything. */
+                tools?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -4044,6 +4274,45 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_ToolServerShape_"];
+                };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tools_try_out: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same request under the same key, within 24 hours, is done once and answered alike. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                server: string;
+                tool: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriedShape"];
                 };
             };
             /** @description What went wrong, and the way out. */
@@ -4271,6 +4540,71 @@ export interface operations {
             };
         };
     };
+    tools_grants: {
+        parameters: {
+            query?: {
+                server?: string;
+                tool?: string;
+                /** @description An agent's name, or * for outside MCP clients. */
+                agent?: string;
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_GrantShape_"];
+                };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tools_traffic: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ServerTrafficShape_"];
+                };
+            };
+            /** @description What went wrong, and the way out. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     policies_find: {
         parameters: {
             query?: never;
@@ -4353,35 +4687,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReplayShape"];
-                };
-            };
-            /** @description What went wrong, and the way out. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    tools_traffic: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_ServerTrafficShape_"];
                 };
             };
             /** @description What went wrong, and the way out. */

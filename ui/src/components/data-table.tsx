@@ -21,6 +21,8 @@ export interface Column<T extends RowData> {
   /** A CSS width; columns without one share what is left. */
   width?: string
   right?: boolean
+  /** Stays in sight while the table is scrolled sideways. */
+  sticky?: boolean
   /** Left out while the table (not the screen) is narrower than this: 480, 640, 880 and 1100 pixels. */
   from?: 'sm' | 'md' | 'lg' | 'xl'
 }
@@ -54,6 +56,7 @@ const FROM = {
 }
 
 const hideClass = (column: Column<never> | undefined) => (column?.from ? FROM[column.from] : '')
+const placeClass = (column: Column<never> | undefined) => cx(hideClass(column), column?.sticky && 'sticky left-0 z-1 bg-bg')
 
 /** Dense rows under a fixed head. Put one link in a row with `rowLink` and the whole row follows it. */
 export function DataTable<T extends RowData>({ label, columns, rows, rowKey, selected, onEnd, fit }: DataTableProps<T>) {
@@ -118,7 +121,7 @@ export function DataTable<T extends RowData>({ label, columns, rows, rowKey, sel
                   className={cx(
                     'border-b border-line px-2 font-medium text-mute first:pl-4 last:pr-4',
                     column?.right ? 'text-right' : 'text-left',
-                    hideClass(column),
+                    placeClass(column),
                   )}
                 >
                   {header.column.getCanSort() ? (
@@ -157,7 +160,7 @@ export function DataTable<T extends RowData>({ label, columns, rows, rowKey, sel
                   className={cx(
                     'truncate px-2 first:pl-4 last:pr-4',
                     c.right && 'text-right tabular-nums',
-                    hideClass(c),
+                    placeClass(c),
                   )}
                 >
                   {c.cell(row.original)}

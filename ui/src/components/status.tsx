@@ -35,6 +35,20 @@ const LOOKS: Partial<Record<string, Look>> = {
   pending: { word: 'waiting for a person', tone: 'waiting', icon: Hand },
   approved: { word: 'approved', tone: 'succeeded', icon: CircleCheck },
   expired: { word: 'expired', tone: 'idle', icon: TimerOff },
+  // Of tool servers and tools.
+  up: { word: 'up', tone: 'succeeded', icon: CircleCheck },
+  problem: { word: 'problem', tone: 'failed', icon: CircleX },
+  resting: { word: 'resting', tone: 'paused', icon: CirclePause },
+  idle: { word: 'not asked', tone: 'idle', icon: CircleDashed },
+  accepted: { word: 'accepted', tone: 'idle', icon: CircleCheck },
+  changed: { word: 'changed, waits', tone: 'waiting', icon: Hand },
+  new: { word: 'new, waits', tone: 'waiting', icon: Hand },
+  held: { word: 'set aside', tone: 'paused', icon: CirclePause },
+  unusable: { word: 'unusable', tone: 'failed', icon: Ban },
+  open: { word: 'open', tone: 'failed', icon: CircleSlash },
+  half_open: { word: 'half open', tone: 'waiting', icon: CircleDot },
+  probing: { word: 'probing', tone: 'waiting', icon: CircleDot },
+  closed: { word: 'closed', tone: 'idle', icon: CircleCheck },
 }
 
 const TEXT: Record<Tone, string> = {

@@ -41,6 +41,13 @@ export const cli = {
   newKey: (name: string, roles: readonly string[], days: string) =>
     `stead key create ${quote(name || '…')}${roles.map((role) => ` --role ${quote(role)}`).join('')}${days === '' ? '' : ` --expires ${days}d`}`,
   revokeKey: (id: string) => `stead key revoke ${quote(id)}`,
+  acceptTool: (server: string, tool: string, hash: string) => `stead mcp accept ${quote(server)} ${quote(tool)} --hash ${quote(hash)}`,
+  quarantineTool: (server: string, tool: string, reason: string) =>
+    `stead mcp quarantine ${quote(server)} ${quote(tool)} --reason ${quote(reason || '…')}`,
+  releaseTool: (server: string, tool: string) => `stead mcp release ${quote(server)} ${quote(tool)}`,
+  bindTool: (agent: string, server: string, tool: string) => `stead mcp bind ${quote(agent)} ${quote(server)} ${quote(tool)}`,
+  inspectServer: (server: string) => `stead mcp inspect ${quote(server)}`,
+  policy: (name: string) => `stead policy show ${quote(name)}`,
   verify: () => 'stead audit verify',
   exportAudit: () => 'stead audit export --to audit.ndjson',
   checkpoint: () => 'stead audit checkpoint --to checkpoint.json',

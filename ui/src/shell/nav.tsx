@@ -9,6 +9,7 @@ import {
   Inbox,
   KeyRound,
   LayoutDashboard,
+  Scale,
   ScrollText,
   Wrench,
   type LucideIcon,
@@ -44,7 +45,13 @@ export const PLACES: { group: string; places: Place[] }[] = [
       { to: '/resources/apply', label: 'Apply', icon: FileCode2, key: 'y' },
     ],
   },
-  { group: 'Govern', places: [{ to: '/audit', label: 'Audit', icon: ScrollText, key: 'u' }] },
+  {
+    group: 'Govern',
+    places: [
+      { to: '/policies', label: 'Policies', icon: Scale, key: 'p' },
+      { to: '/audit', label: 'Audit', icon: ScrollText, key: 'u' },
+    ],
+  },
   { group: 'Admin', places: [{ to: '/keys', label: 'Keys', icon: KeyRound, key: 'k' }] },
 ]
 

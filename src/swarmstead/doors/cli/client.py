@@ -127,9 +127,10 @@ class Client:
         """DELETE; None for an empty answer."""
         return self._json("DELETE", path)
 
-    def post_yaml(self, path: str, text: str, **query: str | int | None) -> Any:
-        """POST YAML text, get JSON."""
-        return self._json("POST", _with(path, query), text.encode(), {"Content-Type": "application/yaml"})
+    def post_yaml(self, path: str, text: str, *, match: str = "", **query: str | int | None) -> Any:
+        """POST YAML text, get JSON. `match` is the ETag that what is changed must still have."""
+        headers = {"Content-Type": "application/yaml"} | ({"If-Match": match} if match else {})
+        return self._json("POST", _with(path, query), text.encode(), headers)
 
     def page(self, path: str, limit: int, **query: str | int | None) -> dict[str, Any]:
         """Up to `limit` items of a list, in as many requests as it takes: `{items, next}`."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from swarmstead.doors.cli import declare, pins
+from swarmstead.doors.cli import bindings, declare, pins, words
 from swarmstead.doors.cli.client import Client
 from swarmstead.doors.cli.options import pairs, with_client
 from swarmstead.doors.cli.output import dump, facts, listed, output_option
@@ -13,23 +13,26 @@ from swarmstead.kernel.errors import BadInput, NotFound
 
 @click.group()
 def mcp() -> None:
-    """MCP tool servers: list, add, inspect, status; accept, quarantine and release their tools."""
+    """MCP tool servers: list, add, inspect, status, bind, unbind; accept, quarantine and release their tools."""
 
 
 @mcp.command("list")
 @output_option
 @with_client
 def list_(client: Client, form: str) -> None:
-    """List tool servers, and what each offers now."""
+    """List tool servers: how each does, what it speaks, and what it offers now."""
     listed(
         client.get("/api/v1/tool-servers"),
         form,
         {
             "SERVER": lambda one: one["name"],
             "TRANSPORT": lambda one: one["transport"],
+            "HEALTH": lambda one: _health_cell(one["health"]),
+            "PROTOCOL": lambda one: ", ".join(one["health"]["protocols"]),
+            "TOOLS": lambda one: str(len(one["tools"]) or one["seen"]),
+            "QUARANTINED": lambda one: str(one["quarantined"]),
             "ADDRESS": lambda one: one["address"],
-            "LIMITED TO": lambda one: f"input {one['root']}" if one["root"] else "",
-            "TOOLS": lambda one: ", ".join(tool["name"] for tool in one["tools"]) or one["problem"],
+            "PROBLEM": lambda one: one["problem"] or one["health"]["problem"],
         },
         empty="No tool server is declared.",
     )
@@ -55,7 +58,10 @@ def inspect(client: Client, name: str, form: str) -> None:
             "address": found["address"],
             "limited to": f"the folder in the input {found['root']!r}" if found["root"] else "",
             "digest": found["digest"],
-            "tools": found["problem"],
+            "health": _health_cell(found["health"]),
+            "protocol": ", ".join(found["health"]["protocols"]),
+            "problem": found["problem"] or found["health"]["problem"],
+            "quarantine": found["quarantined"],
         }
     )
     pins.show(client, found)
@@ -79,6 +85,18 @@ def status(client: Client, form: str) -> None:
         },
         empty="No tool was called since the server started.",
     )
+
+
+def _health_cell(health: dict[str, Any]) -> str:
+    """`up for 3 m`; `problem (2 of 3 sessions) for 40 s`; `resting, 4 s more`."""
+    state = health["state"]
+    if health["resting_s"]:
+        return f"{state}, {health['resting_s']:g} s more"
+    some = ""
+    if health["failing"] and health["sessions"]:
+        some = f" ({health['failing']} of {health['failing'] + health['sessions']} sessions)"
+    lasts = words.age(health["since"]).removesuffix(" ago")
+    return f"{state}{some} for {lasts}" if lasts else f"{state}{some}"
 
 
 def _breaker_cell(one: dict[str, Any]) -> str:
@@ -131,5 +149,5 @@ def add(
     declare.declare(client, "ToolServer", name, spec, form)
 
 
-for command in (pins.accept, pins.quarantine, pins.release):
+for command in (bindings.bind, bindings.unbind, pins.accept, pins.quarantine, pins.release):
     mcp.add_command(command)

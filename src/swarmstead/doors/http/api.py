@@ -9,20 +9,23 @@ from swarmstead.doors.http import error_handlers, shapes
 from swarmstead.doors.http.routes import (
     approvals,
     audit,
+    grants,
     health,
     people,
     pins,
     policies,
     resource_metadata,
     resources,
+    tool_servers,
     tools,
     traffic,
+    trying,
 )
 from swarmstead.gatehouse import Gatehouse
 
 _DESCRIPTION = "Agents work in your stead; you stay in charge. Errors are RFC 9457 problems with a way out."
 OPEN = (health, resource_metadata)
-DECLARED = (approvals, resources, pins, tools, policies, traffic, audit)
+DECLARED = (approvals, resources, tool_servers, trying, pins, tools, grants, traffic, policies, audit)
 
 
 def assembled(*routes: ModuleType) -> FastAPI:

@@ -1,8 +1,18 @@
 """Shapes about questions beside the question itself."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from swarmstead.doors.http.shapes import Shape
+
+
+class DecisionIn(Shape):
+    """A decision about the payload with this hash. A denial needs a reason."""
+
+    decision: Literal["approve", "deny"]
+    reason: Annotated[str, Field(max_length=2000)] = ""
+    hash: Annotated[str, Field(min_length=1, max_length=71)]
 
 
 class LookShape(Shape):

@@ -7,34 +7,6 @@ from pydantic import Field
 from swarmstead.doors.http.shapes import DiffLine, Shape
 
 
-class ServerToolShape(Shape):
-    """A tool as its server describes it, classed. What is not `accepted` cannot be called, and `problem` says why.
-
-    `warnings` say what its schema leaves open.
-    """
-
-    name: str
-    description: str
-    risk: str
-    idempotent: bool
-    schema_hash: str
-    state: Literal["accepted", "quarantined", "unusable"]
-    problem: str
-    warnings: list[str]
-
-
-class ToolServerShape(Shape):
-    """A declared tool server. Tools are listed when it can be asked now; else `problem` says why not."""
-
-    name: str
-    digest: str
-    transport: str
-    address: str
-    root: str
-    tools: list[ServerToolShape]
-    problem: str
-
-
 class PinShape(Shape):
     """Which definition of a tool is trusted, and whether another one waits.
 

@@ -8,13 +8,18 @@ Effect = Literal["allow", "ask", "deny"]
 
 
 class RuleShape(Shape):
-    """One rule. `reads` says what it needs beyond who, what and where: `arguments`, `time`."""
+    """One rule. `reads` says what it needs beyond who, what and where: `arguments`, `time`.
+
+    `hits` calls were decided by it since this process began (in monitor mode: would have been).
+    """
 
     id: str
     effect: Literal["permit", "forbid"]
     line: int
     text: str
     reads: list[str]
+    hits: int
+    last_hit: str | None
 
 
 class ExceptionShape(Shape):

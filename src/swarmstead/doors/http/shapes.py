@@ -281,7 +281,7 @@ class PlanShape(Shape):
 
 
 class RunDetail(RunShape):
-    """A run with its agents, its plan, and of its questions 50: those that wait, then those that were closed last."""
+    """A run with its agents, its plan, and at most 50 of its questions: `GET /api/v1/approvals?run=` has all."""
 
     agents: list[AgentRunShape]
     plan: PlanShape
@@ -325,14 +325,6 @@ class CommandOut(Shape):
     kind: str
     accepted_at: str
     effect: str
-
-
-class DecisionIn(Shape):
-    """A decision about the payload with this hash. A denial needs a reason."""
-
-    decision: Literal["approve", "deny"]
-    reason: Annotated[str, Field(max_length=2000)] = ""
-    hash: Annotated[str, Field(min_length=1, max_length=71)]
 
 
 class ResourceShape(Shape):

@@ -8,8 +8,11 @@ from swarmstead.doors.http.auth import app_of
 from swarmstead.wiring import App
 
 
-def whole(request: Request) -> App:
-    """FastAPI dependency: the server with its runs. Only `doors.http.app` includes routes that need it."""
+async def whole(request: Request) -> App:
+    """FastAPI dependency: the server with its runs. Only `doors.http.app` includes routes that need it.
+
+    Async, since any other goes through a thread.
+    """
     return cast("App", app_of(request))
 
 

@@ -5,7 +5,7 @@ client calls the same tool with the same arguments and `_meta: {"swarmstead.dev/
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
 
@@ -16,7 +16,7 @@ from swarmstead.doors.http.credentials import scope_of_credential
 from swarmstead.doors.http.open_streams import OpenStreams
 from swarmstead.doors.http.problems import problem, refusal, response_of
 from swarmstead.doors.http.resource_metadata import challenge
-from swarmstead.doors.mcp import protocol
+from swarmstead.doors.mcp import parking, protocol
 from swarmstead.doors.mcp.answers import plain, whole
 from swarmstead.doors.mcp.listening import Listening
 from swarmstead.doors.mcp.methods import Exchange, Methods
@@ -57,6 +57,7 @@ class McpEndpoint:
         self._streams = streams
         self._sessions = Sessions()
         self._replays = Replays()
+        self._parking = parking.Parking()
         self._offers = Offers(app.gateway)
         self._methods = Methods(
             app.gateway, app.tool_search, app.db, app.sample_repository(), app.settings.listed_tools
@@ -201,7 +202,10 @@ class McpEndpoint:
             offer = await self._offers.at(caller, http.toolset)
             mirrored = protocol.mirrored(http.headers) if caller.modern else None
             exchange = Exchange(caller, offer, relay, session, caller.modern, mirrored)
-            work = self._methods.answer(exchange, asked.method, asked.params)
+            if caller.modern and relay.capabilities and asked.method in parking.METHODS:
+                work = self._or_question(exchange, relay, asked)
+            else:
+                work = self._methods.answer(exchange, asked.method, asked.params)
             result = await (work if session is None else session.run(asked.id, work))
         except RpcError as error:
             return await relay.answer(error.status if caller.modern else 200, encode(error.body(asked.id)))
@@ -212,6 +216,15 @@ class McpEndpoint:
             return await relay.answer(200, encode(gone.body(asked.id)))
         result = whole(result) if caller.modern else plain(result)
         return await relay.answer(200, encode({"jsonrpc": "2.0", "id": asked.id, "result": result}), *headers)
+
+    async def _or_question(self, exchange: Exchange, front: ClientRelay, asked: Asked) -> Params:
+        """The result, or what the tool server wants to know of a client without a session. Fails: RpcError."""
+        scope, method, params = exchange.caller.scope, asked.method, asked.params
+        if parking.waits(params):
+            return await self._parking.go_on(scope, method, params, front)
+        relay = self._parking.relay(scope, front)
+        work = self._methods.answer(replace(exchange, relay=relay), method, params)
+        return await self._parking.begin(scope, method, params, relay, work)
 
     def _named(self, http: Http) -> Session:
         """The session that a request names. Fails: NotFound, upon which clients open another one."""

@@ -9,11 +9,11 @@ from typing import Any, cast
 from swarmstead.doors.mcp import answers, protocol
 from swarmstead.doors.mcp.offers import Offer
 from swarmstead.doors.mcp.protocol import INVALID_PARAMS, METHOD_NOT_FOUND, PLAN_META, Params, RpcError
-from swarmstead.doors.mcp.relays import ClientRelay
 from swarmstead.doors.mcp.sessions import LOG_LEVELS, Session
-from swarmstead.gateway.contract import TOOLS_CALL, Caller, CallOutcome, CallRequest, Kind, Relay, RpcFault
+from swarmstead.gateway.contract import TOOLS_CALL, Caller, CallOutcome, CallRequest, Kind, RpcFault
 from swarmstead.gateway.errors import HeadersRefused
 from swarmstead.gateway.gateway import Gateway
+from swarmstead.gateway.relay import Relay
 from swarmstead.gateway.search import meta
 from swarmstead.gateway.search.service import ToolSearch
 from swarmstead.kernel.scope import Scope
@@ -36,7 +36,7 @@ class Exchange:
 
     caller: Caller
     offer: Offer
-    relay: ClientRelay
+    relay: Relay
     session: Session | None
     modern: bool
     mirrored: Mapping[str, str | None] | None = None

@@ -16,8 +16,10 @@ from swarmstead.doors.mcp.sessions import LOG_LEVELS, Session
 from swarmstead.doors.mcp.sse import EVENTS, JSON, Header, Outbox, encode, event
 from swarmstead.gateway.errors import RelayRefused
 
-_NEEDS = {"elicitation/create": "elicitation", "sampling/createMessage": "sampling", "roots/list": "roots"}
-_PATIENCE_S = 300.0
+NEEDS = {"elicitation/create": "elicitation", "sampling/createMessage": "sampling", "roots/list": "roots"}
+"""What a server may ask of a client, and the capability that it takes."""
+PATIENCE_S = 300.0
+"""How long a client may take to answer what it is asked."""
 
 
 class ClientRelay:
@@ -96,14 +98,14 @@ class ClientRelay:
 
     async def ask(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         """Put a request to the client of a session, and wait for its answer. Fails: RelayRefused."""
-        need = _NEEDS.get(method)
+        need = NEEDS.get(method)
         if self._session is None or not self._streams or need is None or need not in self._capabilities:
             raise RelayRefused(f"This client cannot be asked for {method[:100]!r}.")
         id_, answer = self._session.expect()
         try:
             if not self._post({"jsonrpc": "2.0", "id": id_, "method": method, "params": params}):
                 raise RelayRefused("The client does not read what it is told.")
-            async with asyncio.timeout(_PATIENCE_S):
+            async with asyncio.timeout(PATIENCE_S):
                 return await answer
         except TimeoutError as error:
             raise RelayRefused("The client did not answer in time.") from error

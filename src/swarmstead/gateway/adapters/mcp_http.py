@@ -28,8 +28,9 @@ from swarmstead.gateway.adapters.http_clients import Clients
 from swarmstead.gateway.adapters.mcp_messages import Message, RpcRefused, SessionLost, Ticket
 from swarmstead.gateway.adapters.sse import EventReader
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
-from swarmstead.gateway.contract import SUBSCRIPTIONS, Relay
+from swarmstead.gateway.contract import SUBSCRIPTIONS
 from swarmstead.gateway.errors import EGRESS_DENIED
+from swarmstead.gateway.relay import Relay
 from swarmstead.gateway.targets import BadTarget, parse_target
 from swarmstead.kernel.plain import crowded
 
@@ -77,6 +78,11 @@ class HttpSession:
     def usable(self) -> bool:
         """Whether the handshake is done, and neither session nor credentials were turned away since."""
         return self._ready
+
+    @property
+    def version(self) -> str:
+        """The version of MCP that was agreed; '' before."""
+        return self._version
 
     async def start(self) -> None:
         """Shake hands. Fails: SessionLost, RpcRefused."""

@@ -12,8 +12,9 @@ from typing import Any, Protocol, cast
 import msgspec
 
 from swarmstead import __version__
-from swarmstead.gateway.contract import CHANGES, UPDATED, CallResult, Relay, RpcFault
+from swarmstead.gateway.contract import CHANGES, UPDATED, CallResult, RpcFault
 from swarmstead.gateway.errors import RelayRefused
+from swarmstead.gateway.relay import Relay
 from swarmstead.gateway.versions import UPSTREAM_VERSIONS
 from swarmstead.kernel.plain import crowded, plain
 
@@ -84,6 +85,11 @@ class Session(Protocol):
     @property
     def usable(self) -> bool:
         """Whether a request may be put to it: started, and not lost since."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """The version of MCP that was agreed; '' before."""
         ...
 
     async def start(self) -> None:

@@ -19,8 +19,8 @@ from swarmstead.gateway.adapters.mcp_http import Endpoint, HttpSession, lost
 from swarmstead.gateway.adapters.mcp_messages import Message, RpcRefused, SessionLost, Ticket
 from swarmstead.gateway.adapters.sse import EventReader
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
-from swarmstead.gateway.contract import Relay
 from swarmstead.gateway.errors import RelayRefused
+from swarmstead.gateway.relay import Relay
 
 _NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 _PLAIN = re.compile(r"(?!=\?base64\?)[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")

@@ -25,7 +25,7 @@ from typing import Any, cast
 from swarmstead.gateway.adapters import mcp_messages as mcp
 from swarmstead.gateway.adapters.mcp_messages import Message, SessionLost, Ticket
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
-from swarmstead.gateway.contract import Relay
+from swarmstead.gateway.relay import Relay
 
 _STDIN, _STDOUT = 0, 1
 _TAIL_BYTES = 4096
@@ -74,12 +74,18 @@ class StdioSession(asyncio.SubprocessProtocol):
         self._scanned = 0
         self._tail = bytearray()
         self._garbage: list[str] = []
+        self._version = ""
         self._told = 0  # since its last answer
 
     @property
     def usable(self) -> bool:
         """Whether the handshake is done and the program still there."""
         return self._ready and not self._leaving and not self._ended
+
+    @property
+    def version(self) -> str:
+        """The version of MCP that was agreed; '' before."""
+        return self._version
 
     async def start(self) -> None:
         """Start the program and shake hands. Fails: SessionLost, RpcRefused; then the program is gone again."""
@@ -95,7 +101,7 @@ class StdioSession(asyncio.SubprocessProtocol):
         except (OSError, ValueError) as error:
             raise SessionLost(f"the program {argv[0]!r} could not be started: {error}") from error
         try:
-            mcp.agreed_version(await self.request("initialize", mcp.handshake(), Ticket()))
+            self._version = mcp.agreed_version(await self.request("initialize", mcp.handshake(), Ticket()))
             self._write(mcp.encode(mcp.notification("notifications/initialized"), self._limits.max_message_bytes))
             self._ready = True
         finally:

@@ -17,15 +17,19 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from swarmstead.gateway.adapters import mcp_messages as mcp
-from swarmstead.gateway.adapters.mcp_messages import Message, RpcRefused, Session, SessionLost, Ticket
+from swarmstead.gateway.adapters.mcp_messages import RpcRefused, Session, SessionLost, Ticket
 from swarmstead.gateway.adapters.mcp_stdio import Program, StdioSession
+from swarmstead.gateway.adapters.patience import PatientRelay
 from swarmstead.gateway.adapters.upstream_failures import failure
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
+from swarmstead.gateway.adapters.upstream_line import Line
 from swarmstead.gateway.adapters.upstream_programs import argv, resolved
-from swarmstead.gateway.contract import CallResult, Relay, ServerRef
+from swarmstead.gateway.contract import CallResult, ServerRef
 from swarmstead.gateway.egress import Egress
 from swarmstead.gateway.errors import UpstreamFailed, UpstreamRefused, UpstreamUnknown
+from swarmstead.gateway.health import SessionState
 from swarmstead.gateway.ports import Resolver
+from swarmstead.gateway.relay import Relay
 from swarmstead.kernel.errors import SteadError
 
 if TYPE_CHECKING:
@@ -46,32 +50,6 @@ _INHERITED = ("PATH", "HOME", "LANG")
 _MOST_DOUBLINGS = 20
 
 
-class _Line:
-    """The way to one server: at most one session, and how its last starts went."""
-
-    def __init__(self) -> None:
-        self.session: Session | None = None
-        self.starting: asyncio.Task[None] | None = None
-        self.secrets: tuple[str, ...] = ()
-        self.calls = 0
-        self.listeners: list[Relay] = []
-        self.last_used = 0.0
-        self.failures = 0
-        self.closed_until = 0.0
-        self.why = ""
-        self.code = ""
-
-    @property
-    def idle(self) -> bool:
-        """Whether nobody uses it, waits for it or listens to it, so that it may be closed."""
-        return self.calls == 0 and self.starting is None and not self.listeners
-
-    def tell(self, method: str, params: Message) -> None:
-        """What a program tells on its own, for all who listen."""
-        for relay in tuple(self.listeners):
-            relay.notify(method, params)
-
-
 class Upstreams:
     """Satisfies `gateway.ports.Upstream`. Belongs to one event loop; `clock` counts seconds and never goes back.
 
@@ -90,7 +68,7 @@ class Upstreams:
         self._egress = egress or Egress()
         self._resolver = resolver
         self._clock = clock
-        self._lines: dict[object, _Line] = {}
+        self._lines: dict[object, Line] = {}
         self._clients: Clients | None = None
         self._reaper: asyncio.Task[None] | None = None
         self._closed = False
@@ -116,7 +94,8 @@ class Upstreams:
         self, server: ServerRef, method: str, params: Mapping[str, Any], *, timeout_s: float, relay: Relay | None = None
     ) -> Mapping[str, Any]:
         """What changes nothing: its result as it came. Fails: UpstreamFailed."""
-        return await self._harmless(server, timeout_s, lambda s, ticket: s.request(method, params, ticket, relay))
+        way = None if relay is None else PatientRelay(relay)
+        return await self._harmless(server, timeout_s, lambda s, ticket: s.request(method, params, ticket, way), way)
 
     async def call_tool(
         self,
@@ -136,12 +115,13 @@ class Upstreams:
         if expect is not None:
             meta[mcp.EXPECT] = dict(expect)
         params = {**(more or {}), "name": tool, "arguments": dict(arguments), "_meta": meta}
+        way = None if relay is None else PatientRelay(relay)
 
         async def ask(session: Session, ticket: Ticket) -> CallResult:
             ticket.headers = headers or _NO_HEADERS
-            return mcp.call_result(await session.request("tools/call", params, ticket, relay))
+            return mcp.call_result(await session.request("tools/call", params, ticket, way))
 
-        return await self._use(server, timeout_s, ask)
+        return await self._use(server, timeout_s, ask, way)
 
     async def listen(
         self, server: ServerRef, wanted: Mapping[str, Any], relay: Relay, ready: Callable[[], None]
@@ -163,7 +143,7 @@ class Upstreams:
     async def _listen(
         self,
         server: ServerRef,
-        line: _Line,
+        line: Line,
         wanted: Mapping[str, Any],
         relay: Relay,
         ready: Callable[[], None],
@@ -187,6 +167,11 @@ class Upstreams:
             await asyncio.sleep(pause)
             pause = min(pause * 2, self._limits.backoff_max_s)
 
+    def sessions(self, tenant: str) -> list[SessionState]:
+        """How the sessions with a tenant's servers stand now."""
+        now = self._clock()
+        return [line.state(now) for line in self._lines.values() if line.server.tenant == tenant]
+
     async def reap_idle(self) -> int:
         """End the sessions that nobody has used for `idle_s`; how many there were. Runs by itself now and then."""
         long_ago = self._clock() - self._limits.idle_s
@@ -209,40 +194,48 @@ class Upstreams:
     def _list_s(self) -> float:
         return self._limits.start_timeout_s + self._limits.list_timeout_s
 
-    async def _harmless(self, server: ServerRef, timeout_s: float, ask: Ask[T]) -> T:
+    async def _harmless(self, server: ServerRef, timeout_s: float, ask: Ask[T], way: PatientRelay | None = None) -> T:
         """As `_use`, for what can be asked again. Fails: UpstreamFailed."""
         try:
-            return await self._use(server, timeout_s, ask)
+            return await self._use(server, timeout_s, ask, way)
         except UpstreamUnknown as error:
             raise UpstreamFailed(error.message, way_out="Try again.", fault=error.fault) from error
 
-    async def _use(self, server: ServerRef, timeout_s: float, ask: Ask[T]) -> T:
-        """Put one question to a server, and say what a failure means."""
+    async def _use(self, server: ServerRef, timeout_s: float, ask: Ask[T], way: PatientRelay | None = None) -> T:
+        """Put one question to a server, and say what a failure means. The time that its client is asked in is free."""
         ticket, line = Ticket(), self._line(server)
         line.calls += 1
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout(timeout_s) as limit:
+                if way is not None:
+                    way.beside(limit)
                 answer = await self._ask(server, line, ticket, ask)
         except TimeoutError as error:
             trouble = line.session.trouble() if line.session else ""
-            raise failure(server, ticket, f"it took longer than {timeout_s:g} s. {trouble}") from error
+            line.went(self._clock(), why := f"it took longer than {timeout_s:g} s. {trouble}")
+            raise failure(server, ticket, why) from error
         except SessionLost as error:
+            line.went(self._clock(), str(error))
             raise failure(server, ticket, str(error), error.code) from error
         except RpcRefused as error:
             if error.code in mcp.NOT_STARTED:
                 ticket.sent = False
             line.failures = 0
+            line.went(self._clock())
             words = f"it refused: {mcp.clean(str(error), line.secrets)} (code {error.code})"
             fault = mcp.fault_of(error, line.secrets)
             raise failure(server, ticket, words, fault=fault, not_started=UpstreamRefused) from error
         else:
             line.failures = 0
+            line.went(self._clock())
             return answer
         finally:
+            if way is not None:
+                way.beside(None)
             line.calls -= 1
             line.last_used = self._clock()
 
-    async def _ask(self, server: ServerRef, line: _Line, ticket: Ticket, ask: Ask[T]) -> T:
+    async def _ask(self, server: ServerRef, line: Line, ticket: Ticket, ask: Ask[T]) -> T:
         session = await self._session(line, server)
         try:
             return await ask(session, ticket)
@@ -265,16 +258,16 @@ class Upstreams:
                 return items
         raise SessionLost(f"its list of {field} has more than {self._limits.max_pages} pages")
 
-    def _line(self, server: ServerRef) -> _Line:
+    def _line(self, server: ServerRef) -> Line:
         if self._reaper is None and not self._closed:
             self._reaper = asyncio.create_task(self._reap_now_and_then())
         key = server.key
         line = self._lines.get(key)
         if line is None:
-            line = self._lines[key] = _Line()
+            line = self._lines[key] = Line(server)
         return line
 
-    async def _session(self, line: _Line, server: ServerRef) -> Session:
+    async def _session(self, line: Line, server: ServerRef) -> Session:
         """The line's session, started if need be. Fails: SessionLost."""
         while line.session is None or not line.session.usable:
             if self._closed:
@@ -297,7 +290,7 @@ class Upstreams:
             starting.result()
         return line.session
 
-    async def _start(self, line: _Line, server: ServerRef) -> None:
+    async def _start(self, line: Line, server: ServerRef) -> None:
         try:
             if line.session is not None:
                 await line.session.aclose()
@@ -318,7 +311,7 @@ class Upstreams:
         finally:
             line.starting = None
 
-    async def _agree(self, line: _Line, ways: Sequence[Session]) -> None:
+    async def _agree(self, line: Line, ways: Sequence[Session]) -> None:
         """Shake hands in the first way that the server takes. Fails: SessionLost, RpcRefused."""
         for number, way in enumerate(ways, 1):
             line.session = way
@@ -329,7 +322,7 @@ class Upstreams:
                     raise
         return None
 
-    def _failed(self, line: _Line, why: str, code: str = "") -> None:
+    def _failed(self, line: Line, why: str, code: str = "") -> None:
         line.failures += 1
         line.why = why
         line.code = code
@@ -337,7 +330,7 @@ class Upstreams:
             pause = self._limits.backoff_base_s * 2 ** min(line.failures - 2, _MOST_DOUBLINGS)
             line.closed_until = self._clock() + min(pause, self._limits.backoff_max_s)
 
-    async def _make(self, line: _Line, server: ServerRef) -> Sequence[Session]:
+    async def _make(self, line: Line, server: ServerRef) -> Sequence[Session]:
         """Sessions to try, the best first: over HTTP in the caller's own era of the protocol, then in the other."""
         spec = server.spec
         try:
@@ -361,7 +354,7 @@ class Upstreams:
         modern = ModernSession(endpoint, self._clients, self._limits, bridges=not server.modern)
         return [modern, legacy] if server.modern else [legacy, modern]
 
-    async def _made_room(self, wanting: _Line) -> bool:
+    async def _made_room(self, wanting: Line) -> bool:
         """Whether a session had to be ended to stay under the limit. Fails: SessionLost when none may be."""
         live = {
             key: line for key, line in self._lines.items() if line is not wanting and (line.session or line.starting)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, cast
 
 from swarmstead.gateway.catalogue import Catalogue, Listed
-from swarmstead.gateway.chain import Answer, Call, Next
+from swarmstead.gateway.chain import Answer, Call, Foreseen, Next
 from swarmstead.gateway.contract import CallRequest, CallResult, PlanNeeded
 from swarmstead.gateway.errors import PolicyDenied, RiskUnknown, UpstreamFailed, UpstreamUnknown
 from swarmstead.gateway.links.arguments import fault_of
@@ -67,11 +67,19 @@ class Permit:
         policy_checked(verdict.effect, verdict.monitored.effect if verdict.monitored else "")
         if verdict.effect == "deny":
             raise _denied(question, verdict)
+        if seen.dry_run and (question.risk != "read" or verdict.effect == "ask"):
+            return await self._foreseen(call, verdict)
         if verdict.effect == "ask":
             needed = await (self._look_again if request.plan_id else self._plan)(call, verdict.text)
             if needed is not None:
                 return needed
         return await proceed(call)
+
+    async def _foreseen(self, call: Call, verdict: PolicyVerdict) -> Foreseen:
+        """The plan that a person would be shown, without asking anybody."""
+        effect, _ = await self._dry_run.of(call)
+        tool = call.target[1].tool
+        return Foreseen(verdict, tool.risk, tool.schema_hash, plan_sentence(call.request, effect), effect)
 
     async def _plan(self, call: Call, rule: str) -> PlanNeeded:
         effect, precondition = await self._dry_run.of(call)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from swarmstead.audit.contract import Entry, Phase, record
-from swarmstead.gateway.chain import Answer, Call, Next, Progress
+from swarmstead.gateway.chain import Answer, Call, Foreseen, Next, Progress
 from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, RpcFault, Verdict, Withdrawn
 from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown, retry_after_s
 from swarmstead.gateway.trail import Trail
@@ -109,8 +109,8 @@ class Record:
                 raise
             log.exception("a fault of ours leaves the outcome of %s unknown", call.request.key)
             answer = _LOST
-        if isinstance(answer, PlanNeeded):
-            return answer
+        if not isinstance(answer, CallOutcome):
+            return await self._not_carried_out(call, answer)
         seconds = (time.perf_counter_ns() - started) / 1e9
         duration = int(seconds * 1000)
         outcome = answer.after(duration)
@@ -120,6 +120,11 @@ class Record:
             await self._trail.note(partial(_effect, call.carried, outcome, call.progress))
         tool_called(outcome.verdict, "planned" if call.request.plan_id else "direct", seconds)
         return outcome
+
+    async def _not_carried_out(self, call: Call, answer: PlanNeeded | Foreseen) -> Answer:
+        if isinstance(answer, Foreseen):  # of a plan, asking for it has written a row
+            await self._trail.note(partial(_foreseen, call.carried, call.progress))
+        return answer
 
     async def _written(self, call: Call, outcome: CallOutcome) -> CallOutcome:
         """The outcome that is on disk now: this one, or `unknown` where its answer cannot be stored."""
@@ -155,8 +160,14 @@ _LOST = CallOutcome(
 _BROKEN = CallOutcome("failed", code="internal", reason="Something in Swarmstead failed.")
 
 
+def _foreseen(request: CallRequest, progress: Progress) -> Entry:
+    return audit_entry(request, "note", {"verdict": "foreseen", "dry_run": True} | policy_facts(request, progress))
+
+
 def _effect(request: CallRequest, outcome: CallOutcome, progress: Progress) -> Entry:
     data: dict[str, Any] = {"verdict": outcome.verdict, "ms": outcome.duration_ms} | policy_facts(request, progress)
+    if progress.dry_run:
+        data["dry_run"] = True
     if outcome.code:
         data["code"] = outcome.code
     if outcome.result is not None:

@@ -1,7 +1,7 @@
 """What comes back loses its credentials."""
 
 from swarmstead.gateway.chain import Answer, Call, Next
-from swarmstead.gateway.contract import CallOutcome, CallResult, PlanNeeded
+from swarmstead.gateway.contract import CallOutcome, CallResult
 from swarmstead.telemetry.contract import redact
 
 
@@ -10,7 +10,7 @@ class Redact:
 
     async def __call__(self, call: Call, proceed: Next) -> Answer:
         answer = await proceed(call)
-        if isinstance(answer, PlanNeeded) or answer.result is None:
+        if not isinstance(answer, CallOutcome) or answer.result is None:
             return answer
         result = answer.result
         clean = CallResult(

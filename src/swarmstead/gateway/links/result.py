@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from swarmstead.gateway.chain import Answer, Call, Next
-from swarmstead.gateway.contract import CallOutcome, CallResult, PlanNeeded, Risk
+from swarmstead.gateway.contract import CallOutcome, CallResult, Risk
 from swarmstead.gateway.schemas.bounds import too_large
 from swarmstead.gateway.schemas.compiled import Contract
 
@@ -18,7 +18,7 @@ class Results:
 
     async def __call__(self, call: Call, proceed: Next) -> Answer:
         answer = await proceed(call)
-        if isinstance(answer, PlanNeeded) or answer.result is None or call.request.kind != "tool":
+        if not isinstance(answer, CallOutcome) or answer.result is None or call.request.kind != "tool":
             return answer
         listed = call.target[1]
         problem = fault_in(listed.contract, answer.result)

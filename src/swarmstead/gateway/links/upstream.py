@@ -4,31 +4,41 @@ import time
 
 from swarmstead.gateway.chain import Answer, Call
 from swarmstead.gateway.contract import CallOutcome, CallResult
+from swarmstead.gateway.errors import UpstreamFailed
 from swarmstead.gateway.mirrored import headers_for
 from swarmstead.gateway.model import upstream_key
 from swarmstead.gateway.ports import Upstream
 from swarmstead.gateway.search.experience import Experience
+from swarmstead.gateway.traffic.state import Traffic
 
 
 class CallUpstream:
-    """The end of the chain. How a tool has done goes to `experience`, which search ranks by."""
+    """The end of the chain.
 
-    def __init__(self, upstream: Upstream, timeout_s: float, experience: Experience) -> None:
+    How a tool has done goes to `experience`, which search ranks by, and to `traffic`, for people.
+    """
+
+    def __init__(self, upstream: Upstream, timeout_s: float, experience: Experience, traffic: Traffic) -> None:
         self._upstream = upstream
         self._experience = experience
+        self._traffic = traffic
         self._timeout_s = timeout_s
 
     async def __call__(self, call: Call) -> Answer:
         request = call.request
         if request.kind != "tool":
             return await self._fetch(call)
-        tenant, began, good = request.caller.scope.tenant, time.perf_counter(), False
+        tenant, began, good, reached = request.caller.scope.tenant, time.perf_counter(), False, True
         try:
             result = await self._call(call)
             good = not result.is_error
+        except UpstreamFailed:
+            reached = False
+            raise
         finally:
             ms = (time.perf_counter() - began) * 1000
             self._experience.note(tenant, request.server, request.tool, good=good, ms=ms)
+            self._traffic.ended(tenant, request.server, request.tool, ms if reached else None, good=good)
         return CallOutcome("tool_error" if result.is_error else "ok", result)
 
     async def _call(self, call: Call) -> CallResult:

@@ -34,6 +34,14 @@ def find(
     return [_pin(row, None, None) for row in rows]
 
 
+def counts(conn: sa.Connection, scope: Scope) -> dict[str, tuple[int, int]]:
+    """Per server: how many of its tools are known, and how many of them are in quarantine."""
+    held = sa.func.sum(sa.case((tool_pins.c.state == "quarantined", 1), else_=0))
+    query = sa.select(tool_pins.c.server, sa.func.count(), held).where(tool_pins.c.tenant == scope.tenant)
+    rows = conn.execute(query.group_by(tool_pins.c.server))
+    return {server: (int(total), int(quarantined)) for server, total, quarantined in rows}
+
+
 def get(conn: sa.Connection, scope: Scope, server: str, tool: str, *, lock: bool = False) -> Pin:
     """One pin with both definitions. Fails: PinUnknown."""
     query = sa.select(tool_pins).where(

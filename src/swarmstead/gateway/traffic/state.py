@@ -17,6 +17,7 @@ from swarmstead.gateway.traffic.gate import Gate
 from swarmstead.gateway.traffic.keyed import Keyed
 from swarmstead.gateway.traffic.limits import TrafficLimits
 from swarmstead.gateway.traffic.retries import RetryBudget
+from swarmstead.gateway.traffic.tally import Calls, Tally
 from swarmstead.telemetry.contract import call_refused
 
 _ROOM = 10_000
@@ -37,16 +38,21 @@ class ToolTraffic:
     queued: int = 0
     breaker: State = State.CLOSED
     resting_s: float = 0.0
+    calls: Calls | None = None
 
 
 @dataclass(slots=True)
 class ServerTraffic:
-    """One tool server now. `breaker` is the worst state of its own and its tools'."""
+    """One tool server now. `breaker` is the worst state of its own and its tools'; `own_rest_s` is the server's alone.
+
+    `own_rest_s` is None while the server as a whole is not left alone.
+    """
 
     in_flight: int = 0
     queued: int = 0
     breaker: State = State.CLOSED
     resting_s: float = 0.0
+    own_rest_s: float | None = None
     refused: Mapping[str, int] = field(default_factory=dict[str, int])
     tools: dict[str, ToolTraffic] = field(default_factory=dict[str, ToolTraffic])
 
@@ -83,11 +89,22 @@ class Traffic:
         self.breakers: Keyed[Place, Breaker] = Keyed(_ROOM, lambda _: Breaker(rules, chance))
         self.retries: Keyed[ServerKey, RetryBudget] = Keyed(_ROOM, lambda _: RetryBudget(share, _SAVED_RETRIES))
         self._refused: Keyed[ServerKey, Counter[str]] = Keyed(_ROOM, lambda _: Counter[str]())
+        self._tallies: Keyed[tuple[str, str, str], Tally] = Keyed(_ROOM, lambda _: Tally())
+        self._began = clock()
 
     def refused(self, tenant: str, server: str, code: str) -> None:
         """A link has refused a call; `code` is the error's."""
         call_refused(code)
         self._refused[tenant, server][code] += 1
+
+    def ended(self, tenant: str, server: str, tool: str, ms: float | None, *, good: bool) -> None:
+        """A server was asked; `ms` is None when the question never reached it."""
+        self._tallies[tenant, server, tool].note(self.clock(), ms, good=good)
+
+    @property
+    def counted_s(self) -> float:
+        """For how long everything here is counted: since the process began."""
+        return self.clock() - self._began
 
     def of(self, tenant: str) -> dict[str, ServerTraffic]:
         """What a tenant's servers do now, by name; those that were not called lately are left out."""
@@ -98,17 +115,26 @@ class Traffic:
                 shown.tools[tool] = ToolTraffic(gate.inside, gate.waiting)
                 shown.in_flight += gate.inside
                 shown.queued += gate.waiting
+        self._add_endings(tenant, found)
+        for (owner, server), counts in self._refused.items():
+            if owner == tenant:
+                found.setdefault(server, ServerTraffic()).refused = dict(counts)
+        return dict(sorted(found.items()))
+
+    def _add_endings(self, tenant: str, found: dict[str, ServerTraffic]) -> None:
+        """How calls have ended, and which servers and tools are left alone for it."""
         now = self.clock()
+        for (owner, server, tool), tally in self._tallies.items():
+            if owner == tenant:
+                found.setdefault(server, ServerTraffic()).tools.setdefault(tool, ToolTraffic()).calls = tally.look(now)
         for (owner, server, _, tool), breaker in self.breakers.items():
             if owner == tenant:
                 shown = found.setdefault(server, ServerTraffic())
                 _worsen(shown, breaker, now)
                 if tool:
                     _worsen(shown.tools.setdefault(tool, ToolTraffic()), breaker, now)
-        for (owner, server), counts in self._refused.items():
-            if owner == tenant:
-                found.setdefault(server, ServerTraffic()).refused = dict(counts)
-        return dict(sorted(found.items()))
+                elif breaker.state is not State.CLOSED:
+                    shown.own_rest_s = max(shown.own_rest_s or 0.0, breaker.resting(now))
 
     def totals(self) -> Totals:
         """What all tenants' servers do now."""

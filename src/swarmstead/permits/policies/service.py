@@ -21,6 +21,7 @@ from swarmstead.permits.contract import (
     RuleView,
     What,
 )
+from swarmstead.permits.policies.hits import Hit, Hits
 from swarmstead.permits.policies.reading import Unreadable, check
 from swarmstead.permits.policies.replay import replayed
 from swarmstead.permits.policies.tenant import House, Loaded, Ruling, TenantPolicies, built_in, ends_at
@@ -56,6 +57,7 @@ class Policies:
         self._clock = clock
         self._fresh: dict[str, _Read] = {}
         self._good: dict[str, TenantPolicies] = {}
+        self._hits = Hits()
         self._generation = 0
         self._lock = threading.Lock()
 
@@ -74,7 +76,12 @@ class Policies:
         read = self._fresh.get(scope.tenant) or await self._load(scope)
         if read.deciding is None:
             return _nothing_decides(read)
-        return read.deciding.decide(question, self._clock.now_ms())
+        now = self._clock.now_ms()
+        verdict = read.deciding.decide(question, now)
+        if question.at_ms is not None:  # a call, and not a look at what one would meet
+            monitored = () if verdict.monitored is None else verdict.monitored.rules
+            self._hits.note(scope.tenant, {*verdict.rules, *monitored}, now)
+        return verdict
 
     async def hides(self, scope: Scope, what: What, environment: str) -> bool:
         """Whether any policy may hide tools (or resources, or prompts) from anybody there."""
@@ -108,8 +115,8 @@ class Policies:
     async def views(self, scope: Scope) -> list[PolicyView]:
         """The built-in rules, then every declared policy, with its problem where it is not in force."""
         read = self._fresh.get(scope.tenant) or await self._load(scope)
-        shipped = PolicyView("builtin", "enforce", (), tuple(map(_rule_view, built_in())), built_in=True)
-        return [shipped, *(self._view(resource, problem) for resource, problem in read.declared)]
+        shipped = PolicyView("builtin", "enforce", (), self._rules(scope, built_in()), built_in=True)
+        return [shipped, *(self._view(scope, resource, problem) for resource, problem in read.declared)]
 
     async def replay(
         self, scope: Scope, documents: Sequence[Document], calls: Sequence[PastCall], unread: int
@@ -164,7 +171,10 @@ class Policies:
             _labels(servers),
         )
 
-    def _view(self, resource: Resource, problem: str) -> PolicyView:
+    def _rules(self, scope: Scope, rulings: Iterable[Ruling]) -> tuple[RuleView, ...]:
+        return tuple(_rule_view(one, self._hits.of(scope.tenant, one.id)) for one in rulings)
+
+    def _view(self, scope: Scope, resource: Resource, problem: str) -> PolicyView:
         spec: PolicySpec = resource.spec
         rules = () if problem else Loaded(resource.name, resource.digest, spec, check(spec.cedar)).rulings()
         now = self._clock.now_ms()
@@ -176,7 +186,7 @@ class Policies:
             resource.name,
             spec.mode,
             spec.environments,
-            tuple(map(_rule_view, rules)),
+            self._rules(scope, rules),
             exceptions,
             spec.description,
             resource.digest,
@@ -194,6 +204,6 @@ def _labels(resources: Iterable[Resource]) -> dict[str, dict[str, str]]:
     return {one.name: dict(one.labels) for one in resources if one.labels}
 
 
-def _rule_view(ruling: Ruling) -> RuleView:
+def _rule_view(ruling: Ruling, hit: Hit) -> RuleView:
     rule = ruling.rule
-    return RuleView(ruling.id, rule.effect, rule.line, rule.reason, rule.reads.words)
+    return RuleView(ruling.id, rule.effect, rule.line, rule.reason, rule.reads.words, hit.times, hit.last_ms)

@@ -21,6 +21,6 @@ const FAMILIES: Record<string, (run: string | null) => QueryKey[]> = {
   model: (run) => [keys.runLists, keys.overview, ...ofRun(run)],
   tool: ofRun,
   approval: (run) => [keys.approvals, keys.overview, keys.runLists, ...ofRun(run)],
-  resource: () => [keys.resources, keys.agents, keys.models, keys.toolServers],
+  resource: () => [keys.resources, keys.agents, keys.models, keys.toolServers, keys.grants, keys.policies],
   key: () => [keys.apiKeys],
 }

@@ -62,11 +62,6 @@ export const modelsQuery = queryOptions({
   queryFn: async ({ signal }) => (await body(api.GET('/api/v1/models', { signal }))).items,
 })
 
-export const toolServersQuery = queryOptions({
-  queryKey: keys.toolServers,
-  queryFn: async ({ signal }) => (await body(api.GET('/api/v1/tool-servers', { signal }))).items,
-})
-
 /** Applies documents, or only says what applying them would do. */
 export function useApply() {
   return useMutation({
@@ -82,7 +77,7 @@ export function useApply() {
       ),
     onSuccess: (_, { dryRun }) => {
       if (dryRun) return
-      for (const queryKey of [keys.resources, keys.agents, keys.models, keys.toolServers]) {
+      for (const queryKey of [keys.resources, keys.agents, keys.models, keys.toolServers, keys.grants, keys.policies]) {
         void queryClient.invalidateQueries({ queryKey })
       }
     },

@@ -1,38 +1,52 @@
 import { useQuery } from '@tanstack/react-query'
-import { useNavigate, useSearch } from '@tanstack/react-router'
-import { CircleAlert, X } from 'lucide-react'
+import { Link, useNavigate, useSearch } from '@tanstack/react-router'
+import { CircleAlert, Hand } from 'lucide-react'
 import { useCallback, useMemo } from 'react'
-import { toolServersQuery } from '@/api/queries/resources'
-import type { Tool as ServerTool, ToolServer } from '@/api/types'
+import { quarantinedQuery, toolServersQuery } from '@/api/queries/tools'
+import type { Pin, ToolServer } from '@/api/types'
 import { DataTable, rowLink, type Column } from '@/components/data-table'
-import { FindBox } from '@/components/filter'
-import { Fact, Facts, Page } from '@/components/page'
+import { Filter, FindBox } from '@/components/filter'
+import { Slow } from '@/components/slow'
 import { Loaded } from '@/components/loaded'
+import { Split } from '@/components/split'
 import { Empty, FilteredOut } from '@/components/states'
-import { RiskTag, Tag } from '@/components/tags'
-import { IconButton } from '@/components/ui/button'
+import { Status } from '@/components/status'
+import { RiskTag } from '@/components/tags'
 import { Digest } from '@/components/values'
-import { cx } from '@/lib/cx'
 import { plural } from '@/lib/format'
-import { visible } from '@/lib/text'
-import { toolName } from '@/lib/tools'
+import { sentence, visible } from '@/lib/text'
+import { ToolCell } from './tool-cell'
+import { ToolDetail } from './tool-detail'
+import { listedTools, matching, toolId, type ListedTool } from './tool-words'
+import { ToolsPage } from './tools-page'
 
-/** A tool together with the name of its server. */
-type Tool = ServerTool & { server: string }
+const STATES = ['accepted', 'quarantined', 'unusable']
 
-const toolId = (tool: Tool) => toolName(tool.server, tool.name)
-
-/** Every tool that agents could be given, with what it may do. */
+/** Every tool that agents could be given, with what it may do and whether it may be called. */
 export default function Tools() {
-  const { find } = useSearch({ from: '/shell/tools' })
+  const { find, state, server } = useSearch({ from: '/shell/tools' })
   const navigate = useNavigate({ from: '/tools' })
   const query = useQuery(toolServersQuery)
-  const setFind = useCallback(
-    (value: string) => void navigate({ search: (was) => ({ ...was, find: value || undefined }), replace: true }),
+  const set = useCallback(
+    (name: 'find' | 'state' | 'server', value: string) =>
+      void navigate({ search: (was) => ({ ...was, [name]: value || undefined }), replace: true }),
     [navigate],
   )
+  const setFind = useCallback((value: string) => set('find', value), [set])
+  const names = query.data?.map((one) => one.name) ?? (server ? [server] : [])
   return (
-    <Page title="Tools" fixed filters={<FindBox label="Find a tool" value={find} onChange={setFind} />}>
+    <ToolsPage
+      view="tools"
+      servers={query.data}
+      filters={
+        <>
+          <FindBox label="Find a tool" value={find} onChange={setFind} />
+          <Filter label="State" value={state} options={STATES} onChange={(value) => set('state', value)} />
+          <Filter label="Server" value={server} options={names} onChange={(value) => set('server', value)} />
+        </>
+      }
+    >
+      <Slow pending={query.isPending}>Asking the tool servers what they offer.</Slow>
       <Loaded query={query} what="tools">
         {(servers) =>
           servers.length === 0 ? (
@@ -40,84 +54,110 @@ export default function Tools() {
               Declare an MCP server, and its tools are listed here with their risk.
             </Empty>
           ) : (
-            <>
-              <Servers servers={servers} />
-              <List servers={servers} find={find} onClear={() => setFind('')} />
-            </>
+            <List servers={servers} />
           )
         }
       </Loaded>
-    </Page>
+    </ToolsPage>
   )
 }
 
-interface ListProps {
-  servers: readonly ToolServer[]
-  find: string | undefined
-  onClear: () => void
-}
+const NO_PINS: Pin[] = []
 
-function List({ servers, find, onClear }: ListProps) {
-  const { tool } = useSearch({ from: '/shell/tools' })
+function List({ servers }: { servers: readonly ToolServer[] }) {
+  const { tool, find, state, server } = useSearch({ from: '/shell/tools' })
   const navigate = useNavigate({ from: '/tools' })
+  const quarantined = useQuery(quarantinedQuery).data ?? NO_PINS
   const open = useCallback(
-    (id: string | undefined) => void navigate({ search: (was) => ({ ...was, tool: id }), replace: true }),
+    (id: string | undefined) => void navigate({ search: (was) => ({ ...was, tab: undefined, tool: id }), replace: true }),
     [navigate],
   )
   const columns = useMemo(() => toolColumns(open), [open])
-  const all = useMemo(() => servers.flatMap((server) => server.tools.map((t): Tool => ({ ...t, server: server.name }))), [servers])
-  const shown = useMemo(() => matching(all, find), [all, find])
-  const chosen = all.find((t) => toolId(t) === tool)
-  if (shown.length === 0) return <FilteredOut what="tools" onClear={onClear} />
+  const all = useMemo(() => listedTools(servers, quarantined), [servers, quarantined])
+  const shown = useMemo(() => matching(all, { find, state, server }), [all, find, state, server])
+  const chosen = all.find((one) => toolId(one) === tool)
   return (
-    <div className="flex min-h-0 flex-1 max-md:flex-col-reverse">
-      <DataTable label="Tools" columns={columns} rows={shown} rowKey={toolId} selected={tool} />
-      {chosen && <ToolDetail tool={chosen} onClose={() => open(undefined)} />}
-    </div>
+    <Split
+      list={
+        <>
+          <Attention servers={servers} quarantined={quarantined} />
+          {shown.length > 0 ? (
+            <DataTable label="Tools" columns={columns} rows={shown} rowKey={toolId} selected={tool} />
+          ) : all.length === 0 ? (
+            <Empty title="No server gives a tool now" cli="stead mcp list">
+              <Link to="/tools/servers" className="underline">
+                The servers
+              </Link>{' '}
+              say why.
+            </Empty>
+          ) : (
+            <FilteredOut what="tools" onClear={() => void navigate({ search: tool ? { tool } : {}, replace: true })} />
+          )}
+        </>
+      }
+      detail={chosen && <ToolDetail key={toolId(chosen)} tool={chosen} onClose={() => open(undefined)} />}
+    />
   )
 }
 
-function matching(tools: readonly Tool[], find: string | undefined): readonly Tool[] {
-  if (!find) return tools
-  const wanted = find.toLowerCase()
-  return tools.filter((t) => `${toolId(t)} ${t.description} ${t.risk}`.toLowerCase().includes(wanted))
-}
+const MOST_NAMED = 3
+const troubleOf = (server: ToolServer) => sentence(server.health.problem || server.problem)
 
-function Servers({ servers }: { servers: readonly ToolServer[] }) {
+/** What somebody has to look at, above everything else; nothing when all is well. */
+function Attention({ servers, quarantined }: { servers: readonly ToolServer[]; quarantined: readonly Pin[] }) {
+  const waiting = quarantined.filter((pin) => pin.why !== 'held')
+  const troubled = servers.filter((server) => server.health.state === 'problem' || server.health.state === 'resting')
+  if (waiting.length === 0 && troubled.length === 0) return null
   return (
-    <ul className="flex shrink-0 flex-wrap gap-x-6 gap-y-1 border-b border-line bg-panel px-4 py-2 text-xs" aria-label="Tool servers">
-      {servers.map((server) => (
-        <li key={server.name} className={cx('flex min-w-0 flex-wrap items-center gap-x-2', server.problem && 'basis-full')} title={server.address}>
-          <span className="shrink-0 font-medium">{server.name}</span>
-          <Tag>{server.transport}</Tag>
-          <span className="shrink-0 text-mute">{plural(server.tools.length, 'tool')}</span>
-          {server.problem && (
-            <span className="flex min-w-0 items-center gap-1.5 text-failed">
-              <CircleAlert className="size-3.5 shrink-0" aria-hidden />
-              {visible(server.problem)}
-            </span>
-          )}
+    <ul aria-label="Needs attention" className="flex shrink-0 flex-col gap-1 border-b border-line bg-panel px-4 py-2 text-xs">
+      {waiting.length > 0 && (
+        <li className="flex flex-wrap items-center gap-x-2">
+          <Hand className="size-3.5 shrink-0 text-waiting" aria-hidden />
+          <span className="font-medium text-waiting">
+            {plural(waiting.length, 'tool')} {waiting.length === 1 ? 'waits' : 'wait'} for a person
+          </span>
+          <span className="text-soft">and cannot be called until then.</span>
+          <Link to="/tools" search={{ state: 'quarantined' }} className="underline">
+            Show {waiting.length === 1 ? 'it' : 'them'}
+          </Link>
+        </li>
+      )}
+      {troubled.slice(0, MOST_NAMED).map((server) => (
+        <li key={server.name} className="flex min-w-0 items-center gap-2">
+          <CircleAlert className="size-3.5 shrink-0 text-failed" aria-hidden />
+          <Link to="/tools/servers" search={{ server: server.name }} className="shrink-0 font-medium underline">
+            {server.name}
+          </Link>
+          <span className="truncate text-soft" title={visible(troubleOf(server))}>
+            {visible(troubleOf(server))}
+          </span>
         </li>
       ))}
+      {troubled.length > MOST_NAMED && (
+        <li>
+          <Link to="/tools/servers" className="underline">
+            and {plural(troubled.length - MOST_NAMED, 'more server')}
+          </Link>
+        </li>
+      )}
     </ul>
   )
 }
 
-function toolColumns(onOpen: (id: string) => void): Column<Tool>[] {
+function toolColumns(onOpen: (id: string) => void): Column<ListedTool>[] {
   return [
     {
       id: 'tool',
       header: 'Tool',
-      width: '220px',
       sort: toolId,
       cell: (t) => (
-        <button type="button" className={`${rowLink} mono block w-full truncate text-left`} onClick={() => onOpen(toolId(t))}>
-          <span className="text-mute">{t.server}/</span>
-          {t.name}
+        <button type="button" title={visible(toolId(t))} aria-label={visible(toolId(t))} className={`${rowLink} mono block w-full truncate text-left`} onClick={() => onOpen(toolId(t))}>
+          <ToolCell server={t.server} tool={t.name} />
         </button>
       ),
     },
-    { id: 'risk', header: 'Risk', width: '124px', sort: (t) => t.risk, cell: (t) => <RiskTag risk={t.risk} /> },
+    { id: 'state', header: 'State', width: '132px', sort: (t) => t.standing, cell: (t) => <Status status={t.standing} /> },
+    { id: 'risk', header: 'Risk', width: '116px', from: 'sm', sort: (t) => t.risk, cell: (t) => <RiskTag risk={t.risk} /> },
     {
       id: 'repeat',
       header: 'Repeatable',
@@ -125,32 +165,7 @@ function toolColumns(onOpen: (id: string) => void): Column<Tool>[] {
       from: 'lg',
       cell: (t) => <span className={t.idempotent ? 'text-soft' : 'text-mute'}>{t.idempotent ? 'yes' : 'no'}</span>,
     },
-    { id: 'what', header: 'What it does', from: 'sm', cell: (t) => <span className="text-soft">{visible(t.description)}</span> },
-    { id: 'schema', header: 'Contract', width: '112px', from: 'xl', right: true, cell: (t) => <Digest digest={t.schema_hash} /> },
+    { id: 'what', header: 'What it does', from: 'md', cell: (t) => <span className="text-soft">{visible(t.description)}</span> },
+    { id: 'schema', header: 'Schema', width: '112px', from: 'xl', right: true, cell: (t) => <Digest digest={t.schema_hash} /> },
   ]
-}
-
-function ToolDetail({ tool, onClose }: { tool: Tool; onClose: () => void }) {
-  return (
-    <aside aria-label={toolId(tool)} className="scroll-thin shrink-0 overflow-y-auto border-line max-md:max-h-1/2 max-md:border-b md:w-88 md:border-l xl:w-104">
-      <div className="flex h-8 items-center justify-between gap-2 border-b border-line pl-4 pr-1.5">
-        <h2 className="mono truncate text-xs font-semibold">{toolId(tool)}</h2>
-        <IconButton size="smallSquare" label="Close tool" onClick={onClose}>
-          <X className="size-3.5" aria-hidden />
-        </IconButton>
-      </div>
-      <div className="flex flex-col gap-4 p-4">
-        <p>{visible(tool.description)}</p>
-        <Facts>
-          <Fact name="Risk">
-            <RiskTag risk={tool.risk} />
-          </Fact>
-          <Fact name="Repeatable">{tool.idempotent ? 'yes: calling it twice does what calling it once does' : 'no: it is never repeated unasked'}</Fact>
-          <Fact name="Contract">
-            <Digest digest={tool.schema_hash} />
-          </Fact>
-        </Facts>
-      </div>
-    </aside>
-  )
 }

@@ -7,7 +7,7 @@ export type Effect =
   | { kind: 'none'; why: string }
 
 /** Reads an approval's effect; anything but a file that is fully described counts as none. */
-export function effectOf({ effect }: Pick<Approval, 'effect'>): Effect {
+export function effectOf({ effect }: { effect: JsonObject }): Effect {
   const path = asText(effect['path'])
   const after = asText(effect['after'])
   if (effect['kind'] === 'file' && path !== null && after !== null) {

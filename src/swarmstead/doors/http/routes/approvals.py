@@ -101,7 +101,7 @@ async def effect(approval: str, scope: Caller, app: Server) -> approval_shapes.L
 
 @router.post("/approvals/{approval}:decide")
 async def decide(
-    request: Request, approval: str, body: shapes.DecisionIn, scope: Caller, app: Server
+    request: Request, approval: str, body: approval_shapes.DecisionIn, scope: Caller, app: Server
 ) -> shapes.ApprovalShape:
     """Approve or deny exactly the payload with this hash. `If-Match` refuses when its state has changed as well."""
     if "if-match" in request.headers:

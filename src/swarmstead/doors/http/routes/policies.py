@@ -62,4 +62,6 @@ async def try_out(
 
 
 def _policy(view: PolicyView) -> policy_shapes.PolicyShape:
-    return policy_shapes.PolicyShape.model_validate(asdict(view))
+    facts = asdict(view)
+    facts["rules"] = [rule | {"last_hit": shapes.when(rule["last_hit"])} for rule in facts["rules"]]
+    return policy_shapes.PolicyShape.model_validate(facts)

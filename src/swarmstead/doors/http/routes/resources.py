@@ -1,17 +1,15 @@
-"""What people declare: apply, look, compare; and tool servers with their tools."""
+"""What people declare: apply, look, compare."""
 
 import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from swarmstead.doors.http import paging, pin_shapes, shapes, views
+from swarmstead.doors.http import paging, shapes, views
 from swarmstead.doors.http.auth import Caller, Server
 from swarmstead.doors.http.careful import CarefulRoute, expected, mark
 from swarmstead.doors.http.resource_shapes import AppliedShape
 from swarmstead.gatehouse import Gatehouse
-from swarmstead.gateway.contract import Caller as ToolCaller
-from swarmstead.gateway.errors import UpstreamFailed
 from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.scope import Scope
 from swarmstead.people.contract import require
@@ -20,7 +18,6 @@ from swarmstead.resources.contract import Document, Kind, Resource
 from swarmstead.resources.errors import ResourceUnknown
 from swarmstead.resources.manifests import parse, schema_of
 from swarmstead.resources.queries import diff
-from swarmstead.telemetry.contract import redact_text
 
 router = APIRouter(prefix="/api/v1", tags=["resources"], route_class=CarefulRoute)
 Digest = Annotated[str, Query(max_length=71)]
@@ -168,38 +165,3 @@ async def compare(
         for op, text in await asyncio.to_thread(diff, views.shown(one), views.shown(other))
     ]
     return shapes.DiffShape.model_validate({"from": one.digest, "to": other.digest, "lines": lines})
-
-
-# Tool servers ---------------------------------------------------------------------------------------------------------
-
-
-@router.get("/tool-servers", tags=["tools"])
-async def tool_servers(scope: Caller, app: Server) -> shapes.Page[pin_shapes.ToolServerShape]:
-    """Declared tool servers with their tools. A server that needs a folder is asked in the server's own."""
-    require(scope, "read")
-    found = await app.db.read(lambda conn: app.registry.all(conn, scope, "ToolServer", limit=10_000))
-    return shapes.Page(items=[await _tool_server(app, scope, one) for one in found])
-
-
-async def _tool_server(app: Gatehouse, scope: Scope, found: Resource) -> pin_shapes.ToolServerShape:
-    spec = found.spec
-    tools: list[pin_shapes.ServerToolShape] = []
-    problem = ""
-    try:
-        root = app.sample_repository() if spec.root else ""
-        if spec.root and not root:
-            problem = "Its tools are listed in the preview of a run, which names the folder."
-        else:
-            listed = await app.gateway.inspect(ToolCaller(scope), found.name, root)
-            tools = [pin_shapes.ServerToolShape.model_validate(tool, from_attributes=True) for tool in listed]
-    except UpstreamFailed as error:
-        problem = error.message
-    return pin_shapes.ToolServerShape(
-        name=found.name,
-        digest=found.digest,
-        transport=spec.transport,
-        address=redact_text(spec.url or " ".join(spec.command)),
-        root=spec.root,
-        tools=tools,
-        problem=problem,
-    )

@@ -12,7 +12,9 @@ router = APIRouter(prefix="/api/v1", tags=["tools"], route_class=CarefulRoute)
 
 @router.get("/traffic")
 async def traffic(scope: Caller, app: Server) -> shapes.Page[traffic_shapes.ServerTrafficShape]:
-    """Per tool server of the tenant, as this process sees it. Servers that were not called lately are left out."""
+    """Per tool server of the tenant that was called since this process began, as it sees it."""
     require(scope, "tool.call")
-    found = app.gateway.traffic.of(scope.tenant)
-    return shapes.Page(items=[traffic_shapes.server_traffic(name, one) for name, one in found.items()])
+    seen = app.gateway.traffic
+    now, counted = app.clock.now_ms(), seen.counted_s
+    found = seen.of(scope.tenant).items()
+    return shapes.Page(items=[traffic_shapes.server_traffic(name, one, now, counted) for name, one in found])

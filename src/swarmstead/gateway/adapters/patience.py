@@ -1,0 +1,58 @@
+"""A call's time limit stands still while its client is asked: a person's time is not the server's."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from swarmstead.gateway.relay import Relay
+
+
+class PatientRelay:
+    """Satisfies `contract.Relay`: the client's own, beside the time limit of the call that it waits for.
+
+    How long the client may take is the client's relay to say. Once the call is over, nothing is paused any more.
+    """
+
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
+        self._limit: asyncio.Timeout | None = None
+        self._asking = 0
+        self._left_s = 0.0
+
+    @property
+    def capabilities(self) -> Mapping[str, Any]:
+        """What the client says that it can do."""
+        return self._relay.capabilities
+
+    def notify(self, method: str, params: Mapping[str, Any]) -> None:
+        """Pass on what the server tells."""
+        self._relay.notify(method, params)
+
+    def hang_up(self) -> None:
+        """Pass on that the server will go on later."""
+        self._relay.hang_up()
+
+    def beside(self, limit: asyncio.Timeout | None) -> None:
+        """From now on this is the limit that stands still; None once the call is over."""
+        self._limit = limit
+
+    async def ask(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Ask the client. Fails: RelayRefused."""
+        self._pause()
+        try:
+            return await self._relay.ask(method, params)
+        finally:
+            self._go_on()
+
+    def _pause(self) -> None:
+        self._asking += 1
+        limit = self._limit
+        if self._asking == 1 and limit is not None and not limit.expired() and (ends := limit.when()) is not None:
+            self._left_s = ends - asyncio.get_running_loop().time()
+            limit.reschedule(None)
+
+    def _go_on(self) -> None:
+        self._asking -= 1
+        limit = self._limit
+        if self._asking == 0 and limit is not None and not limit.expired() and limit.when() is None:
+            limit.reschedule(asyncio.get_running_loop().time() + self._left_s)

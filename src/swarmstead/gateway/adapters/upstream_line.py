@@ -1,0 +1,60 @@
+"""The way to one tool server: at most one session, and how it has gone lately."""
+
+from typing import TYPE_CHECKING
+
+from swarmstead.gateway.adapters.mcp_messages import Message, Session
+from swarmstead.gateway.contract import ServerRef
+from swarmstead.gateway.health import SessionState
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from swarmstead.gateway.relay import Relay
+
+
+class Line:
+    """What the pool keeps of one `ServerRef`."""
+
+    def __init__(self, server: ServerRef) -> None:
+        self.server = server
+        self.session: Session | None = None
+        self.starting: asyncio.Task[None] | None = None
+        self.secrets: tuple[str, ...] = ()
+        self.calls = 0
+        self.listeners: list[Relay] = []
+        self.last_used = 0.0
+        self.failures = 0
+        self.closed_until = 0.0
+        self.why = ""
+        self.code = ""
+        self._trouble = ""
+        self._since: float | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody uses it, waits for it or listens to it, so that it may be closed."""
+        return self.calls == 0 and self.starting is None and not self.listeners
+
+    def tell(self, method: str, params: Message) -> None:
+        """What a program tells on its own, for all who listen."""
+        for relay in tuple(self.listeners):
+            relay.notify(method, params)
+
+    def went(self, now: float, trouble: str = "") -> None:
+        """A question was answered, or why it was not."""
+        if self._since is None or bool(trouble) != bool(self._trouble):
+            self._since = now
+        self._trouble = trouble
+
+    def state(self, now: float) -> SessionState:
+        """How it stands."""
+        up = self.session is not None and self.session.usable
+        return SessionState(
+            server=self.server.name,
+            version=self.server.version,
+            up=up,
+            protocol=self.session.version if self.session is not None and up else "",
+            trouble=self.why if self.failures and not up else self._trouble,
+            since_s=None if self._since is None else max(0.0, now - self._since),
+            resting_s=0.0 if up else max(0.0, self.closed_until - now),
+        )
