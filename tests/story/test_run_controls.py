@@ -68,7 +68,7 @@ async def test_pause_resume_and_cancel_say_what_they_do(server: Server, browser:
         await expect(page.get_by_text("Say why")).to_be_visible()
         await page.get_by_label("Reason").fill("not needed any more")
         await page.get_by_role("button", name="Cancel this run").click()
-        await expect(header.get_by_text("cancelled")).to_be_visible(timeout=30_000)
+        await expect(header.get_by_text("cancelled by a person: not needed any more")).to_be_visible(timeout=30_000)
         await expect(page.get_by_role("link", name="Launch again")).to_be_visible()
 
 
