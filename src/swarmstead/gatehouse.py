@@ -262,7 +262,7 @@ async def _follow(
     scope = system_scope(people.DEFAULT_TENANT, CONFIG)
 
     async def applied(found: Sequence[Document]) -> list[str]:
-        done = await db.write(lambda tx: resource_handlers.declare(tx, scope, clock, found))
+        done = await db.write(lambda tx: resource_handlers.declare(tx, scope, clock, found, registry.kinds))
         dangling = await db.read(lambda conn: registry.dangling(conn, scope, found))
         for document, warnings in zip(found, dangling, strict=True):
             for warning in warnings:

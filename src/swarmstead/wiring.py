@@ -98,6 +98,12 @@ class App(Gatehouse):
         if self._stopper is None:
             self._stopper = asyncio.create_task(self._stop_when_drained())
 
+    def stay(self) -> None:
+        """Call off `stop_when_drained`."""
+        if self._stopper is not None:
+            self._stopper.cancel()
+            self._stopper = None
+
     async def _stop_when_drained(self) -> None:
         await self.runs.at_rest()
         self._stopper = None

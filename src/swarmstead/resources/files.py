@@ -1,5 +1,6 @@
 """Manifests in files and folders: their texts, whether they have changed, and what they declare together."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from swarmstead.resources.contract import Document, Kind
 
 SUFFIXES = frozenset({".yaml", ".yml"})
+_MOST_READS = 10
 MOST_BYTES = 16 * 1024 * 1024
 Text = tuple[str, str]
 """A file's name and its text."""
@@ -25,13 +27,29 @@ def texts_of(path: Path) -> list[Text]:
 
 
 def files_of(path: Path) -> list[Path]:
-    """The files of `texts_of`. Fails: BadInput, when a folder has none."""
+    """The files of `texts_of`, dangling links too: reading one says what is wrong.
+
+    Fails: BadInput, when a folder has none, or cannot be looked into.
+    """
     if not path.is_dir():
         return [path]
-    found = sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES and _is_shown(file, path))
+    found = sorted(_below(path))
     if not found:
         raise BadInput(f"There is no .yaml or .yml file in {path}.", way_out="Name a file or another folder.")
     return found
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Kubernetes keeps the files of a mounted ConfigMap twice: the second time in a folder that begins with dots."""
+    for at, folders, names in os.walk(folder, onerror=_cannot_look):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(at, name) for name in names if Path(name).suffix in SUFFIXES and not name.startswith("."))
+
+
+def _cannot_look(error: OSError) -> None:
+    raise BadInput(
+        f"{error.filename} cannot be looked into: {error.strerror}.", way_out="Let the server's user read it."
+    ) from error
 
 
 def decoded(name: str, data: bytes) -> str:
@@ -59,8 +77,12 @@ class DeclaredFiles:
         """
         from swarmstead.resources.manifests import parse_all
 
-        self.loaded = self.state()
-        return parse_all([text for path in self._paths for text in texts_of(path)], self._kinds)
+        for _ in range(_MOST_READS):  # what changes while it is read may be half old and half new
+            self.loaded = self.state()
+            texts = [text for path in self._paths for text in texts_of(path)]
+            if self.state() == self.loaded:
+                break
+        return parse_all(texts, self._kinds)
 
     def state(self) -> State:
         """Changes whenever a file comes, goes, or is written or replaced. Cost: one look at each file."""
@@ -80,11 +102,6 @@ def _facts(file: Path) -> tuple[str, int, int, int]:
     except OSError:
         return str(file), 0, 0, 0
     return str(file), found.st_mtime_ns, found.st_size, found.st_ino
-
-
-def _is_shown(file: Path, folder: Path) -> bool:
-    """Kubernetes keeps the files of a mounted ConfigMap twice: the second time in a folder that begins with dots."""
-    return file.is_file() and not any(part.startswith(".") for part in file.relative_to(folder).parts)
 
 
 def _read(path: Path) -> str:

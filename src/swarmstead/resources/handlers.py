@@ -1,6 +1,6 @@
 """`apply`: documents become versions, all of them or none."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
 
@@ -44,16 +44,21 @@ def apply_missing(tx: Tx, scope: Scope, clock: Clock, documents: Sequence[Docume
     return apply(tx, scope, clock, [one for one in documents if (one.kind, one.metadata.name) not in known])
 
 
-def declare(tx: Tx, scope: Scope, clock: Clock, documents: Sequence[Document]) -> list[Applied]:
+def declare(tx: Tx, scope: Scope, clock: Clock, documents: Sequence[Document], kinds: Collection[str]) -> list[Applied]:
     """Apply the documents, and take back what this actor has declared before and now no longer does.
 
-    What somebody else has declared, or has declared anew since, is never taken back.
-    Fails: NotPermitted.
+    All that the documents name is this actor's from now on, also what was there in the same words. What somebody else
+    has declared, or has declared otherwise since, is never taken back; nor is what is of none of these `kinds`: whoever
+    cannot declare a kind does not look after it. Fails: NotPermitted.
     """
     require(scope, "resource.apply")
     done = apply(tx, scope, clock, documents)
     kept = {(one.kind, one.name) for one in done}
-    is_own = (resources.c.declared_by == scope.actor.id) & (resources.c.digest != DELETED)
+    own = scope.actor.id
+    for kind, name in kept:
+        is_it = (resources.c.tenant == scope.tenant) & (resources.c.kind == kind) & (resources.c.name == name)
+        tx.conn.execute(resources.update().where(is_it, resources.c.declared_by != own).values(declared_by=own))
+    is_own = (resources.c.declared_by == own) & (resources.c.digest != DELETED) & resources.c.kind.in_(kinds)
     rows = tx.conn.execute(sa.select(resources).where(resources.c.tenant == scope.tenant, is_own)).all()
     for row in sorted(rows, key=lambda row: (row.kind, row.name)):
         if (row.kind, row.name) not in kept:
@@ -89,8 +94,9 @@ def _apply(tx: Tx, scope: Scope, now: int, document: Document, seen: frozenset[s
     # Whoever inserts the name first holds it until the commit: workers that apply it at once take turns.
     is_new = insert_or_ignore(tx.conn, resources, {**key, **facts, "versions": 0, "updated_at": now})
     current = tx.conn.execute(sa.select(resources).where(is_mine).with_for_update()).one()
-    if seen and (is_new or not seen & {current.digest, "*"}):
-        raise _changed(document.kind, meta.name, "" if is_new else current.digest)
+    is_gone = is_new or current.digest == DELETED
+    if seen and (is_gone or not seen & {current.digest, "*"}):
+        raise _changed(document.kind, meta.name, "" if is_gone else current.digest)
     if not is_new and facts == {name: fields(current)[name] for name in facts}:
         return Applied(document.kind, meta.name, document.digest, "unchanged")
     versions: int = current.versions
@@ -104,7 +110,7 @@ def _apply(tx: Tx, scope: Scope, now: int, document: Document, seen: frozenset[s
         tx.conn.execute(resource_versions.insert().values(**key, **values, created_by=scope.actor.id))
     whose = {"declared_by": scope.actor.id, "updated_at": now}
     tx.conn.execute(resources.update().where(is_mine).values(**facts, **whose, versions=versions))
-    action, before = ("created", "") if is_new or current.digest == DELETED else ("updated", current.digest)
+    action, before = ("created", "") if is_gone else ("updated", current.digest)
     target = f"{document.kind}/{meta.name}"
     wake(tx, resources_topic(scope.tenant))
     record(

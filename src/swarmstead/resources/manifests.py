@@ -79,14 +79,19 @@ def parse(text: str, kinds: Mapping[str, Kind], file: str = "manifest") -> list[
 
 
 def parse_all(files: Sequence[tuple[str, str]], kinds: Mapping[str, Kind]) -> list[Document]:
-    """All documents of several files, (name, text) each, as one: no resource is declared twice among them.
+    """All documents of several files, (name, text) each, as one: each holds one, and no resource is declared twice.
 
     Fails: ManifestRefused with every fault, up to the first 100.
     """
     documents: dict[tuple[str, str], Document] = {}
-    errors = [error for file, text in files for error in _parsed(file, text, kinds, documents)]
-    if not documents and not errors:
-        errors.append(ManifestError(files[0][0] if files else "", 1, 1, "", "there is no document in it"))
+    errors: list[ManifestError] = []
+    for file, text in files:
+        known, faults = len(documents), list(_parsed(file, text, kinds, documents))
+        if len(documents) == known and not faults:  # a file that was cut to nothing must not read as a decision
+            faults.append(ManifestError(file, 1, 1, "", "there is no document in it"))
+        errors += faults
+    if not files:
+        errors.append(ManifestError("", 1, 1, "", "there is no document in it"))
     if errors:
         raise ManifestRefused(errors[:_MOST_FAULTS])
     return list(documents.values())

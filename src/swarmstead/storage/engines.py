@@ -61,10 +61,13 @@ def make_engine(url: str, *, readonly: bool = False, pool_size: int = 4) -> sa.E
 
 
 def _make_private(path: str | None) -> None:
-    """SQLite makes its file as the process' umask has it, and the files beside it (-wal, -shm) as that one is."""
+    """SQLite makes its file as the process' umask has it, and the files beside it (-wal, -shm) as that one is.
+
+    A file that is there is not opened: closing it again would drop every lock that this process has on it.
+    """
     if path and path != ":memory:":
         with suppress(OSError):  # SQLite itself says what is wrong with the place
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _read_snapshots(connection: Any, _record: Any) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from swarmstead.kernel.clock import Clock
+from swarmstead.kernel.errors import SteadError
 from swarmstead.storage.database import Database, Tx
 from swarmstead.storage.errors import DiskFull
 from swarmstead.storage.sql import insert_or_ignore
@@ -35,19 +36,28 @@ class Probe:
         self._clock = clock
         self._folder = folder
         self._one_at_a_time = asyncio.Lock()
-        self._good_until = 0
+        self._tried_at = 0
+        self._fault: SteadError | None = None
 
     async def check(self) -> None:
-        """Read and write once, unless that went well a moment ago. Fails: storage.errors."""
+        """Read and write once; within a second it is not done again, but said again. Fails: storage.errors."""
         async with self._one_at_a_time:
             now = self._clock.now_ms()
-            if now < self._good_until:
-                return
+            if abs(now - self._tried_at) >= _GOOD_FOR_MS:  # a clock that was set back has not stopped
+                self._fault = await self._tried(now)
+                self._tried_at = now
+        if self._fault is not None:
+            raise self._fault
+
+    async def _tried(self, now: int) -> SteadError | None:
+        try:
             if self._folder is not None:
                 await asyncio.to_thread(_look, self._folder)
             await self._db.read(lambda conn: conn.execute(sa.select(probes.c.at)).first())
             await self._db.write(lambda tx: _touch(tx, now))
-            self._good_until = now + _GOOD_FOR_MS
+        except SteadError as error:
+            return error
+        return None
 
 
 def _touch(tx: Tx, now: int) -> None:

@@ -18,6 +18,8 @@ from swarmstead.storage.database import Tx
 from swarmstead.storage.sql import insert_or_ignore
 from swarmstead.storage.tables import Millis, metadata
 
+STALE_MS = 60_000
+"""After so long a request that was not answered may be done again: whoever was at it has gone."""
 LIFE_MS = 24 * 3_600_000
 
 requests = sa.Table(
@@ -71,6 +73,13 @@ def answer(tx: Tx, claimed: Claim, status: int, media_type: str, body: str) -> N
 def release(tx: Tx, claimed: Claim) -> None:
     """Give the key back: what was asked was refused, and may be asked again."""
     tx.conn.execute(requests.delete().where(requests.c.id == claimed.id))
+
+
+def abandon(tx: Tx, claimed: Claim) -> None:
+    """Let whoever asks again begin at once: nobody is at work on it any more."""
+    tx.conn.execute(
+        requests.update().where(requests.c.id == claimed.id).values(created_at=claimed.created_at - STALE_MS)
+    )
 
 
 def forget_old(tx: Tx, clock: Clock) -> None:

@@ -56,6 +56,18 @@ async def test_a_stranger_sends_little(served: Served) -> None:
             assert answer.json()["way_out"]
 
 
+async def test_no_more_of_a_stranger_is_taken_in_than_may_be_sent(served: Served) -> None:
+    """The refusal comes although the rest of the body never does."""
+    host, _, port = served.address.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = "POST /api/v1/session:sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    writer.write(f"{head}Content-Length: 4000000\r\n\r\n".encode() + b"x" * (MOST_OF_A_STRANGER + 1))
+    async with asyncio.timeout(served.app.settings.read_timeout_s / 2):
+        assert (await reader.readline()).split()[1] == b"413"
+    writer.close()
+    await writer.wait_closed()
+
+
 @pytest.mark.parametrize("value", ["[],", "1,", '{"a":1},'], ids=["lists", "numbers", "objects"])
 async def test_a_body_that_holds_too_many_values_is_refused_unparsed(served: Served, value: str) -> None:
     body = '{"swarm":"repo-review","input":{"a":[' + value * MOST_VALUES + "1]}}"

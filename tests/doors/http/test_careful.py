@@ -107,6 +107,13 @@ async def test_what_was_refused_may_be_sent_again_under_its_key(served: Served) 
     assert launched.status_code == 201
 
 
+async def test_a_body_that_was_refused_unread_gives_its_key_back_too(served: Served) -> None:
+    async with served.client() as client:
+        wrong = await client.post("/api/v1/keys", json={"name": 7}, headers=keyed("typed"))
+        right = await client.post("/api/v1/keys", json={"name": "typed", "roles": ["viewer"]}, headers=keyed("typed"))
+    assert (wrong.status_code, right.status_code) == (422, 201), right.text
+
+
 async def test_keys_belong_to_one_caller_and_one_address(served: Served) -> None:
     async with served.client() as mine, served.client(served.other_key) as theirs:
         text = NOTE.format(name="ours", text="One")
@@ -242,6 +249,18 @@ async def test_an_if_match_that_names_nothing_changes_nothing(served: Served, he
             assert (answer.status_code, answer.json()["field"]) == (422, "If-Match")
             assert answer.json()["way_out"]
         assert (await client.get("/api/v1/agents/meant")).json()["spec"]["instructions"] == "One"
+
+
+@pytest.mark.parametrize("tag", ["*", '"abc"', '"-abc"'])
+async def test_what_somebody_has_taken_back_is_not_revived_unseen(served: Served, tag: str) -> None:
+    name = f"revoked-{sum(tag.encode())}"
+    async with served.client() as client:
+        manifest = NOTE.format(name=name, text="Do little.")
+        assert (await client.post("/api/v1/apply", content=manifest)).status_code == 200
+        assert (await client.delete(f"/api/v1/resources/Agent/{name}")).status_code == 204
+        answer = await client.post("/api/v1/apply", content=manifest, headers={"if-match": tag})
+        gone = await client.get(f"/api/v1/resources/Agent/{name}")
+    assert (answer.status_code, gone.status_code) == (412, 404), answer.text
 
 
 async def test_versions_are_read_page_by_page(served: Served) -> None:

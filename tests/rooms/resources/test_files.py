@@ -80,6 +80,21 @@ def test_a_folder_without_manifests_takes_nothing_back(tmp_path: Path) -> None:
         DeclaredFiles([tmp_path], KINDS).load()
 
 
+@pytest.mark.parametrize("content", ["", "# nothing but a remark\n", "---\n"])
+def test_a_file_that_was_cut_to_nothing_takes_nothing_back(tmp_path: Path, content: str) -> None:
+    (tmp_path / "a.yaml").write_text(binding("a"))
+    (tmp_path / "b.yaml").write_text(content)
+    with pytest.raises(ManifestRefused, match="no document"):
+        DeclaredFiles([tmp_path], KINDS).load()
+
+
+def test_a_link_whose_file_is_gone_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(binding("a"))
+    (tmp_path / "b.yaml").symlink_to(tmp_path / "gone.yaml")
+    with pytest.raises(BadInput, match=r"b\.yaml cannot be read"):
+        DeclaredFiles([tmp_path], KINDS).load()
+
+
 def declared(database: Database, tenant: str = "default") -> list[str]:
     scope = system_scope(tenant)
     return [one.name for one in database.read_sync(lambda conn: Registry(KINDS).all(conn, scope, "Binding"))]
@@ -90,7 +105,7 @@ def test_what_is_declared_no_longer_is_taken_back_and_nothing_of_others(
 ) -> None:
     def declare(*texts: str) -> list[tuple[str, str]]:
         documents = parse("---\n".join(texts), KINDS)
-        done = database.write_sync(lambda tx: handlers.declare(tx, CONFIG, clock, documents))
+        done = database.write_sync(lambda tx: handlers.declare(tx, CONFIG, clock, documents, KINDS))
         return [(one.name, one.action) for one in done]
 
     def apply(text: str, scope: object = ADA) -> None:
@@ -107,10 +122,22 @@ def test_what_is_declared_no_longer_is_taken_back_and_nothing_of_others(
         ("same", "unchanged"),
     ]
     apply(binding("two", "write"))  # from now on it is hers
-    assert declare(binding("one")) == [("one", "unchanged")]
+    assert declare(binding("one"), binding("same")) == [("one", "unchanged"), ("same", "unchanged")]
     assert declared(database) == ["adas", "one", "same", "two"]
-    assert declare(binding("three")) == [("three", "created"), ("one", "deleted")]
+    assert declare(binding("three")) == [("three", "created"), ("one", "deleted"), ("same", "deleted")]
     assert declare(binding("three")) == [("three", "unchanged")]
-    assert declared(database) == ["adas", "same", "three", "two"]
+    assert declared(database) == ["adas", "three", "two"]
     assert declared(database, "other") == ["there"]
     assert declare(binding("one"), binding("three")) == [("one", "created"), ("three", "unchanged")]
+
+
+def test_a_kind_that_cannot_be_declared_here_is_somebody_elses_to_look_after(
+    database: Database, clock: MovableClock
+) -> None:
+    """A gateway beside a server: the same actor, and files without the kinds of runs."""
+    documents = parse(binding("one"), KINDS)
+    less = KINDS.keys() - {"Binding"}
+    database.write_sync(lambda tx: handlers.declare(tx, CONFIG, clock, documents, KINDS))
+    done = database.write_sync(lambda tx: handlers.declare(tx, CONFIG, clock, [], less))
+    assert done == []
+    assert declared(database) == ["one"]

@@ -18,7 +18,8 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
 
@@ -45,8 +46,8 @@ REPEATABLE = frozenset(
 )
 _SECRET = frozenset({"/api/v1/keys", "/api/v1/tokens", "/api/v1/session:link"})
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
+_NO_VERSION = "?"  # no version of anything
 _TAG = re.compile(r'(?:W/)?"([^"]*)"|(\*)')
-_STALE_MS = 60_000
 _HASH_CHARS = 16
 _DOC = {
     "name": KEY_HEADER,
@@ -125,7 +126,9 @@ async def _once(request: Request, handle: Handler, *, secret: bool) -> Response:
         )
     app, scope = app_of(request), await caller(request)
     route = f"{request.method} {request.url.path}"
-    asked = digest([request.url.query, sha256_hex(await request.body())])
+    # A credential that may do less has the same actor: it must not be given what the other one was.
+    means = [sorted(scope.actor.roles), scope.environment]
+    asked = digest([request.url.query, sha256_hex(await request.body()), means])
     async with _turn(app, (scope.tenant, scope.actor.id, route, key)):
         claimed, new = await app.db.write(lambda tx: requests.claim(tx, scope, app.clock, route, key, asked))
         if not new and (earlier := _earlier(app, claimed, asked, secret=secret)) is not None:
@@ -165,7 +168,7 @@ def _earlier(app: Gatehouse, claimed: Claim, asked: str, *, secret: bool) -> Res
     if claimed.status is not None:
         media_type = claimed.media_type or None
         return Response(claimed.body, claimed.status, {"idempotent-replayed": "true"}, media_type)
-    if not app.settings.single_process and claimed.created_at > app.clock.now_ms() - _STALE_MS:
+    if not app.settings.single_process and claimed.created_at > app.clock.now_ms() - requests.STALE_MS:
         raise StillAnswering("This very request is being answered right now.", way_out="Try again in a few seconds.")
     return None
 
@@ -173,15 +176,32 @@ def _earlier(app: Gatehouse, claimed: Claim, asked: str, *, secret: bool) -> Res
 async def _handled(app: Gatehouse, request: Request, handle: Handler, claimed: Claim, *, secret: bool) -> Response:
     try:
         response = await handle(request)
-    except SteadError as error:
-        if error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+    except (SteadError, HTTPException, RequestValidationError) as error:
+        if _status_of(error) < HTTPStatus.INTERNAL_SERVER_ERROR:
             await app.db.write(lambda tx: requests.release(tx, claimed))
+        else:
+            await _abandoned(app, claimed)
+        raise
+    except Exception:
+        await _abandoned(app, claimed)
         raise
     body = "" if secret else bytes(response.body).decode()
     media_type = response.headers.get("content-type", "")
     with suppress(Unavailable):  # it was done, and is answered; a repeat of it finds the claim open
         await app.db.write(lambda tx: requests.answer(tx, claimed, response.status_code, media_type, body))
     return response
+
+
+def _status_of(error: SteadError | HTTPException | RequestValidationError) -> int:
+    if isinstance(error, SteadError):
+        return error.status
+    return error.status_code if isinstance(error, HTTPException) else HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+async def _abandoned(app: Gatehouse, claimed: Claim) -> None:
+    """Nobody answers it any more: whoever asks again need not wait. What it may have done still stands under its id."""
+    with suppress(Unavailable):
+        await app.db.write(lambda tx: requests.abandon(tx, claimed))
 
 
 # ETags ----------------------------------------------------------------------------------------------------------------
@@ -218,7 +238,7 @@ def expected(request: Request) -> frozenset[str]:
             field="If-Match",
             way_out='Send the ETag of the answer that you read, with its quotes, such as "sha256:…-0f3a…".',
         )
-    return frozenset(star or tag.rpartition("-")[0] for tag, star in found)
+    return frozenset(star or tag.rpartition("-")[0] or _NO_VERSION for tag, star in found)
 
 
 def expect(request: Request, version: str, what: str) -> None:

@@ -1,6 +1,7 @@
 """`/metrics` in Prometheus' text form. Totals over all tenants, with no names in it, so it asks for no credential."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from starlette.requests import Request
@@ -37,8 +38,9 @@ async def exposition(app: Gatehouse) -> Response:
     from prometheus_client import CollectorRegistry, generate_latest
 
     checks = {"database": await _is_well(app), app.takes: not app.resting}
-    runs = await app.db.read(app.count_runs)
-    pending = await app.db.read(count_all_pending)
+    runs, pending = None, None
+    with suppress(SteadError):  # a database that is away must not take the other numbers with it
+        runs, pending = await app.db.read(app.count_runs), await app.db.read(count_all_pending)
     registry = CollectorRegistry()
     registry.register(_Collector(runs, pending, app.gateway.traffic.totals(), app.config and app.config.state, checks))  # pyright: ignore[reportArgumentType] - duck-typed by the library
     return Response(generate_latest(registry), media_type="text/plain; version=0.0.4; charset=utf-8")
@@ -66,7 +68,7 @@ class _Collector:
     def __init__(
         self,
         runs: Mapping[str, int] | None,
-        pending: int,
+        pending: int | None,
         traffic: Totals,
         config: InForce | None,
         checks: Mapping[str, bool],
@@ -97,7 +99,8 @@ class _Collector:
         for check, is_well in self._checks.items():
             gauge.add_metric([check], int(is_well))
         yield gauge
-        yield GaugeMetricFamily("stead_approvals_pending", "Questions that wait for a person.", value=self._pending)
+        if self._pending is not None:
+            yield GaugeMetricFamily("stead_approvals_pending", "Questions that wait for a person.", value=self._pending)
         traffic = self._traffic
         yield GaugeMetricFamily("stead_tool_calls_in_flight", "Tool calls under way.", value=traffic.in_flight)
         yield GaugeMetricFamily("stead_tool_calls_queued", "Tool calls that wait for room.", value=traffic.queued)

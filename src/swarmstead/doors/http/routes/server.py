@@ -35,6 +35,8 @@ async def drain(body: shapes.DrainIn, scope: Caller, app: Whole) -> shapes.Drain
     await app.runs.drain(scope, on=body.on)
     if body.on and body.stop:
         app.stop_when_drained()
+    else:
+        app.stay()
     return _state(app)
 
 
