@@ -77,12 +77,17 @@ class DeclaredFiles:
         """
         from swarmstead.resources.manifests import parse_all
 
-        for _ in range(_MOST_READS):  # what changes while it is read may be half old and half new
+        return parse_all(self._texts(), self._kinds)
+
+    def _texts(self) -> list[Text]:
+        """What changes while it is read may be half old and half new: it is read again, up to a bound."""
+        texts: list[Text] = []
+        for _ in range(_MOST_READS):
             self.loaded = self.state()
             texts = [text for path in self._paths for text in texts_of(path)]
             if self.state() == self.loaded:
                 break
-        return parse_all(texts, self._kinds)
+        return texts
 
     def state(self) -> State:
         """Changes whenever a file comes, goes, or is written or replaced. Cost: one look at each file."""
