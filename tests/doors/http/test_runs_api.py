@@ -43,7 +43,8 @@ async def test_from_preview_to_an_approved_report(served: Served) -> None:
         assert ("reviewer", "coordinator") in names
         trail = (await client.get("/api/v1/audit", params={"run": run["id"]})).json()["items"]
         actions = [row["action"] for row in trail]
-        ended = [one for one in actions if one not in ("tool.call", "tool.preview")]  # rows of reads come a moment later
+        # Rows of reads come a moment later.
+        ended = [one for one in actions if one not in ("tool.call", "tool.preview")]
         assert ended[0] == "run.finish"
         assert "approval.approve" in actions
         verified = (await client.post("/api/v1/audit:verify")).json()
