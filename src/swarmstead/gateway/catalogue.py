@@ -49,7 +49,6 @@ class Catalogue:
         self._limits = limits
         self._kept: OrderedDict[tuple[str, ...], tuple[int, Tools]] = OrderedDict()
         self._loading: dict[tuple[str, ...], asyncio.Task[Tools]] = {}
-        self._generation = 0
         self._lock = threading.Lock()
 
     async def tools(self, server: ServerRef) -> Tools:
@@ -78,7 +77,6 @@ class Catalogue:
     def _drop(self, wanted: Callable[[tuple[str, ...]], bool]) -> None:
         """Whoever asks from now on is given what is read from now on, not what is on its way already."""
         with self._lock:
-            self._generation += 1
             for key in filter(wanted, list(self._kept)):
                 del self._kept[key]
             for key in filter(wanted, list(self._loading)):
@@ -91,14 +89,13 @@ class Catalogue:
             task.exception()  # taken note of: those who wait are told by their own await
 
     async def _load(self, server: ServerRef, before: Tools) -> Tools:
-        generation = self._generation
         definitions = (await self._upstream.list_tools(server))[:_MAX_TOOLS]
         made = await asyncio.to_thread(_made, server, definitions, before, self._limits)
         seen = {name: Seen(one.tool.schema_hash, one.tool.definition) for name, one in made.items() if _pinnable(one)}
         pinned: Mapping[str, Status] = await self._pins.check(server, seen) if seen else {}
         found = {name: _judged(one, pinned.get(name)) for name, one in made.items()}
         with self._lock:
-            if generation == self._generation:  # nobody has decided anything while we read
+            if self._loading.get(server.definition) is asyncio.current_task():  # else something was decided meanwhile
                 self._kept[server.definition] = (self._clock.now_ms() + _LIFE_MS, found)
                 self._kept.move_to_end(server.definition)
                 while len(self._kept) > _MOST_SERVERS:

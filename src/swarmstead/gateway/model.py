@@ -164,6 +164,8 @@ def upstream_key(request: CallRequest) -> str:
     `digest` it takes whatever JSON can say, half a surrogate pair too: what a model writes must not end a call.
     """
     told = _SORTED.encode(dict(request.arguments))
+    if request.more:
+        told += _SORTED.encode(dict(request.more))
     return f"{request.key}:{sha256_hex(told.encode())[:_KEY_CHARS]}"
 
 
@@ -182,6 +184,8 @@ def plan_payload(request: CallRequest, tool: Tool, precondition: Mapping[str, An
         "run": request.caller.run,
         "step": request.key,
     }
+    if request.more:  # answers to what a server has asked, say: they decide with the arguments what happens
+        payload["more"] = dict(request.more)
     if not request.caller.agent:
         payload["actor"] = request.caller.scope.actor.id
     return payload | ({"precondition": dict(precondition)} if precondition else {})

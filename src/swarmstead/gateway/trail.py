@@ -4,7 +4,8 @@ A side effect has its rows in the transactions around it (`links/attempt.py`, `l
 its own to join, and a commit for each would cost more than the call. So its row waits here, at most `every_s`, for
 others to share a commit with.
 
-Invariants: rows are written in the order in which their calls ended; a row that could not be written is tried again;
+Invariants: rows are written in the order in which their calls ended; a row that could not be written is tried again
+(where it is the row itself that cannot be, the log says so);
 and while the trail is full nothing more is answered, so that what happens unrecorded is bounded. Fails: a process that
 is killed loses the rows of its last `every_s`, of reads only.
 """
@@ -86,10 +87,21 @@ class Trail:
                     log.warning("the audit rows of %d reads cannot be written yet: %s", len(batch), error.message)
                     await asyncio.sleep(_PAUSE_S)
                     continue
+                except Exception:
+                    log.exception("audit rows of %d reads cannot be written together; one by one", len(batch))
+                    await self._one_by_one(batch)
                 del self._waiting[: len(batch)]
                 self._room.set()
         finally:
             self._writer = None
+
+    async def _one_by_one(self, batch: list[Late]) -> None:
+        """One row that can never be written must not keep the others from it, nor go without a word."""
+        for entry in batch:
+            try:
+                await self._db.write(lambda tx, entry=entry: _write(tx, [entry]))
+            except Exception:
+                log.exception("a row of the audit trail cannot be written and is left out")
 
 
 def _write(tx: Tx, batch: list[Late]) -> None:

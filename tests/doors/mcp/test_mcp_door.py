@@ -75,6 +75,23 @@ async def test_a_denied_plan_is_told_with_its_reason(door: Door) -> None:
         assert (refused.is_error, "Not today" in words(refused), door.house.upstream.lines) == (True, True, [])
 
 
+async def test_a_plan_that_is_asked_about_again_can_be_applied(door: Door) -> None:
+    """What it would change has changed since: a person sees it anew, and the new plan is good for the same call."""
+    seen = {"path": "notes", "before": None, "after": "one\n"}
+    door.house.upstream.answers["look"] = text("", structured=seen)
+    async with door.session() as client:
+        planned = await client.call_tool("kit__append", {"line": "one"})
+        first = (planned.meta or {})["swarmstead.dev/plan"]["plan_id"]
+        await door.decide(first)
+        door.house.upstream.answers["look"] = text("", structured=seen | {"before": "zero\n"})
+        asked: Any = await client.call_tool("kit__append", {"line": "one"}, meta={PLAN: first})
+        second = asked.meta["swarmstead.dev/plan"]["plan_id"]
+        assert second != first
+        await door.decide(second)
+        applied = await client.call_tool("kit__append", {"line": "one"}, meta={PLAN: second})
+    assert (applied.is_error, door.house.upstream.lines) == (False, ["one"]), words(applied)
+
+
 @pytest.mark.parametrize(
     ("tool", "arguments", "code"),
     [

@@ -101,6 +101,14 @@ async def test_a_state_is_for_its_caller_its_request_and_once(door: Door) -> Non
     assert [one["code"] for one in refused] == [-32602] * 4
 
 
+async def test_a_client_that_comes_back_without_saying_what_it_can_makes_no_second_call(door: Door) -> None:
+    Asking(door, "elicitation/create")
+    asked = await post(door)
+    back: dict[str, Any] = {"requestState": asked["requestState"], "inputResponses": dict.fromkeys(asked["inputRequests"], ADA)}
+    await post(door, **back, _meta=META)
+    assert door.house.upstream.called("read") == 1
+
+
 async def test_what_is_told_while_nobody_waits_is_told_to_nobody(door: Door) -> None:
     Asking(door, "elicitation/create")
     meta = CAN | {"progressToken": 1}

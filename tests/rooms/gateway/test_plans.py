@@ -14,6 +14,16 @@ from tests.rooms.gateway.desk import ADA, EVE, MANIFESTS, PLAN_LIFE_S, Desk, out
 LINE = {"line": "one"}
 
 
+RELAXED = """
+apiVersion: swarmstead.dev/v1alpha1
+kind: Policy
+metadata: {name: relaxed}
+spec:
+  cedar: |
+    permit (principal, action == Action::"call", resource);
+"""
+
+
 async def apply(desk: Desk, plan_id: str, key: str, tool: str = "append", **more: Any) -> tuple[str, str, str]:
     outcome = await desk.call(tool, more.pop("arguments", LINE), key=key, plan_id=plan_id, **more)
     return outcome.verdict, outcome.code, outcome.reason
@@ -73,6 +83,16 @@ async def test_a_plan_whose_effect_has_changed_since_is_asked_about_again(any_de
     assert desk.upstream.calls[-1].expect == {"sha256": sha256_hex(b"somebody's own\n")}
     (old,) = [one for one in await desk.asked() if one.id == asked.id]
     assert (old.status, old.reason) == ("expired", "what it would change has changed since it was approved")
+
+
+async def test_an_approved_plan_holds_when_the_rules_relax(desk: Desk) -> None:
+    looks(desk, None)
+    request = desk.request("append", LINE)
+    asked = await desk.approved(request)
+    await desk.declare(RELAXED)
+    assert (await desk.call("append", {"line": "two"})).verdict == "ok"  # nobody has to be asked any more
+    assert (await apply(desk, asked.id, request.key))[0] == "ok"
+    assert desk.upstream.lines == ["two", "one"]
 
 
 async def test_it_may_change_there_and_back_and_is_asked_about_each_time(desk: Desk) -> None:
@@ -136,6 +156,7 @@ OTHER: dict[str, dict[str, Any]] = {
     "another step": {"key": "a_1/9/9"},
     "another folder": {"root": "/"},
     "a caller from outside": {"caller": outside()},
+    "answers beside the arguments": {"more": {"inputResponses": {"sure": {"action": "accept"}}}},
 }
 
 

@@ -52,6 +52,41 @@ async def test_a_database_that_comes_back_gets_every_row(desk: Desk, monkeypatch
     assert (fails, [target for _, target, _ in await desk.trail()]) == ([0], ["kit/one"])
 
 
+async def test_a_row_that_can_never_be_written_keeps_no_other_from_it(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> Entry:
+        raise ValueError("There is no such row.")
+
+    trail = Trail(desk.db)
+    await trail.note(lambda: noted("kit/one"))
+    await trail.note(broken)
+    await trail.note(lambda: noted("kit/two"))
+    await trail.written()
+    await trail.note(lambda: noted("kit/three"))
+    await trail.written()
+    assert [target for _, target, _ in await desk.trail()] == ["kit/one", "kit/two", "kit/three"]
+    assert "left out" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["re\0ad", "re\ud800ad"])
+async def test_a_name_that_no_database_keeps_is_refused_and_recorded(any_desk: Desk, name: str) -> None:
+    outcome = await any_desk.call(name)
+    assert outcome.code == "tool_unknown"
+    assert [target for _, target, _ in await any_desk.trail()] == ["kit/re\ufffdad"]
+    assert (await any_desk.call("read", {"name": "a"})).verdict == "ok"
+
+
+async def test_a_read_that_is_called_off_is_recorded(desk: Desk) -> None:
+    hold = desk.upstream.hold("read")
+    calling = asyncio.create_task(desk.call("read", {"name": "a"}))
+    await hold.reached.wait()
+    calling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await calling
+    assert await desk.trail() == [("effect", "kit/read", "unknown")]
+
+
 async def test_while_it_cannot_write_it_takes_no_more_than_it_may_hold(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -202,7 +202,8 @@ class McpEndpoint:
             offer = await self._offers.at(caller, http.toolset)
             mirrored = protocol.mirrored(http.headers) if caller.modern else None
             exchange = Exchange(caller, offer, relay, session, caller.modern, mirrored)
-            if caller.modern and relay.capabilities and asked.method in parking.METHODS:
+            may_wait = caller.modern and asked.method in parking.METHODS
+            if may_wait and (relay.capabilities or parking.waits(asked.params)):
                 work = self._or_question(exchange, relay, asked)
             else:
                 work = self._methods.answer(exchange, asked.method, asked.params)

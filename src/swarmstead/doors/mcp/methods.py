@@ -192,7 +192,7 @@ class Methods:
 
     async def _key_of(self, scope: Scope, plan_id: str) -> str:
         """That of the plan, because a plan is for one call and its key is part of what was approved."""
-        return (await self._db.read(lambda conn: permits.get(conn, scope, plan_id))).step
+        return str((await self._db.read(lambda conn: permits.get(conn, scope, plan_id))).payload.get("step", ""))
 
     async def _read(self, exchange: Exchange, params: Params) -> Result:
         uri = protocol.address(params.get("uri"))

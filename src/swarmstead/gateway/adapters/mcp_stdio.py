@@ -289,7 +289,7 @@ class StdioSession(asyncio.SubprocessProtocol):
 
         A pipe does not say which call a message belongs to: with several under way it is anybody's, and so nobody's.
         """
-        return next(iter(self._relays.values())) if len(self._relays) == 1 else None
+        return next(iter(self._relays.values())) if len(self._relays) == len(self._pending) == 1 else None
 
     def _ask_aside(self, message: Message, relay: Relay) -> None:
         if len(self._aside) < self._limits.max_aside:

@@ -1,5 +1,8 @@
 """Before a side effect: the trail says that it is about to start."""
 
+import asyncio
+from collections.abc import Callable
+
 from swarmstead.audit.contract import record
 from swarmstead.gateway.chain import Answer, Call, Next
 from swarmstead.gateway.links.expensive import Expensive
@@ -45,6 +48,16 @@ class Attempt:
             record(tx, audit_entry(request, "intent", {"risk": tool.risk, "plan": request.plan_id}))
             record(tx, audit_entry(request, "attempt", {"schema": tool.schema_hash}))
 
-        await self._db.write(write)
-        call.progress.attempted = True
+        await self._written(call, write)
         return await proceed(call)
+
+    async def _written(self, call: Call, write: Callable[[Tx], None]) -> None:
+        """Once it is written the call counts as begun, for whoever is cut off while it is being written too."""
+        writing = asyncio.ensure_future(self._db.write(write))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait([writing])
+            call.progress.attempted = not writing.cancelled() and writing.exception() is None
+            raise
+        call.progress.attempted = True

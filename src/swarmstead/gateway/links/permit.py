@@ -69,10 +69,13 @@ class Permit:
             raise _denied(question, verdict)
         if seen.dry_run and (question.risk != "read" or verdict.effect == "ask"):
             return await self._foreseen(call, verdict)
-        if verdict.effect == "ask":
-            needed = await (self._look_again if request.plan_id else self._plan)(call, verdict.text)
-            if needed is not None:
-                return needed
+        needed = None
+        if request.plan_id and request.kind == "tool":  # whatever the rules say by now, it was approved as it was seen
+            needed = await self._look_again(call, verdict.text)
+        elif verdict.effect == "ask":
+            needed = await self._plan(call, verdict.text)
+        if needed is not None:
+            return needed
         return await proceed(call)
 
     async def _foreseen(self, call: Call, verdict: PolicyVerdict) -> Foreseen:

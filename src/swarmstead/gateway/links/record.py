@@ -14,6 +14,7 @@ from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown, retry_aft
 from swarmstead.gateway.trail import Trail
 from swarmstead.kernel.errors import SteadError, Unavailable
 from swarmstead.kernel.hashing import digest
+from swarmstead.kernel.plain import plain_text
 from swarmstead.storage.database import Database, Tx
 from swarmstead.telemetry.contract import redact, redact_text, tool_called
 
@@ -26,7 +27,7 @@ def audit_entry(request: CallRequest, phase: Phase, data: Mapping[str, Any]) -> 
     """An audit entry about this call: hashes and verdicts, never arguments or results."""
     caller = request.caller
     facts = _facts(request) | dict(data)
-    target = f"{request.server}/{request.tool}"
+    target = plain_text(f"{request.server}/{request.tool}")
     action = "tool.call" if request.kind == "tool" else f"{request.kind}.read"
     return Entry(caller.scope, action, target, phase, caller.run, request.key, caller.trace_id, facts)
 
@@ -34,12 +35,14 @@ def audit_entry(request: CallRequest, phase: Phase, data: Mapping[str, Any]) -> 
 def preview_entry(request: CallRequest, preview: str, verdict: str) -> Entry:
     """An audit entry about the dry run of this call by the tool `preview`."""
     caller, facts = request.caller, _facts(request) | {"of": request.tool, "verdict": verdict}
-    target = f"{request.server}/{preview}"
+    target = plain_text(f"{request.server}/{preview}")
     return Entry(caller.scope, "tool.preview", target, "note", caller.run, request.key, caller.trace_id, facts)
 
 
 def _facts(request: CallRequest) -> dict[str, Any]:
     facts: dict[str, Any] = {"arguments": _fingerprint(dict(request.arguments)), "key": request.key}
+    if request.more:
+        facts["more"] = _fingerprint(dict(request.more))
     if request.caller.agent:
         facts["agent"] = request.caller.agent
     return facts
@@ -98,8 +101,7 @@ class Record:
                 raise  # we could not write before; the call did not happen or is settled when it is repeated
             answer = _refused(error, call)
         except asyncio.CancelledError:
-            if call.progress.attempted:  # nobody waits for it any more, and nobody knows how it ended
-                await asyncio.shield(self._write(call, _CUT))
+            await asyncio.shield(self._cut(call))
             raise
         except Withdrawn:
             raise
@@ -125,6 +127,13 @@ class Record:
         if isinstance(answer, Foreseen):  # of a plan, asking for it has written a row
             await self._trail.note(partial(_foreseen, call.carried, call.progress))
         return answer
+
+    async def _cut(self, call: Call) -> None:
+        """Nobody waits for it any more, and nobody knows how it ended: a read may have reached its server too."""
+        if call.progress.attempted:
+            await self._write(call, _CUT)
+        elif call.progress.policy is not None:
+            await self._trail.note(partial(_effect, call.carried, _CUT, call.progress))
 
     async def _written(self, call: Call, outcome: CallOutcome) -> CallOutcome:
         """The outcome that is on disk now: this one, or `unknown` where its answer cannot be stored."""

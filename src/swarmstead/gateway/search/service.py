@@ -152,6 +152,8 @@ class ToolSearch:
         return tenant
 
     async def _tenant(self, name: str) -> _Tenant:
+        if name in self._tenants:
+            return self._tenants[name]
         async with self._opening:
             if name not in self._tenants:
                 self._tenants[name] = _Tenant(await asyncio.to_thread(self._open_index, name))
@@ -161,7 +163,7 @@ class ToolSearch:
         bound: dict[str, set[str]] = {}
         for binding in chain.from_iterable(grants.bindings.values()):
             bound.setdefault(binding.server, set()).update(binding.tools)
-        before, tenant.servers = tenant.servers, {}
+        before, servers = tenant.servers, dict[str, list[ToolDocument]]()
         waits = [_PATIENCE_WITH_KNOWN_S if before.get(server) else _PATIENCE_S for server in bound]
         answers = await asyncio.gather(
             *(self._listed(caller, server, root, wait) for server, wait in zip(bound, waits, strict=True))
@@ -169,9 +171,10 @@ class ToolSearch:
         for server, tools in zip(bound, answers, strict=True):
             usable = None if tools is None else [tool for tool in tools if _usable(tool)]
             known = before.get(server, []) if usable is None else [self._document(caller, tool) for tool in usable]
-            tenant.servers[server] = known
+            servers[server] = known
+        tenant.servers = servers
         documents = [
-            document for server, known in tenant.servers.items() for document in known if document.name in bound[server]
+            document for server, known in servers.items() for document in known if document.name in bound[server]
         ]
         if documents != tenant.documents:
             await asyncio.to_thread(tenant.index.refresh, documents)
