@@ -104,7 +104,10 @@ async def test_a_state_is_for_its_caller_its_request_and_once(door: Door) -> Non
 async def test_a_client_that_comes_back_without_saying_what_it_can_makes_no_second_call(door: Door) -> None:
     Asking(door, "elicitation/create")
     asked = await post(door)
-    back: dict[str, Any] = {"requestState": asked["requestState"], "inputResponses": dict.fromkeys(asked["inputRequests"], ADA)}
+    back: dict[str, Any] = {
+        "requestState": asked["requestState"],
+        "inputResponses": dict.fromkeys(asked["inputRequests"], ADA),
+    }
     await post(door, **back, _meta=META)
     assert door.house.upstream.called("read") == 1
 
