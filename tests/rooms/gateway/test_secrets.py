@@ -1,6 +1,7 @@
 """What tools answer is stored without credentials; what they are told and answer is in no trail and no event."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from swarmstead.audit.tables import audit_rows
 from swarmstead.runs.tables import events
 from swarmstead.storage.tables import metadata
 from swarmstead.telemetry.contract import REDACTED
-from tests.fakes.upstream import text
+from tests.fakes.upstream import Called, text
 from tests.rooms.gateway.desk import Desk
 from tests.rooms.runs.house import House
 from tests.rooms.runs.swarms import call, delegate
@@ -28,6 +29,45 @@ CANARIES = {
     "a URL": "postgres://user:hunter2hunter2@db.internal/x",
 }
 PLAIN = "plain-canary-41c7"
+
+
+class Client:
+    """A client that keeps what it is told and asked."""
+
+    capabilities: Mapping[str, Any] = {}
+
+    def __init__(self) -> None:
+        self.heard: list[Any] = []
+
+    def notify(self, method: str, params: Mapping[str, Any]) -> None:
+        """As the port says."""
+        self.heard.append([method, params])
+
+    def hang_up(self) -> None:
+        """As the port says."""
+
+    async def ask(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """As the port says."""
+        self.heard.append([method, params])
+        return {"action": "decline"}
+
+
+async def test_what_a_server_tells_and_asks_meanwhile_loses_its_credentials_too(desk: Desk) -> None:
+    client, canary = Client(), CANARIES["GitHub"]
+    form = {"type": "object", "properties": {"password": {"type": "string"}}}
+
+    async def talk(_call: Called) -> None:
+        relay = desk.upstream.relay
+        assert relay is not None
+        relay.notify("notifications/message", {"level": "info", "data": f"cloned with {canary}"})
+        relay.notify("notifications/progress", {"progressToken": "t-1", "progress": 1})
+        await relay.ask("elicitation/create", {"message": f"Is {canary} still good?", "requestedSchema": form})
+
+    desk.upstream.during = talk
+    assert (await desk.call("read", {"name": "x"}, relay=client)).verdict == "ok"
+    assert canary not in json.dumps(client.heard)
+    assert [params.get("progressToken") for _, params in client.heard] == [None, "t-1", None]
+    assert client.heard[2][1] == {"message": f"Is {REDACTED} still good?", "requestedSchema": form}
 
 
 @pytest.mark.parametrize("canary", CANARIES.values(), ids=list(CANARIES))

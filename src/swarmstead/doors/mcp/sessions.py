@@ -29,7 +29,8 @@ LOG_LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert"
 CALLED_OFF = "called off by the client"
 _MARK_DIGITS = 16
 _MOST_ENDED = 10_000
-_MOST_KNOWN = 10_000
+_MOST_OF_ONE, _MOST_CALLERS = 256, 1_000
+_Whose = tuple[str, str]
 _LONGEST_ID = 4096
 _MOST_WATCHED = 1000
 
@@ -121,7 +122,7 @@ class Sessions:
     """The sessions that this process has seen."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[str, str], Session] = OrderedDict()
+        self._known: OrderedDict[_Whose, OrderedDict[str, Session]] = OrderedDict()
         self._ended: OrderedDict[str, None] = OrderedDict()
 
     def open(self, caller: Scope, version: str, capabilities: dict[str, Any]) -> Session:
@@ -136,9 +137,12 @@ class Sessions:
         """The caller's session, or None: it was ended, is somebody else's, or never was."""
         if id_ in self._ended:
             return None
-        known = self._known.get((caller.actor.id, id_))
-        if known is not None:
-            return known
+        whose = _whose(caller)
+        own = self._known.get(whose)
+        if own is not None and id_ in own:
+            self._known.move_to_end(whose)
+            own.move_to_end(id_)
+            return own[id_]
         agreed = _read(id_)
         if agreed is None or agreed.w != _mark(caller):
             return None
@@ -146,16 +150,26 @@ class Sessions:
 
     def end(self, caller: Scope, session: Session) -> None:
         """It is over; its id is good for nothing any more."""
-        self._known.pop((caller.actor.id, session.id), None)
+        if (own := self._known.get(_whose(caller))) is not None:
+            own.pop(session.id, None)
         self._ended[session.id] = None
         if len(self._ended) > _MOST_ENDED:
             self._ended.popitem(last=False)
 
     def _remember(self, caller: Scope, session: Session) -> Session:
-        self._known[caller.actor.id, session.id] = session
-        if len(self._known) > _MOST_KNOWN:
+        """The one used longest ago gives way: to another of the same caller, so that nobody is pushed out by others."""
+        own = self._known.setdefault(_whose(caller), OrderedDict())
+        own[session.id] = session
+        if len(own) > _MOST_OF_ONE:
+            own.popitem(last=False)
+        self._known.move_to_end(_whose(caller))
+        if len(self._known) > _MOST_CALLERS:
             self._known.popitem(last=False)
         return session
+
+
+def _whose(caller: Scope) -> _Whose:
+    return caller.tenant, caller.actor.id
 
 
 def _mark(caller: Scope) -> str:

@@ -3,8 +3,9 @@
 import time
 
 from swarmstead.gateway.chain import Answer, Call
-from swarmstead.gateway.contract import CallOutcome, CallResult
+from swarmstead.gateway.contract import CallOutcome, CallRequest, CallResult
 from swarmstead.gateway.errors import UpstreamFailed
+from swarmstead.gateway.links.redact import RedactedRelay
 from swarmstead.gateway.mirrored import headers_for
 from swarmstead.gateway.model import upstream_key
 from swarmstead.gateway.ports import Upstream
@@ -52,7 +53,7 @@ class CallUpstream:
             timeout_s=self._time_of(call),
             more=request.more,
             headers=headers_for(listed.tool.mirrors, request.arguments) if listed.tool.mirrors else None,
-            relay=request.relay,
+            relay=_relay_of(request),
             expect=call.progress.precondition.get("expect"),
         )
 
@@ -62,9 +63,17 @@ class CallUpstream:
         if request.arguments:
             params["arguments"] = request.arguments
         found = await self._upstream.fetch(
-            call.place, request.method, params, timeout_s=self._time_of(call), relay=request.relay
+            call.place,
+            request.method,
+            params,
+            timeout_s=self._time_of(call),
+            relay=_relay_of(request),
         )
         return CallOutcome("ok", CallResult(more=found))
 
     def _time_of(self, call: Call) -> float:
         return call.timeout_s or call.place.spec.limits.timeout_s or self._timeout_s
+
+
+def _relay_of(request: CallRequest) -> RedactedRelay | None:
+    return None if request.relay is None else RedactedRelay(request.relay)
