@@ -32,6 +32,7 @@ _MOST_FETCHED = 4_000
 _SLICES = 16
 _SLICE = 20_000
 _DEAD, _DEAD_SHARE = 100, 0.3
+_WAITED_FOR = 20_000  # tools that are indexed anew within seconds; more of them are found again bit by bit
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +105,16 @@ class HybridIndex:
             self._sights.clear()
 
     def _refresh(self, documents: Iterable[ToolDocument]) -> Changed:
-        if len(self._rows.live) - self._rows.count > max(_DEAD, _DEAD_SHARE * len(self._rows.live)):
+        if len(self._rows.live) - self._rows.count <= max(_DEAD, _DEAD_SHARE * len(self._rows.live)):
+            return self._changed(documents)
+        if self._rows.count > _WAITED_FOR:
             self._restart()
+            return self._changed(documents)
+        with self._lock:  # who asks meanwhile waits, rather than being told that there is nothing
+            self._restart()
+            return self._changed(documents)
+
+    def _changed(self, documents: Iterable[ToolDocument]) -> Changed:
         live = self._rows.live
         known = dict(zip(self._rows.keys[live].tolist(), self._rows.digests[live].tolist(), strict=True))
         seen: set[int] = set()
