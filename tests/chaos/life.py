@@ -42,7 +42,8 @@ SCOPE = system_scope("default", "chaos")
 class Life:
     """How a server is to live. `kill_at_start` counts from the first moment, `kill` from when it is up.
 
-    `kill_in_call` is a gate of the tool server, such as `before append`; `takes_tools_along` has that die with us.
+    `kill_in_call` is a gate of the tool server, such as `before append`; until then only that tool is allowed, so that
+    nothing else is in flight. `takes_tools_along` has the tool server die with us.
     `stops_at` is a kind of event after which it is closed in good order, with nothing to say. One that does not launch
     waits for another to do it.
     """
@@ -92,7 +93,7 @@ async def live(life: Life) -> dict[str, Any]:
         await app.signals.until(events_topic("default"), lambda: has(app, life.stops_at))
         await app.close()
         return {}
-    person = asyncio.create_task(answer(app, effects))
+    person = asyncio.create_task(answer(app, effects, life.kill_in_call.partition(" ")[2]))
     await app.signals.until(events_topic("default"), lambda: ended(app, run))
     person.cancel()
     outcome = await app.db.read(lambda conn: outcome_of(conn, app, run))
@@ -133,11 +134,13 @@ async def has(app: App, kind: str) -> str | None:
     return await app.db.read(lambda conn: conn.execute(query).scalar())
 
 
-async def answer(app: App, effects: Path) -> None:
-    """A person: allows every plan; asked about an unknown outcome, looks whether it happened."""
+async def answer(app: App, effects: Path, tool: str = "") -> None:
+    """A person: allows every plan (of one tool, when it is named); asked about an unknown outcome, looks at the effects."""
 
     async def one() -> None:
         for asked in await app.db.read(lambda conn: inbox.find(conn, SCOPE, statuses=["pending"])):
+            if tool and asked.tool != tool:
+                continue
             decision, reason = await judge(asked, effects)
             with suppress(AlreadyDecided):  # a person at another server was faster
                 await app.db.write(
