@@ -135,7 +135,7 @@ async def has(app: App, kind: str) -> str | None:
 
 
 async def answer(app: App, effects: Path, tool: str = "") -> None:
-    """A person: allows every plan (of one tool, when it is named); asked about an unknown outcome, looks at the effects."""
+    """A person: allows every plan (of one tool, if named); asked about an unknown outcome, looks whether it happened."""
 
     async def one() -> None:
         for asked in await app.db.read(lambda conn: inbox.find(conn, SCOPE, statuses=["pending"])):
