@@ -135,7 +135,7 @@ async def has(app: App, kind: str) -> str | None:
 
 
 async def answer(app: App, effects: Path, tool: str = "") -> None:
-    """A person: allows every plan (of one tool, if named); asked about an unknown outcome, looks whether it happened."""
+    """A person: allows every plan (of one tool, if named); looks whether what has an unknown outcome happened."""
 
     async def one() -> None:
         for asked in await app.db.read(lambda conn: inbox.find(conn, SCOPE, statuses=["pending"])):
