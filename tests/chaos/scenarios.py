@@ -121,9 +121,10 @@ async def drained_in_a_call(folder: Path, database_url: str) -> dict[str, Any]:
     effects.mkdir()
     reached, go_on = await _hold(effects, "before put")
     run = await app.runs.launch(SCOPE, _wish(folder))
-    person = asyncio.create_task(answer(app, effects, "put"))
+    person = asyncio.create_task(answer(app, effects))
     await reached.wait()
     person.cancel()
+    await app.signals.until(events_topic("default"), lambda: has(app, "agent.finished"))  # the reader
     await app.runs.rest(on=True)
     busy = app.runs.carrying
     go_on.set()
