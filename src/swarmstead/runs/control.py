@@ -88,21 +88,6 @@ class RunControl:
                 await asyncio.wait({task})
 
 
-async def let_finish(work: Coroutine[Any, Any, T], grace_s: float) -> T:
-    """Do `work`; when the one who waits is cut, it still gets `grace_s` to come to its end before it is cut too.
-
-    For side effects: one that is cut off leaves a question for a person, one that ends leaves its outcome.
-    """
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task}, timeout=grace_s)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        raise
-
-
 class Controls:
     """The controls of all runs that this process carries."""
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -15,11 +16,14 @@ from swarmstead.gateway.trail import Trail
 from swarmstead.kernel.errors import SteadError, Unavailable
 from swarmstead.kernel.hashing import digest
 from swarmstead.kernel.plain import plain_text
+from swarmstead.kernel.tasks import let_finish
 from swarmstead.storage.database import Database, Tx
 from swarmstead.telemetry.contract import redact, redact_text, tool_called
 
 _STORAGE_CODES = {"database_unavailable", "database_locked", "disk_full"}
 _WITHOUT_FORM = "sha256:none"
+# With the time that a run gives a call that is cut (`runs/steps/toolcalls.py`), what others wait before they take over.
+_GRACE_S = 2.0
 log = logging.getLogger(__name__)
 
 
@@ -80,17 +84,20 @@ class Record:
     """Writes down how a call ended. Outermost, so that nothing ends unrecorded.
 
     How a side effect ended is on disk before the caller hears of it, and is tried again after each of `pauses_s`: a
-    database that is away for a moment must not make a known outcome an unknown one. What changed nothing, and has no
+    database that is away for a moment must not make a known outcome an unknown one. Nor must a caller that goes away
+    meanwhile: the write gets `grace_s` more, and where that is not enough the log says so and the outcome is unknown
+    to whoever goes on, because the attempt is on disk. What changed nothing, and has no
     row of a run beside it, goes to the trail.
 
     A fault of ours after a side effect may have begun is no answer, and says nothing about it: that call is `unknown`,
     so that a person is asked. Any other fault is recorded and raised.
     """
 
-    def __init__(self, db: Database, trail: Trail, pauses_s: Sequence[float]) -> None:
+    def __init__(self, db: Database, trail: Trail, pauses_s: Sequence[float], grace_s: float = _GRACE_S) -> None:
         self._db = db
         self._trail = trail
         self._pauses_s = pauses_s
+        self._grace_s = grace_s
 
     async def __call__(self, call: Call, proceed: Next) -> Answer:
         started = time.perf_counter_ns()
@@ -101,7 +108,7 @@ class Record:
                 raise  # we could not write before; the call did not happen or is settled when it is repeated
             answer = _refused(error, call)
         except asyncio.CancelledError:
-            await asyncio.shield(self._cut(call))
+            await self._cut_in_time(call)
             raise
         except Withdrawn:
             raise
@@ -117,7 +124,7 @@ class Record:
         duration = int(seconds * 1000)
         outcome = answer.after(duration)
         if call.progress.attempted or call.request.hooks.settle is not None:
-            outcome = await self._written(call, outcome)
+            outcome = await let_finish(self._written(call, outcome), self._grace_s)
         else:
             await self._trail.note(partial(_effect, call.carried, outcome, call.progress))
         tool_called(outcome.verdict, "planned" if call.request.plan_id else "direct", seconds)
@@ -127,6 +134,10 @@ class Record:
         if isinstance(answer, Foreseen):  # of a plan, asking for it has written a row
             await self._trail.note(partial(_foreseen, call.carried, call.progress))
         return answer
+
+    async def _cut_in_time(self, call: Call) -> None:
+        with suppress(TimeoutError):
+            await let_finish(asyncio.wait_for(self._cut(call), self._grace_s), self._grace_s)
 
     async def _cut(self, call: Call) -> None:
         """Nobody waits for it any more, and nobody knows how it ended: a read may have reached its server too."""
@@ -149,6 +160,13 @@ class Record:
         return outcome
 
     async def _write(self, call: Call, outcome: CallOutcome) -> None:
+        try:
+            await self._write_again(call, outcome)
+        except asyncio.CancelledError:
+            log.error("how %s ended (%s) is not written, and unknown from now on", call.request.key, outcome.verdict)  # noqa: TRY400
+            raise
+
+    async def _write_again(self, call: Call, outcome: CallOutcome) -> None:
         request, progress = call.carried, call.progress
         for pause in self._pauses_s if progress.attempted else ():
             try:

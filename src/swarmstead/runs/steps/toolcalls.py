@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any, cast
 
 from swarmstead.gateway.contract import Caller, CallHooks, CallOutcome, CallRequest, PlanNeeded
+from swarmstead.kernel.tasks import let_finish
 from swarmstead.models.contract import Message, ToolCall
 from swarmstead.permits.contract import Approval, Ask, topic_of
 from swarmstead.runs import records
 from swarmstead.runs.contract import PlannedTool
-from swarmstead.runs.control import let_finish
 from swarmstead.runs.errors import JournalMoved
 from swarmstead.runs.events import emit
 from swarmstead.runs.steps.context import AgentContext, Recorded
