@@ -158,6 +158,11 @@ def request_served(method: str, status: int, seconds: float) -> None:
     METER.observe("stead_http_request_seconds", seconds, method=method)
 
 
+def credential_refused(reason: str) -> None:
+    """Somebody was not let in; `reason` is the code of the refusal."""
+    METER.count("stead_credentials_refused_total", reason=reason)
+
+
 def config_read(outcome: str) -> None:
     """The operator's files were read: applied | unchanged | refused | failed."""
     METER.count("stead_config_reads_total", outcome=outcome)
