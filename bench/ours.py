@@ -90,9 +90,11 @@ class ToolServer:
         more: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         relay: Relay | None = None,
+        expect: Mapping[str, Any] | None = None,
+        traceparent: str = "",
     ) -> CallResult:
         """Always the same finding."""
-        del server, tool, arguments, key, timeout_s, more, headers, relay
+        del server, tool, arguments, key, timeout_s, more, headers, relay, expect, traceparent
         return CallResult(({"type": "text", "text": FINDING},))
 
     async def aclose(self) -> None:

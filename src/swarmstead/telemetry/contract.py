@@ -32,6 +32,9 @@ _MARKS = (
     *("-----BEGIN ", "AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "sk-"),
     *("stead_", "AIza", "eyJ", "://"),
 )
+TRACEPARENT = "traceparent"
+"""The header of W3C Trace Context, and the field of MCP's `_meta` (https://www.w3.org/TR/trace-context/)."""
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _DEEPEST = 40
 _SHORTEST = 6  # `://:p@`: nothing shorter has any of the forms
 _LONGEST_NAME = 200
@@ -104,6 +107,17 @@ def trace_id_of(run: str) -> str:
 def span_id_of(step: str) -> str:
     """The W3C span id of a step: 16 hex digits made from its key."""
     return sha256_hex(f"span:{step}".encode())[:16]
+
+
+def trace_of(traceparent: object) -> str:
+    """The trace id in a `traceparent` of W3C Trace Context; '' for what is none: nothing else is passed on."""
+    found = _TRACEPARENT.fullmatch(traceparent) if isinstance(traceparent, str) else None
+    return "" if found is None else found[1]
+
+
+def traceparent_of(trace_id: str, step: str) -> str:
+    """What a call of this step says of itself. Sampled: whoever keeps spans decides about them by himself."""
+    return f"00-{trace_id}-{span_id_of(step)}-01"
 
 
 def tool_called(verdict: str, path: str, seconds: float) -> None:
