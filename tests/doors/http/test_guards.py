@@ -212,7 +212,11 @@ async def test_who_is_not_let_in_is_counted_by_why(served: Served) -> None:
         before = await counts(nobody)
         assert (await client.get("/api/v1/runs")).status_code == 200
         assert await counts(nobody) == before
-        refused: tuple[dict[str, str], ...] = ({}, {"authorization": "Bearer stead_wrong"}, {"authorization": "Basic eDp5"})
+        refused: tuple[dict[str, str], ...] = (
+            {},
+            {"authorization": "Bearer stead_wrong"},
+            {"authorization": "Basic eDp5"},
+        )
         for headers in refused:
             assert (await nobody.get("/api/v1/runs", headers=headers)).status_code == 401
             assert (await nobody.post("/mcp", headers=headers, json={})).status_code == 401
