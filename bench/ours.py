@@ -29,6 +29,7 @@ from swarmstead.settings import load
 from swarmstead.storage.database import Tx
 
 MEMBERS = 12
+_WHOSE = ("IDENTITY", "TENANT")
 _SCOPE = Scope(DEFAULT_TENANT, Actor("key:bench", "user", "bench", frozenset({"admin"})))
 _TOOL: Mapping[str, Any] = {
     "name": "look",
@@ -120,6 +121,8 @@ class Ours:
         self._folder = folder
         environment = {"STEAD_DATA": str(folder), "STEAD_LOG_LEVEL": "warning"}
         environment |= {"STEAD_USER_DAY_USD": "100000", "STEAD_TENANT_DAY_USD": "100000"}
+        # Rates that are never reached: an agent would wait for its five calls a second, and the wait would be measured.
+        environment |= {f"STEAD_{what}_PER_{whose}": "1000000" for what in ("RATE", "BURST") for whose in _WHOSE}
         if self._on_postgres:
             environment["STEAD_DATABASE_URL"] = self._stack.enter_context(postgres.running(folder / "pg"))
         providers: dict[str, ModelProvider] = {"openai": Model(self.stamps)}
