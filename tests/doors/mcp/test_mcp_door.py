@@ -65,6 +65,17 @@ async def test_a_side_effect_is_planned_approved_and_applied_once(door: Door) ->
         )
 
 
+async def test_a_tool_with_an_output_schema_can_be_planned_too(door: Door) -> None:
+    """The official client refuses a success that lacks what the schema promises: nobody would see the plan."""
+    schema = {"type": "object", "properties": {"lines": {"type": "integer"}}, "required": ["lines"]}
+    door.house.upstream.tools = [one | {"outputSchema": schema} for one in door.house.upstream.tools]
+    async with door.session() as client:
+        await client.list_tools()
+        planned = await client.call_tool("kit__append", {"line": "one"})
+        plan = (planned.meta or {})["swarmstead.dev/plan"]["plan_id"]
+        assert (planned.is_error, plan in words(planned), door.house.upstream.lines) == (True, True, [])
+
+
 async def test_a_denied_plan_is_told_with_its_reason(door: Door) -> None:
     async with door.session() as client:
         planned = await client.call_tool("kit__append", {"line": "one"})
