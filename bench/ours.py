@@ -98,9 +98,10 @@ class ToolServer:
         headers: Mapping[str, str] | None = None,
         relay: Relay | None = None,
         expect: Mapping[str, Any] | None = None,
+        traceparent: str = "",
     ) -> CallResult:
         """Always the same finding."""
-        del server, tool, arguments, key, timeout_s, more, headers, relay, expect
+        del server, tool, arguments, key, timeout_s, more, headers, relay, expect, traceparent
         return CallResult(({"type": "text", "text": FINDING},))
 
     async def aclose(self) -> None:
