@@ -96,7 +96,7 @@ def test_killed_again_and_again(nursery: Nursery, new_case: NewCase, undisturbed
         pytest.param(Kill(1, "before", "model.called"), False, id="in a model call"),
         pytest.param(Kill(1, "after", "agent.delegated"), False, id="between a child's row and its loop"),
         pytest.param(Kill(1, "after", "approval.asked"), False, id="while a question waits"),
-        pytest.param(Kill(2, "after", "approval.asked"), False, id="while the next question waits"),
+        pytest.param(Kill(2, "after", "approval.asked"), True, id="while the next question waits"),
         pytest.param(Kill(1, "after", "approval.decided"), True, id="between a decision and its execution"),
         pytest.param(Kill(1, "after", "agent.finished"), False, id="between a child's end and its parent's turn"),
         pytest.param(Kill(1, "after", "run.finished"), True, id="after the end"),
