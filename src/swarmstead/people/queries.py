@@ -117,6 +117,11 @@ def list_environments(conn: sa.Connection, scope: Scope) -> list[EnvironmentView
     return [EnvironmentView(row.name, row.production) for row in conn.execute(query)]
 
 
+def production(conn: sa.Connection, scope: Scope) -> list[str]:
+    """The names of those that count as production: what waits there comes first."""
+    return [one.name for one in list_environments(conn, scope) if one.production]
+
+
 def admin_key_id(conn: sa.Connection, tenant: str, clock: Clock) -> str | None:
     """The newest usable admin key, for the one-time link that `stead up` prints."""
     usable = api_keys.c.revoked_at.is_(None) & (

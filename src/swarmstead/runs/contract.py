@@ -122,7 +122,7 @@ class PlannedAgent:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Something a run would fail without."""
+    """Something a run would fail without. `what` and `way_out` are whole sentences, shown one after the other."""
 
     what: str
     way_out: str

@@ -67,9 +67,9 @@ def launch(tx: Tx, scope: Scope, clock: Clock, wish: Launch, plan: Plan, engine_
 
 def _check_whole(plan: Plan) -> None:
     if plan.missing:
-        first = plan.missing[0]
-        more = f" and {len(plan.missing) - 1} more" if len(plan.missing) > 1 else ""
-        raise PlanIncomplete(f"This run lacks {first.what}{more}.", way_out=first.way_out)
+        first, others = plan.missing[0], len(plan.missing) - 1
+        more = "" if others == 0 else " One more thing is missing." if others == 1 else f" {others} more are missing."
+        raise PlanIncomplete(f"This run cannot start. {first.what}{more}", way_out=first.way_out)
 
 
 def _run_row(scope: Scope, wish: Launch, plan: Plan, run: str, now: int, engine_version: str) -> dict[str, Any]:

@@ -88,20 +88,26 @@ class Preview:
             agent = declared.find(conn, scope, "Agent", name)
             if agent is None:
                 found.missing.append(
-                    Missing(f"the agent {name!r}", f"Declare it: `stead apply -f` with kind: Agent, name: {name}.")
+                    Missing(
+                        f"The agent {name!r} is not declared.",
+                        f"Declare it: `stead apply -f` with kind: Agent, name: {name}.",
+                    )
                 )
                 continue
             model_name = wish.overrides.models.get(name) or agent.spec.model
             model = declared.find(conn, scope, "Model", model_name)
             if model is None:
                 found.missing.append(
-                    Missing(f"the model {model_name!r} of {name}", f"Add it: `stead model add {model_name} …`.")
+                    Missing(
+                        f"The model {model_name!r} of {name} is not declared.",
+                        f"Add it: `stead model add {model_name} …`.",
+                    )
                 )
                 continue
             found.agents[name] = (agent, model)
             if (lack := self._hands.thinker.missing(model.spec)) is not None:
                 found.missing.append(
-                    Missing(f"a usable model {model_name!r} for {name}: {lack[0].rstrip('.')}", lack[1])
+                    Missing(f"The model {model_name!r} of {name} cannot be asked. {_ended(lack[0])}", lack[1])
                 )
         for name in wish.overrides.models:
             if name not in (spec.coordinator, *spec.members):
@@ -142,7 +148,7 @@ class Preview:
             if bound.problem:
                 missing.append(
                     Missing(
-                        f"the tool server {bound.server!r} for {name}: {bound.problem.rstrip('.')}",
+                        f"Tools of {bound.server!r} that {name} is bound to cannot be called. {_ended(bound.problem)}",
                         "Mend or unbind it.",
                     )
                 )
@@ -211,6 +217,11 @@ class _Found:
         self.missing: list[Missing] = []
         self.times: tuple[int, int] | None = None
         self.costs: tuple[int, int] | None = None
+
+
+def _ended(text: str) -> str:
+    """What others say, with the full stop that ends it."""
+    return f"{text.rstrip('.')}."
 
 
 def _planned_tool(tool: Tool, verdict: PolicyVerdict) -> PlannedTool:

@@ -88,27 +88,63 @@ def askers(conn: sa.Connection, scope: Scope, agent_run_ids: Sequence[str]) -> d
     return {row.id: Asker(row.model_kind, int(row.spent_micros), row.budget_micros) for row in rows}
 
 
-def find(
-    conn: sa.Connection,
-    scope: Scope,
-    *,
-    statuses: Sequence[str] = (),
-    swarm: str = "",
-    environment: str = "",
-    before: str = "",
-    limit: int = 50,
-) -> list[RunRow]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which runs: those in one of `statuses`, of `swarm`, in `environment`; what is empty holds for all."""
+
+    statuses: Sequence[str] = ()
+    swarm: str = ""
+    environment: str = ""
+
+    def of(self, scope: Scope) -> sa.Select[Any]:
+        """The rows, as far as `scope` sees them."""
+        query = _WITH_TOTALS.where(visible(scope))
+        if self.statuses:
+            query = query.where(runs.c.status.in_(self.statuses))
+        if self.swarm:
+            query = query.where(runs.c.swarm == self.swarm)
+        if self.environment:
+            query = query.where(runs.c.environment == self.environment)
+        return query
+
+
+def find(conn: sa.Connection, scope: Scope, wanted: Wanted, *, before: str = "", limit: int = 50) -> list[RunRow]:
     """Newest first; `before` is the id of the last one seen."""
-    query = _WITH_TOTALS.where(visible(scope))
-    if statuses:
-        query = query.where(runs.c.status.in_(statuses))
-    if swarm:
-        query = query.where(runs.c.swarm == swarm)
-    if environment:
-        query = query.where(runs.c.environment == environment)
+    query = wanted.of(scope)
     if before:
         query = query.where(runs.c.id < before)
     return [_run(row) for row in conn.execute(query.order_by(runs.c.id.desc()).limit(limit))]
+
+
+_STILL_SINCE = sa.func.coalesce(runs.c.rested_since, runs.c.created_at)
+
+
+def urgent(
+    conn: sa.Connection,
+    scope: Scope,
+    wanted: Wanted,
+    *,
+    first: Sequence[str],
+    after: tuple[int, int, str] | None = None,
+    limit: int = 50,
+) -> list[RunRow]:
+    """Runs of the environments `first` (production) before all others, then the one that has stood still longest.
+
+    It is the order of the inbox, run by run. `after` is the place (`place_of`) of the last one seen.
+    """
+    query = wanted.of(scope)
+    rank = sa.case((runs.c.environment.in_(first), 0), else_=1) if first else sa.literal(1)
+    if after is not None:
+        query = query.where(sa.tuple_(rank, _STILL_SINCE, runs.c.id) > sa.tuple_(*map(sa.literal, after)))
+    order = (*((rank,) if first else ()), _STILL_SINCE, runs.c.id)
+    return [_run(row) for row in conn.execute(query.order_by(*order).limit(limit))]
+
+
+def place_of(found: RunRow, first: Sequence[str]) -> tuple[int, int, str]:
+    """Where a run stands in the order of `urgent`."""
+    since = found.row["rested_since"]
+    rank = 0 if found.row["environment"] in first else 1
+    return rank, found.row["created_at"] if since is None else since, found.row["id"]
 
 
 def counts(conn: sa.Connection, scope: Scope, since: int) -> dict[str, int]:

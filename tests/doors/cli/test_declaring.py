@@ -192,10 +192,10 @@ def test_unknown_agents_tools_and_inputs_start_nothing(call: Call, tmp_path: Pat
     }
     (tmp_path / "lost.yaml").write_text(json.dumps(swarm))
     call("apply", "-f", tmp_path)
-    call("run", "start", "lost").refused("Nothing was started", "the agent 'ghost'", "stead apply")
+    call("run", "start", "lost").refused("Nothing was started. The agent 'ghost' is not declared.", "stead apply")
     shown = call("run", "preview", "lost")
-    shown.refused("This cannot be started: lost lacks the agent 'ghost'", "stead apply")
-    assert "the agent 'ghost'. Declare it" in shown.out
+    shown.refused("This cannot be started. The agent 'ghost' is not declared.", "stead apply")
+    assert "The agent 'ghost' is not declared. Declare it" in shown.out
     assert "Nothing will ask a person" not in shown.out
     assert "not known yet" in shown.out
     call("run", "start", "nowhere").refused("no Swarm called 'nowhere'")
@@ -206,7 +206,7 @@ def test_unknown_agents_tools_and_inputs_start_nothing(call: Call, tmp_path: Pat
     call(*start, f"repo={repository}", "--input", "speed=9").refused("no input 'speed'")
     call(*start, f"repo={repository}", "--budget", "lots").refused("--budget")
     call(*start, f"repo={repository}", "--override-model", "reviewer=gone").refused(
-        "the model 'gone'", "stead model add"
+        "The model 'gone' of reviewer is not declared.", "stead model add"
     )
     call(*start, "repo").refused("--input 'repo' is not NAME=VALUE")
 

@@ -264,3 +264,32 @@ async def test_a_body_that_is_no_json_is_said_to_be_none(served: Served, body: s
     assert f"The body is not JSON: at {where}" in problem["detail"]
     assert "field" not in problem
     assert problem["way_out"]
+
+
+async def test_what_waits_stands_in_one_order_everywhere(served: Served) -> None:
+    """Production first, then what waits longest: in the list of runs, on the overview and in the inbox."""
+    async with served.client() as client:
+        early, _ = await waiting_run(client, served)
+        late, _ = await waiting_run(client, served)
+        prod = await launch(client, served, environment="prod")
+        await until(client, prod["id"], "waiting")
+        wanted = [prod["id"], early["id"], late["id"]]
+        listed, cursor = list[str](), ""
+        while cursor is not None:
+            query = {"status": "waiting", "order": "urgent", "limit": 1, "cursor": cursor}
+            page = (await client.get("/api/v1/runs", params=query)).json()
+            listed += [run["id"] for run in page["items"]]
+            cursor = page["next"]
+        overview = (await client.get("/api/v1/overview")).json()
+        inbox = (await client.get("/api/v1/approvals", params={"status": "pending"})).json()["items"]
+        newest = (await client.get("/api/v1/runs")).json()["items"]
+        strange = await client.get("/api/v1/runs", params={"order": "urgent", "cursor": "WzFd"})
+    for shown in (
+        listed,
+        [run["id"] for run in overview["active"]],
+        [one["run"] for one in overview["waiting"]],
+        [one["run"] for one in inbox],
+    ):
+        assert [run for run in shown if run in wanted] == wanted
+    assert [run["id"] for run in newest if run["id"] in wanted] == [prod["id"], late["id"], early["id"]]
+    assert (strange.status_code, strange.json()["field"]) == (422, "cursor")

@@ -1,5 +1,6 @@
 """A preview says what will run; its hash covers all of it, and what is missing is named before anything starts."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -95,15 +96,15 @@ async def test_a_plan_says_what_each_tool_may_do(house: House) -> None:
 
 
 MISSING: dict[str, tuple[list[Any], str]] = {
-    "an agent": ([swarm(members=["ann", "carl"])], "the agent 'carl'"),
-    "a model": ([agent("bob", model="none")], "the model 'none' of bob"),
+    "an agent": ([swarm(members=["ann", "carl"])], "The agent 'carl' is not declared."),
+    "a model": ([agent("bob", model="none")], "The model 'none' of bob is not declared."),
     "a key": (
         [model({}, "hosted", provider="openai", model="gpt-4.1-mini", api_key="env:NO_SUCH_KEY", script={})],
         "env:NO_SUCH_KEY",
     ),
     "a price": (
         [model({}, "hosted", provider="openai", model="m", base_url="http://127.0.0.1:9/v1", price=None, script={})],
-        "Nobody knows what",
+        "The model 'hosted' of bob cannot be asked. Nobody knows what",
     ),
     "a tool": ([binding("ann", ["read", "fly"])], "kit has no tool 'fly'"),
 }
@@ -115,8 +116,11 @@ async def test_what_is_missing_is_named_and_refused_at_launch(house: House, inst
     await house.declare(manifests(SCRIPT, *instead, *hosted))
     plan = await house.preview()
     assert [missing for missing in plan.missing if words in missing.what and missing.way_out]
-    with pytest.raises(PlanIncomplete, match="This run lacks") as refused:
+    with pytest.raises(PlanIncomplete) as refused:
         await house.launch()
+    more = " One more thing is missing." if len(plan.missing) == 2 else ""
+    assert refused.value.message == f"This run cannot start. {plan.missing[0].what}{more}"
+    assert all(re.fullmatch(r"[A-Z].*[^.]\.", missing.what) for missing in plan.missing)
     assert refused.value.way_out
 
 
@@ -125,7 +129,7 @@ async def test_a_tool_server_that_does_not_answer_is_missing(house: House) -> No
     await house.declare(manifests(SCRIPT))
     plan = await house.preview()
     assert [missing.what for missing in plan.missing] == [
-        f"the tool server 'kit' for {name}: {house.upstream.down.rstrip('.')}" for name in AGENTS
+        f"Tools of 'kit' that {name} is bound to cannot be called. {house.upstream.down}" for name in AGENTS
     ]
 
 

@@ -318,6 +318,8 @@ export interface paths {
         /**
          * Find
          * @description Runs, newest first. `status` may name several, separated by commas.
+         *
+         *     `order=urgent` is for those that wait for a person: production first, then the one that waits longest.
          */
         get: operations["runs_find"];
         put?: never;
@@ -3582,11 +3584,12 @@ export interface operations {
     runs_find: {
         parameters: {
             query?: {
+                order?: "newest" | "urgent";
+                cursor?: string;
+                limit?: number;
                 status?: string;
                 swarm?: string;
                 environment?: string;
-                cursor?: string;
-                limit?: number;
             };
             header?: never;
             path?: never;

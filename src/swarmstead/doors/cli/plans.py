@@ -63,7 +63,7 @@ def require_whole(plan: dict[str, Any], *, start: bool) -> None:
         return
     begins = "Nothing was started" if start else "This cannot be started"
     raise BadInput(
-        f"{begins}: {plan['swarm']} lacks " + "; and ".join(one["what"] for one in missing) + ".",
+        f"{begins}. " + " ".join(dict.fromkeys(one["what"] for one in missing)),
         way_out=" ".join(dict.fromkeys(one["way_out"] for one in missing)),
         code="plan_incomplete",
     )
@@ -90,7 +90,7 @@ def _without(plan: dict[str, Any]) -> None:
         return
     heading("Missing, and so not shown above" if not plan["agents"] else "Missing; what hangs on it is not shown above")
     for one in plan["missing"]:
-        click.echo(visible(f"{one['what']}. {one['way_out']}"))
+        click.echo(visible(f"{one['what']} {one['way_out']}"))
 
 
 def _overrides(overrides: dict[str, Any]) -> str:

@@ -111,6 +111,7 @@ class SharedBuckets:
         is_time_to_sweep = self._leases % _SWEEP_EVERY == 0
 
         def write(tx: Tx) -> list[tuple[Claim, int, float]]:
+            """What was leased of each, up to the first that had nothing: (claim, tokens, seconds to wait)."""
             now_ms, got = self._now_ms(tx.conn), list[tuple[Claim, int, float]]()
             for claim in sorted(claims, key=_key):  # one order for all processes, so that none waits for another
                 got.append((claim, *_leased(tx.conn, claim, now_ms)))

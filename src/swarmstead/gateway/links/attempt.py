@@ -36,6 +36,7 @@ class Attempt:
         tool = call.tool
 
         def write(tx: Tx) -> None:
+            """All that must stand before the call leaves, or none of it: number, use of the plan, two rows of audit."""
             if is_expensive:
                 self._expensive.take_number(tx, call)
             if request.hooks.begin is not None:

@@ -15,12 +15,14 @@ export interface RunFilter {
   environment?: string | undefined
 }
 
-/** Runs, newest first, a page at a time. */
+/** Runs, a page at a time: newest first, and those that wait for a person in the order of the inbox. */
 export const runsQuery = (filter: RunFilter) =>
   infiniteQueryOptions({
     queryKey: [...keys.runLists, filter],
-    queryFn: ({ pageParam, signal }) =>
-      body(api.GET('/api/v1/runs', { signal, params: { query: { ...defined(filter), ...cursor(pageParam), limit: 100 } } })),
+    queryFn: ({ pageParam, signal }) => {
+      const order = filter.status === 'waiting' ? 'urgent' : 'newest'
+      return body(api.GET('/api/v1/runs', { signal, params: { query: { ...defined(filter), order, ...cursor(pageParam), limit: 100 } } }))
+    },
     initialPageParam: '',
     getNextPageParam: (page) => page.next,
   })

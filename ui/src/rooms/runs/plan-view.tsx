@@ -5,7 +5,7 @@ import { ModelKindTag, RiskTag, Tag, VerdictWord } from '@/components/tags'
 import { Digest } from '@/components/values'
 import { cx } from '@/lib/cx'
 import { cap, money, plural, range, ticking } from '@/lib/format'
-import { sentence, visible } from '@/lib/text'
+import { visible } from '@/lib/text'
 import { toolName } from '@/lib/tools'
 
 /** A plan before it runs: who, with which tools, at what risk and price, and what it will ask. */
@@ -64,7 +64,7 @@ function Missing({ plan }: { plan: Plan }) {
       <ul className="mt-1 flex flex-col gap-1">
         {plan.missing.map((m, i) => (
           <li key={i}>
-            {sentence(visible(m.what))} <span className="block text-mute">{visible(m.way_out)}</span>
+            {visible(m.what)} <span className="block text-mute">{visible(m.way_out)}</span>
           </li>
         ))}
       </ul>

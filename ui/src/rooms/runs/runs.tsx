@@ -14,7 +14,7 @@ import { runColumns } from './run-columns'
 
 const STATUSES = ['waiting', 'running', 'queued', 'paused', 'succeeded', 'failed', 'cancelled']
 
-/** Every run. Those that wait for a person stand first; the rest follow, newest first. */
+/** Every run. Those that wait for a person stand first, in the order of the inbox; the rest follow, newest first. */
 export default function Runs() {
   const filter = useSearch({ from: '/shell/runs' })
   const navigate = useNavigate({ from: '/runs' })

@@ -72,6 +72,7 @@ def _agent_facts(app: Gatehouse, conn: Any, scope: Scope) -> Callable[[Resource]
     counts = app.registry.count_versions(conn, scope, "Agent")
 
     def facts(found: Resource) -> dict[str, Any]:
+        """The fields of `shapes.AgentShape`; tools of every environment, by server and name."""
         tools = [
             shapes.BoundToolShape(server=server, name=tool, risk=_declared_risk(grants, server, tool))
             for server, granted in sorted(grants.anywhere(found.name, found.digest).items())

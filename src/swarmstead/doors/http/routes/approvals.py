@@ -50,7 +50,7 @@ async def find(
     start = (int(after[0]), int(after[1]), str(after[2])) if after else None
 
     def read(conn: Any) -> shapes.Page[shapes.ApprovalShape]:
-        first = [one.name for one in people.list_environments(conn, scope) if one.production]
+        first = people.production(conn, scope)
         found = queries.find(conn, scope, statuses=statuses, run=run, first=first, after=start, limit=limit + 1)
         more = paging.encode(*queries.place_of(found[limit - 1], first)) if len(found) > limit else None
         return shapes.Page(items=with_askers(app, conn, scope, found[:limit]), next=more)

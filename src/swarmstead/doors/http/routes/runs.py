@@ -1,8 +1,8 @@
 """Runs: preview, launch, look, watch, command."""
 
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 
 from swarmstead.doors.http import paging, run_views, shapes, views
 from swarmstead.doors.http.auth import Caller
@@ -11,6 +11,8 @@ from swarmstead.doors.http.streaming import EventStream
 from swarmstead.doors.http.whole import Whole
 from swarmstead.kernel.clock import rfc3339
 from swarmstead.kernel.errors import BadInput
+from swarmstead.kernel.scope import Scope
+from swarmstead.people import queries as people
 from swarmstead.people.contract import require
 from swarmstead.permits import queries as permits
 from swarmstead.runs import events, queries
@@ -40,33 +42,51 @@ async def launch(request: Request, body: shapes.LaunchIn, scope: Caller, app: Wh
     return run_views.run(await app.db.read(lambda conn: queries.get(conn, scope, run)), app.loop_version)
 
 
+def _wanted(
+    status: Annotated[str, Query(max_length=200)] = "",
+    swarm: Annotated[str, Query(max_length=63)] = "",
+    environment: Annotated[str, Query(max_length=63)] = "",
+) -> queries.Wanted:
+    statuses = paging.choices(status, get_args(RunStatus), "status")
+    return queries.Wanted(statuses=statuses, swarm=swarm, environment=environment)
+
+
 @router.get("/runs")
 async def find(
     scope: Caller,
     app: Whole,
-    status: Annotated[str, Query(max_length=200)] = "",
-    swarm: Annotated[str, Query(max_length=63)] = "",
-    environment: Annotated[str, Query(max_length=63)] = "",
+    wanted: Annotated[queries.Wanted, Depends(_wanted)],
+    order: Literal["newest", "urgent"] = "newest",
     cursor: paging.Cursor = "",
     limit: paging.Limit = 50,
 ) -> shapes.Page[shapes.RunShape]:
-    """Runs, newest first. `status` may name several, separated by commas."""
+    """Runs, newest first. `status` may name several, separated by commas.
+
+    `order=urgent` is for those that wait for a person: production first, then the one that waits longest.
+    """
     require(scope, "read")
+    if order == "urgent":
+        return await _urgent(app, scope, wanted, cursor, limit)
     after = paging.decode(cursor, str)
-    statuses = paging.choices(status, get_args(RunStatus), "status")
-    found = await app.db.read(
-        lambda conn: queries.find(
-            conn,
-            scope,
-            statuses=statuses,
-            swarm=swarm,
-            environment=environment,
-            before=str(after[0]) if after else "",
-            limit=limit + 1,
-        )
-    )
+    before = str(after[0]) if after else ""
+    found = await app.db.read(lambda conn: queries.find(conn, scope, wanted, before=before, limit=limit + 1))
     more = paging.encode(found[limit - 1].row["id"]) if len(found) > limit else None
     return shapes.Page(items=[run_views.run(one, app.loop_version) for one in found[:limit]], next=more)
+
+
+async def _urgent(
+    app: Whole, scope: Scope, wanted: queries.Wanted, cursor: str, limit: int
+) -> shapes.Page[shapes.RunShape]:
+    after = paging.decode(cursor, int, int, str)
+    start = (int(after[0]), int(after[1]), str(after[2])) if after else None
+
+    def read(conn: Any) -> shapes.Page[shapes.RunShape]:
+        first = people.production(conn, scope)
+        found = queries.urgent(conn, scope, wanted, first=first, after=start, limit=limit + 1)
+        more = paging.encode(*queries.place_of(found[limit - 1], first)) if len(found) > limit else None
+        return shapes.Page(items=[run_views.run(one, app.loop_version) for one in found[:limit]], next=more)
+
+    return await app.db.read(read)
 
 
 @router.get("/runs/{run}")
@@ -75,6 +95,7 @@ async def show(request: Request, run: str, scope: Caller, app: Whole) -> shapes.
     require(scope, "read")
 
     def read(conn: Any) -> shapes.RunDetail:
+        """All of it as it was at one moment, which the ETag names. Fails: RunUnknown."""
         found = queries.get(conn, scope, run)
         agents = queries.agents_of(conn, scope, run)
         names = {agent["id"]: agent["agent"] for agent in agents}
