@@ -54,7 +54,6 @@ def result_of(answer: CallOutcome | PlanNeeded) -> dict[str, Any]:
 
 
 def _plan(answer: PlanNeeded) -> dict[str, Any]:
-    """An error in MCP's words: of any other answer clients demand what the tool's `outputSchema` promises."""
     told = {"plan_id": answer.plan_id, "hash": answer.hash, "expires_at": rfc3339(answer.expires_at)}
     text = (
         f"Nothing has happened yet: plan {answer.plan_id} waits for a person. "
