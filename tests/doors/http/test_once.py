@@ -1,4 +1,4 @@
-"""A keyed request whose server ends or is taken for dead half-way: it is done once, and its repeat is answered alike."""
+"""A keyed request whose server ends or is taken for dead half-way: it is done once and its repeat answered alike."""
 
 from typing import Any
 
