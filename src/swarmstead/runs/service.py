@@ -1,4 +1,4 @@
-"""The runs room as the doors use it: preview, launch, command; and the sweeper that mends what crashes leave behind."""
+"""The runs room as the doors use it: preview and launch; and the sweeper that mends what crashes leave behind."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ from swarmstead.audit.contract import Entry, record
 from swarmstead.kernel.scope import Scope
 from swarmstead.people.contract import require, require_environment
 from swarmstead.runs import endings, handlers, queries
-from swarmstead.runs.contract import Command, Launch, Plan
+from swarmstead.runs.contract import Launch, Plan
 from swarmstead.runs.errors import Draining, PlanChanged
 from swarmstead.runs.plans import save_plan
 from swarmstead.runs.ports import Engine
@@ -125,10 +125,6 @@ class Runs:
             except Exception:
                 log.exception("run %s is stored and cannot be started yet", run)
         return run
-
-    async def command(self, scope: Scope, said: Command) -> str:
-        """Say something to a run; its effect in words. Fails: NotPermitted, RunUnknown, CommandRefused."""
-        return await self._hands.db.write(lambda tx: handlers.command(tx, scope, self._hands.clock, said))
 
     async def drain(self, scope: Scope, *, on: bool) -> None:
         """Take no new runs and bring loops to rest, or (not `on`) go on. Questions and commands are taken as ever.

@@ -2,15 +2,18 @@
 
 A claim's life:  claimed -> answered   |   claimed -> released (it was refused, so nothing was done)
 
-A claim that stays open is one whose process ended, or whose answer could not be written: whether it was done is not
-known here. Its `id` goes to the handler, so that a handler which can tell by it does nothing twice.
+Whoever answers does so in the transaction of the work itself, so a claim that stays open is one whose work was not
+committed (or whose handler can tell its own repeats by the claim's `id`). It may be taken over once it is stale: by one
+only, and from then on whoever had it before can neither answer, release nor abandon it. `created_at` says whose it is.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import sqlalchemy as sa
 
 from swarmstead.kernel.clock import Clock
+from swarmstead.kernel.errors import Conflict
 from swarmstead.kernel.hashing import digest
 from swarmstead.kernel.ids import new_id
 from swarmstead.kernel.scope import Scope
@@ -38,48 +41,83 @@ requests = sa.Table(
 )
 
 
+class TakenOver(Conflict):
+    """Somebody else answers this request, or has answered it: whoever had it before writes nothing."""
+
+    code = "request_taken_over"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was answered."""
+
+    status: int
+    media_type: str
+    body: str
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A key that is taken. `asked` is the digest of what was asked; `status` is None while nothing was answered."""
+    """A key that is taken. `asked` is the digest of what was asked; `answer` is None while there is none."""
 
     id: str
     asked: str
-    status: int | None
-    media_type: str
-    body: str
     created_at: int
+    answer: Answer | None = None
 
 
-def claim(tx: Tx, scope: Scope, clock: Clock, route: str, key: str, asked: str) -> tuple[Claim, bool]:
-    """Take a key for this caller and route, or find who has taken it; True when it is new."""
+def claim(tx: Tx, scope: Scope, clock: Clock, route: str, key: str, asked: str, patience_ms: int) -> tuple[Claim, bool]:
+    """Take a key for this caller and route, or find who has taken it; True when it is the caller's to do.
+
+    The same request that was not answered for `patience_ms` is taken over.
+    """
     now = clock.now_ms()
     is_old = _mine(scope, route, key) & (requests.c.created_at <= now - LIFE_MS)
     tx.conn.execute(requests.delete().where(is_old))
-    made = Claim(new_id("q", now), asked, None, "", "", now)
-    values = {name: getattr(made, name) for name in Claim.__slots__} | _key(scope, route, key)
-    if insert_or_ignore(tx.conn, requests, values):
+    made = Claim(new_id("q", now), asked, now)
+    values = {"id": made.id, "asked": asked, "created_at": now, "status": None, "media_type": "", "body": ""}
+    if insert_or_ignore(tx.conn, requests, values | _key(scope, route, key)):
         return made, True
-    columns = [requests.c[name] for name in Claim.__slots__]
-    row = tx.conn.execute(sa.select(*columns).where(_mine(scope, route, key))).one()
-    return Claim(*row), False
+    found = _claim(tx.conn.execute(sa.select(requests).where(_mine(scope, route, key))).one())
+    if found.answer is not None or found.asked != asked or found.created_at > now - patience_ms:
+        return found, False
+    taken = replace(found, created_at=max(now, found.created_at + 1))
+    if tx.conn.execute(requests.update().where(_held(found)).values(created_at=taken.created_at)).rowcount:
+        return taken, True
+    return found, False  # another server came first
 
 
-def answer(tx: Tx, claimed: Claim, status: int, media_type: str, body: str) -> None:
-    """Note what was answered."""
-    values = {"status": status, "media_type": media_type, "body": body}
-    tx.conn.execute(requests.update().where(requests.c.id == claimed.id).values(values))
+def now(conn: sa.Connection, claimed: Claim) -> Claim:
+    """A claim as it stands; without an answer when it was given back."""
+    row = conn.execute(sa.select(requests).where(requests.c.id == claimed.id)).first()
+    return claimed if row is None else _claim(row)
+
+
+def answer(tx: Tx, claimed: Claim, answered: Answer) -> None:
+    """Note what was answered, in the transaction that did it. Fails: TakenOver, so that it does nothing."""
+    values = {"status": answered.status, "media_type": answered.media_type, "body": answered.body}
+    if not tx.conn.execute(requests.update().where(_held(claimed)).values(values)).rowcount:
+        raise TakenOver("Another server does what was asked.", way_out="Send the request again in a few seconds.")
 
 
 def release(tx: Tx, claimed: Claim) -> None:
-    """Give the key back: what was asked was refused, and may be asked again."""
-    tx.conn.execute(requests.delete().where(requests.c.id == claimed.id))
+    """Give the key back, if it is still held: what was asked was refused, and may be asked again."""
+    tx.conn.execute(requests.delete().where(_held(claimed)))
 
 
 def abandon(tx: Tx, claimed: Claim) -> None:
     """Let whoever asks again begin at once: nobody is at work on it any more."""
-    tx.conn.execute(
-        requests.update().where(requests.c.id == claimed.id).values(created_at=claimed.created_at - STALE_MS)
-    )
+    tx.conn.execute(requests.update().where(_held(claimed)).values(created_at=claimed.created_at - STALE_MS))
+
+
+def _held(claimed: Claim) -> sa.ColumnElement[bool]:
+    is_it = (requests.c.id == claimed.id) & (requests.c.created_at == claimed.created_at)
+    return is_it & requests.c.status.is_(None)
+
+
+def _claim(row: sa.Row[Any]) -> Claim:
+    answered = None if row.status is None else Answer(row.status, row.media_type, row.body)
+    return Claim(row.id, row.asked, row.created_at, answered)
 
 
 def forget_old(tx: Tx, clock: Clock) -> None:

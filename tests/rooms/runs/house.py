@@ -28,6 +28,7 @@ from swarmstead.permits.policies.service import Policies
 from swarmstead.resources import handlers as resources
 from swarmstead.resources.manifests import parse
 from swarmstead.resources.queries import Registry
+from swarmstead.runs import handlers as run_handlers
 from swarmstead.runs import queries
 from swarmstead.runs.adapters.repositories import LocalRepositories
 from swarmstead.runs.contract import Command, CommandKind, Launch, Overrides, Plan, StoredEvent, events_topic
@@ -202,7 +203,11 @@ class House:
 
     async def say(self, run: str, kind: CommandKind, **more: Any) -> str:
         """Command a run."""
-        return await self.runs.command(ADA, Command(run, kind, **more))
+        return await self.command(ADA, Command(run, kind, **more))
+
+    async def command(self, scope: Scope, said: Command) -> str:
+        """As `say`, by anybody."""
+        return await self.hands.db.write(lambda tx: run_handlers.command(tx, scope, self.hands.clock, said))
 
     async def heard(self, run: str) -> None:
         """Return once the run knows what it was told: its loops read a command when the signal for it reaches them."""

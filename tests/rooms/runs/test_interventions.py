@@ -340,9 +340,9 @@ async def test_a_viewer_and_a_stranger_cannot_command(house: House) -> None:
     run = await house.launch(APPENDS)
     viewer = Scope("acme", Actor("key:v", "user", "Vi", frozenset({"viewer"})))
     with pytest.raises(NotPermitted):
-        await house.runs.command(viewer, Command(run, "cancel"))
+        await house.command(viewer, Command(run, "cancel"))
     stranger = Scope("evil", Actor("key:e", "user", "Eve", frozenset({"admin"})))
     with pytest.raises(RunUnknown):
-        await house.runs.command(stranger, Command(run, "cancel"))
+        await house.command(stranger, Command(run, "cancel"))
     with pytest.raises(RunUnknown):
         await house.say("r_nothing", "cancel")

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from swarmstead.doors.http import approval_shapes, paging, shapes, views
 from swarmstead.doors.http.auth import Caller, Server
 from swarmstead.doors.http.careful import CarefulRoute, expect, mark
+from swarmstead.doors.http.once import once
 from swarmstead.gatehouse import Gatehouse
 from swarmstead.kernel.clock import rfc3339
 from swarmstead.kernel.scope import Scope
@@ -112,7 +113,7 @@ async def decide(
         answered = handlers.decide(tx, scope, app.clock, approval, body.decision, body.reason, body.hash)
         return with_askers(app, tx.conn, scope, [answered])[0]
 
-    return await app.db.write(decided)
+    return await once(request, decided)
 
 
 def _version(found: Approval | shapes.ApprovalShape) -> str:

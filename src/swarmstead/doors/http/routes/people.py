@@ -6,11 +6,13 @@ from swarmstead import __version__
 from swarmstead.doors.http import people_shapes, shapes, views
 from swarmstead.doors.http.auth import COOKIE, Caller, Server, address_of, identity_of
 from swarmstead.doors.http.careful import CarefulRoute
+from swarmstead.doors.http.once import once
 from swarmstead.gatehouse import Gatehouse
 from swarmstead.kernel.clock import rfc3339
 from swarmstead.people import handlers, queries, tokens
 from swarmstead.people.contract import Identity, permissions_of
 from swarmstead.people.errors import CannotDerive
+from swarmstead.storage.database import Tx
 
 router = APIRouter(prefix="/api/v1", tags=["people"], route_class=CarefulRoute)
 
@@ -59,8 +61,11 @@ async def link(request: Request, scope: Caller, app: Server) -> people_shapes.Li
         raise CannotDerive(
             "A browser's session makes no sign-in links.", way_out="Use the key itself: `stead key link`."
         )
-    token = await app.db.write(lambda tx: handlers.create_link(tx, app.clock, key_id))
-    return people_shapes.LinkShape(path=f"/signin#token={token}")
+
+    def linked(tx: Tx) -> people_shapes.LinkShape:
+        return people_shapes.LinkShape(path=f"/signin#token={handlers.create_link(tx, app.clock, key_id)}")
+
+    return await once(request, linked)
 
 
 @router.get("/keys")
@@ -71,33 +76,40 @@ async def keys(scope: Caller, app: Server) -> shapes.Page[people_shapes.KeyShape
 
 
 @router.post("/keys", status_code=201)
-async def create(body: people_shapes.KeyIn, scope: Caller, app: Server) -> people_shapes.NewKeyShape:
+async def create(request: Request, body: people_shapes.KeyIn, scope: Caller, app: Server) -> people_shapes.NewKeyShape:
     """Make a key; its secret is in this answer and nowhere else."""
-    made = await app.db.write(
-        lambda tx: handlers.create_key(tx, scope, app.clock, body.name, body.roles, body.expires_in_s, body.certificate)
-    )
-    return people_shapes.NewKeyShape(**views.key(made.view), key=made.secret)
+    wish = (body.name, body.roles, body.expires_in_s, body.certificate)
+
+    def created(tx: Tx) -> people_shapes.NewKeyShape:
+        made = handlers.create_key(tx, scope, app.clock, *wish)
+        return people_shapes.NewKeyShape(**views.key(made.view), key=made.secret)
+
+    return await once(request, created)
 
 
 @router.post("/keys/{key}:revoke", status_code=204)
-async def revoke(key: str, scope: Caller, app: Server) -> None:
+async def revoke(request: Request, key: str, scope: Caller, app: Server) -> None:
     """Make a key useless at once, with its sessions and links."""
-    await app.db.write(lambda tx: handlers.revoke_key(tx, scope, app.clock, key))
+    await once(request, lambda tx: handlers.revoke_key(tx, scope, app.clock, key))
 
 
 @router.post("/tokens", status_code=201)
-async def mint(body: people_shapes.ShortTokenIn, scope: Caller, app: Server) -> people_shapes.NewTokenShape:
+async def mint(
+    request: Request, body: people_shapes.ShortTokenIn, scope: Caller, app: Server
+) -> people_shapes.NewTokenShape:
     """Make a short-lived token from the caller's key: no more than the key may, for twelve hours at most."""
-    made = await app.db.write(
-        lambda tx: tokens.mint_token(tx, scope, app.clock, body.roles, body.environment, body.expires_in_s)
-    )
-    return people_shapes.NewTokenShape(
-        id=made.id,
-        token=made.secret,
-        roles=list(made.roles),
-        environment=made.environment,
-        expires_at=rfc3339(made.expires_at),
-    )
+
+    def minted(tx: Tx) -> people_shapes.NewTokenShape:
+        made = tokens.mint_token(tx, scope, app.clock, body.roles, body.environment, body.expires_in_s)
+        return people_shapes.NewTokenShape(
+            id=made.id,
+            token=made.secret,
+            roles=list(made.roles),
+            environment=made.environment,
+            expires_at=rfc3339(made.expires_at),
+        )
+
+    return await once(request, minted)
 
 
 async def _signed_in(request: Request, response: Response, app: Gatehouse, secret: str) -> people_shapes.SessionShape:

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 
 from swarmstead.doors.http import paging, shapes
 from swarmstead.doors.http.auth import Caller, Server
 from swarmstead.doors.http.careful import CarefulRoute
+from swarmstead.doors.http.once import once
 from swarmstead.doors.http.pin_shapes import AcceptIn, PinDetail, PinShape, QuarantineIn
 from swarmstead.doors.http.shapes import when
 from swarmstead.gateway.pins import handlers, queries
@@ -60,18 +61,22 @@ async def show(server: ServerName, tool: ToolName, scope: Caller, app: Server) -
 
 
 @router.post("/tools/{server}/{tool:path}:accept")
-async def accept(server: ServerName, tool: ToolName, body: AcceptIn, scope: Caller, app: Server) -> PinDetail:
+async def accept(
+    request: Request, server: ServerName, tool: ToolName, body: AcceptIn, scope: Caller, app: Server
+) -> PinDetail:
     """Trust the definition that waits, named by its hash. Needs `resource.apply`."""
-    return _detail(await app.db.write(lambda tx: handlers.accept(tx, scope, app.clock, server, tool, body.hash)))
+    return await once(request, lambda tx: _detail(handlers.accept(tx, scope, app.clock, server, tool, body.hash)))
 
 
 @router.post("/tools/{server}/{tool:path}:quarantine")
-async def quarantine(server: ServerName, tool: ToolName, body: QuarantineIn, scope: Caller, app: Server) -> PinDetail:
+async def quarantine(
+    request: Request, server: ServerName, tool: ToolName, body: QuarantineIn, scope: Caller, app: Server
+) -> PinDetail:
     """Set a tool aside at once, for everybody. Needs `run.command`."""
-    return _detail(await app.db.write(lambda tx: handlers.quarantine(tx, scope, app.clock, server, tool, body.reason)))
+    return await once(request, lambda tx: _detail(handlers.quarantine(tx, scope, app.clock, server, tool, body.reason)))
 
 
 @router.post("/tools/{server}/{tool:path}:release")
-async def release(server: ServerName, tool: ToolName, scope: Caller, app: Server) -> PinDetail:
+async def release(request: Request, server: ServerName, tool: ToolName, scope: Caller, app: Server) -> PinDetail:
     """Take back a quarantine that a person has set. Needs `resource.apply`."""
-    return _detail(await app.db.write(lambda tx: handlers.release(tx, scope, app.clock, server, tool)))
+    return await once(request, lambda tx: _detail(handlers.release(tx, scope, app.clock, server, tool)))

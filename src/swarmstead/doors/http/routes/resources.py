@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from swarmstead.doors.http import paging, shapes, views
 from swarmstead.doors.http.auth import Caller, Server
 from swarmstead.doors.http.careful import CarefulRoute, expected, mark
+from swarmstead.doors.http.once import once
 from swarmstead.doors.http.resource_shapes import AppliedShape
 from swarmstead.gatehouse import Gatehouse
 from swarmstead.kernel.errors import BadInput
@@ -18,6 +19,7 @@ from swarmstead.resources.contract import Document, Kind, Resource
 from swarmstead.resources.errors import ResourceUnknown
 from swarmstead.resources.manifests import parse, schema_of
 from swarmstead.resources.queries import diff
+from swarmstead.storage.database import Tx
 
 router = APIRouter(prefix="/api/v1", tags=["resources"], route_class=CarefulRoute)
 Digest = Annotated[str, Query(max_length=71)]
@@ -64,14 +66,18 @@ async def apply(request: Request, scope: Caller, app: Server, *, dry_run: bool =
             field="If-Match",
             way_out="Apply the one document by itself.",
         )
-    if dry_run:
-        applied = await app.db.read(lambda conn: [_would(app, conn, scope, document) for document in documents])
-    else:
-        done = await app.db.write(lambda tx: handlers.apply(tx, scope, app.clock, documents, seen))
-        applied = [AppliedShape.model_validate(one, from_attributes=True) for one in done]
-    dangling = await app.db.read(lambda conn: app.registry.dangling(conn, scope, documents))
-    warned = [one.model_copy(update={"warnings": found}) for one, found in zip(applied, dangling, strict=True)]
-    return shapes.Page(items=warned)
+
+    def warned(conn: Any, applied: list[AppliedShape]) -> shapes.Page[AppliedShape]:
+        both = zip(applied, app.registry.dangling(conn, scope, documents), strict=True)
+        return shapes.Page(items=[one.model_copy(update={"warnings": found}) for one, found in both])
+
+    def done(tx: Tx) -> shapes.Page[AppliedShape]:
+        applied = handlers.apply(tx, scope, app.clock, documents, seen)
+        return warned(tx.conn, [AppliedShape.model_validate(one, from_attributes=True) for one in applied])
+
+    if not dry_run:
+        return await once(request, done)
+    return await app.db.read(lambda conn: warned(conn, [_would(app, conn, scope, document) for document in documents]))
 
 
 async def body_text(request: Request) -> str:

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from swarmstead.doors.http import paging, run_views, shapes, views
 from swarmstead.doors.http.auth import Caller
-from swarmstead.doors.http.careful import CarefulRoute, claim_of, expect, mark
+from swarmstead.doors.http.careful import CarefulRoute, expect, mark
+from swarmstead.doors.http.once import claim_of, once
 from swarmstead.doors.http.streaming import EventStream
 from swarmstead.doors.http.whole import Whole
 from swarmstead.kernel.clock import rfc3339
@@ -15,8 +16,9 @@ from swarmstead.kernel.scope import Scope
 from swarmstead.people import queries as people
 from swarmstead.people.contract import require
 from swarmstead.permits import queries as permits
-from swarmstead.runs import events, queries
+from swarmstead.runs import events, handlers, queries
 from swarmstead.runs.contract import Command, Launch, Overrides, RunStatus
+from swarmstead.storage.database import Tx
 
 router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=CarefulRoute)
 _SEQ_DIGITS = 18
@@ -177,8 +179,13 @@ async def command(request: Request, run: str, body: shapes.CommandIn, scope: Cal
         seen = await app.db.read(lambda conn: queries.get(conn, scope, run).seq)
         expect(request, str(seen), "The run")
         seq = seen if seq is None else seq  # so that nothing comes in between
-    effect = await app.runs.command(scope, Command(run, body.kind, body.reason, seq))
-    return shapes.CommandOut(run=run, kind=body.kind, accepted_at=rfc3339(app.clock.now_ms()), effect=effect)
+    said = Command(run, body.kind, body.reason, seq)
+
+    def accepted(tx: Tx) -> shapes.CommandOut:
+        effect = handlers.command(tx, scope, app.clock, said)
+        return shapes.CommandOut(run=run, kind=body.kind, accepted_at=rfc3339(app.clock.now_ms()), effect=effect)
+
+    return await once(request, accepted)
 
 
 def _wants_stream(request: Request) -> bool:
