@@ -126,7 +126,8 @@ def open_tool_search(
     def opened(tenant: str) -> ToolIndex:
         return open_index(folder / digest(tenant)[-16:], weights)
 
-    found = ToolSearch(gateway, grants, clock, weights, opened, gateway.experience)
+    at_once = settings.search_concurrency
+    found = ToolSearch(gateway, grants, clock, weights, opened, gateway.experience, at_once=at_once)
     closers.append(found.aclose)
     return found
 

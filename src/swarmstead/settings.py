@@ -119,6 +119,9 @@ class Settings:
     """Calls of one tool of one tenant at a time, in each process. Too high, and a slow server is overrun."""
     tenant_concurrency: Annotated[int, Meta(ge=1, le=100_000)] = 64
     """Tool calls of one tenant at a time, in each process."""
+    search_concurrency: Annotated[int, Meta(ge=1, le=1_000)] = 2
+    """Tool searches of one tenant at a time, in each process; others wait up to 5 s. Each takes a processor: as many as
+    there are of those, and a tenant's searches slow down everybody's calls."""
     server_sessions: Annotated[int, Meta(ge=1, le=100_000)] = 128
     """Sessions with tool servers at a time, in each process; a program each where the server is one. Too many, and
     programs fill the memory."""
