@@ -1,11 +1,14 @@
 # `make` alone lists what there is. Everything works from a bare checkout: each target first makes what it needs.
-# Variables: PYTHON=python3.12 (interpreter), DATA=DIR HOST=ADDRESS PORT=N (make up), ARGS="..." (pytest, bench).
+# Variables: PYTHON=python3.12 (interpreter), DATA=DIR HOST=ADDRESS PORT=N (make up), ARGS="..." (pytest, bench), JOBS=N (make test).
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 export PYTHON
 export UV_PYTHON_DOWNLOADS := never
+
+# Tests wait more than they reckon: one worker more than there are cores.
+JOBS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 BIN := .venv/bin
 SYNCED := .venv/.stamp
@@ -81,13 +84,13 @@ $(CLIENTS): tests/clients/requirements.txt $(SYNCED)
 browser:
 	@sh scripts/browser.sh
 
-test: test-web test-python ## every test, with a real Postgres and a real browser; installs what it needs (ARGS= for pytest)
+test: test-web test-python ## every test, with a real Postgres and a real browser; installs what it needs (ARGS= for pytest, JOBS= at a time)
 
 test-web: $(NODE_MODULES)
 	cd ui && npm test --silent
 
 test-python: setup ui browser oidc conformance clients
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 check: check-lint check-types check-floors check-house check-web ## lint, types, floors, docs, locks; the web sources from an empty folder
 

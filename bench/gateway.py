@@ -17,14 +17,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import gateway_target
+from bench import gateway_target, page
 from bench.gateway_table import table
 from bench.machine import processor
 
 _ROOT = Path(__file__).parents[1]
 _RESULTS = _ROOT / "bench" / "results" / "gateway.json"
-_PAGE = _ROOT / "docs" / "benchmarks.md"
-_BEGIN, _END = "<!-- gateway: begin -->", "<!-- gateway: end -->"
 _NEEDS = {"fastmcp": "fm", "contextforge": "cf", "litellm": "ll"}
 _ALWAYS = "up"
 
@@ -47,7 +45,7 @@ def main() -> None:
     shown = table(facts, found)
     print(shown)
     if options.write:
-        _write(shown)
+        page.write("gateway", shown)
 
 
 def _options() -> argparse.Namespace:
@@ -117,15 +115,6 @@ def _facts(options: argparse.Namespace, found: Sequence[dict[str, Any]]) -> dict
         "seconds": options.seconds,
         "targets": [one["target"] for one in found],
     }
-
-
-def _write(shown: str) -> None:
-    """Put the table between its marks. Fails: ValueError when the page has none."""
-    before, _, rest = _PAGE.read_text(encoding="utf-8").partition(_BEGIN)
-    _, mark, after = rest.partition(_END)
-    if not mark:
-        raise ValueError(f"docs/benchmarks.md lacks the marks {_BEGIN} and {_END}")
-    _PAGE.write_text(f"{before}{_BEGIN}\n\n{shown}\n\n{_END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from swarmstead.gateway.contract import CallResult, ServerRef
 from swarmstead.gateway.relay import Relay
 from swarmstead.kernel.scope import Actor, Scope
 from swarmstead.models.contract import ModelReply, ModelRequest, ModelSpec, ToolCall, Usage
-from swarmstead.models.ports import OnDelta
+from swarmstead.models.ports import BeforeRetry, ModelProvider, OnDelta
 from swarmstead.people.handlers import DEFAULT_TENANT
 from swarmstead.resources import handlers as resources
 from swarmstead.resources.manifests import parse
@@ -29,6 +29,7 @@ from swarmstead.settings import load
 from swarmstead.storage.database import Tx
 
 MEMBERS = 12
+_WHOSE = ("IDENTITY", "TENANT")
 _SCOPE = Scope(DEFAULT_TENANT, Actor("key:bench", "user", "bench", frozenset({"admin"})))
 _TOOL: Mapping[str, Any] = {
     "name": "look",
@@ -49,9 +50,15 @@ class Model:
     def __init__(self, stamps: Stamps) -> None:
         self._stamps = stamps
 
-    async def request(self, spec: ModelSpec, request: ModelRequest, on_delta: OnDelta | None = None) -> ModelReply:
+    async def request(
+        self,
+        spec: ModelSpec,
+        request: ModelRequest,
+        on_delta: OnDelta | None = None,
+        before_retry: BeforeRetry | None = None,
+    ) -> ModelReply:
         """The next turn of the task that the user's message states."""
-        del spec, on_delta
+        del spec, on_delta, before_retry
         self._stamps.add()
         turn = sum(message.role == "assistant" for message in request.messages)
         agents, calls = work_of(request.messages[1].text)
@@ -90,9 +97,11 @@ class ToolServer:
         more: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         relay: Relay | None = None,
+        expect: Mapping[str, Any] | None = None,
+        traceparent: str = "",
     ) -> CallResult:
         """Always the same finding."""
-        del server, tool, arguments, key, timeout_s, more, headers, relay
+        del server, tool, arguments, key, timeout_s, more, headers, relay, expect, traceparent
         return CallResult(({"type": "text", "text": FINDING},))
 
     async def aclose(self) -> None:
@@ -113,10 +122,13 @@ class Ours:
         self._folder = folder
         environment = {"STEAD_DATA": str(folder), "STEAD_LOG_LEVEL": "warning"}
         environment |= {"STEAD_USER_DAY_USD": "100000", "STEAD_TENANT_DAY_USD": "100000"}
+        # Rates that are never reached: an agent would wait for its five calls a second, and the wait would be measured.
+        environment |= {f"STEAD_{what}_PER_{whose}": "1000000" for what in ("RATE", "BURST") for whose in _WHOSE}
         if self._on_postgres:
             environment["STEAD_DATABASE_URL"] = self._stack.enter_context(postgres.running(folder / "pg"))
+        providers: dict[str, ModelProvider] = {"openai": Model(self.stamps)}
         with (
-            mock.patch.object(wiring, "_providers", return_value={"openai": Model(self.stamps)}),
+            mock.patch.object(wiring, "_providers", return_value=providers),
             mock.patch.object(gatehouse, "Upstreams", return_value=ToolServer()),
         ):
             self._app = await wiring.open_app(load(environment))

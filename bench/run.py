@@ -1,9 +1,10 @@
 """`make bench`: every measurement, one process each, and a report of all of them.
 
-    python -m bench.run [--only start,api,contest,waiting,storage,policy,ui] [--rounds N] [--folder DIR]
+    python -m bench.run [--only start,api,contest,waiting,storage,policy,ui] [--rounds N] [--folder DIR] [--write]
 
-Prints Markdown and writes `bench/results/LATEST.json`. Contenders take turns round by round, because a machine is never
-quiet for long. Every process is bounded in time, and traffic goes to loopback only.
+Prints Markdown, writes `bench/results/LATEST.json`, and with `--write` puts the tables into `docs/benchmarks.md`.
+Contenders take turns round by round, because a machine is never quiet for long. Every process is bounded in time, and
+traffic goes to loopback only.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench import report
+from bench import page, report
 from bench.contest import CONTENDERS
 from bench.machine import facts, spin_ms
 
@@ -48,6 +49,7 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(SECTIONS), help=f"some of: {', '.join(SECTIONS)}")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of the contest, and starts")
     parser.add_argument("--folder", default=None, help="where databases are made; their disk is what is measured")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks.md")
     options = parser.parse_args()
     wanted = options.only.split(",")
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
@@ -60,7 +62,10 @@ def main() -> None:
         found["machine"]["python_loop_after_ms"] = round(spin_ms(), 1)
     _RESULTS.mkdir(exist_ok=True)
     (_RESULTS / "LATEST.json").write_text(json.dumps(found, indent=1) + "\n")
-    print(report.text(found))
+    shown = report.text(found)
+    print(shown)
+    if options.write:
+        page.write("foundation", shown.replace("## ", "### "))
 
 
 if __name__ == "__main__":

@@ -42,8 +42,8 @@ SCOPE = system_scope("default", "chaos")
 class Life:
     """How a server is to live. `kill_at_start` counts from the first moment, `kill` from when it is up.
 
-    `kill_in_call` is a gate of the tool server, such as `before append`; until then only that tool is allowed, so that
-    nothing else is in flight. `takes_tools_along` has the tool server die with us.
+    `kill_in_call` is a gate of the tool server, such as `before append`; `takes_tools_along` has that die with us.
+    Without `allows` the person answers nothing, for when no side effect may be in flight.
     `stops_at` is a kind of event after which it is closed in good order, with nothing to say. One that does not launch
     waits for another to do it.
     """
@@ -54,6 +54,7 @@ class Life:
     kill_at_start: Kill | None = None
     kill_in_call: str = ""
     takes_tools_along: bool = False
+    allows: bool = True
     stops_at: str = ""
     launches: bool = True
 
@@ -93,9 +94,10 @@ async def live(life: Life) -> dict[str, Any]:
         await app.signals.until(events_topic("default"), lambda: has(app, life.stops_at))
         await app.close()
         return {}
-    person = asyncio.create_task(answer(app, effects, life.kill_in_call.partition(" ")[2]))
+    person = asyncio.create_task(answer(app, effects)) if life.allows else None
     await app.signals.until(events_topic("default"), lambda: ended(app, run))
-    person.cancel()
+    if person is not None:
+        person.cancel()
     outcome = await app.db.read(lambda conn: outcome_of(conn, app, run))
     commits = list(boundaries.labels)
     await app.close()
@@ -134,13 +136,11 @@ async def has(app: App, kind: str) -> str | None:
     return await app.db.read(lambda conn: conn.execute(query).scalar())
 
 
-async def answer(app: App, effects: Path, tool: str = "") -> None:
-    """A person: allows every plan (of one tool, if named); asked about an unknown outcome, looks whether it happened."""
+async def answer(app: App, effects: Path) -> None:
+    """A person: allows every plan; asked about an unknown outcome, looks whether it happened."""
 
     async def one() -> None:
         for asked in await app.db.read(lambda conn: inbox.find(conn, SCOPE, statuses=["pending"])):
-            if tool and asked.tool != tool:
-                continue
             decision, reason = await judge(asked, effects)
             with suppress(AlreadyDecided):  # a person at another server was faster
                 await app.db.write(

@@ -71,6 +71,8 @@ class Nursery:
             self._process.stdin.flush()
         alive.read_bytes()  # ends when it does
         if not told.exists():
+            stuck = told.with_suffix(".stuck").read_text()
+            assert not stuck, stuck  # it was not killed, it got nowhere
             return None
         found = json.loads(told.read_text())
         assert "fault" not in found, found["fault"]
@@ -100,6 +102,7 @@ def _be_born(what: dict[str, Any]) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     told, alive = Path(what.pop("told")), Path(what.pop("alive"))
     with alive.open("wb"), told.with_suffix(".stuck").open("w") as stuck:
+        faulthandler.enable(stuck)
         faulthandler.dump_traceback_later(_LONGEST_S, exit=True, file=stuck)
         try:
             found = asyncio.run(_lived(what))

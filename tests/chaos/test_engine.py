@@ -83,3 +83,9 @@ def test_a_worker_that_cannot_renew_its_lease_carries_nothing_until_it_can(
     assert outcome.pop("carried") > 0
     assert outcome.pop("meanwhile") == [0, 0, False]
     assert faults(folder, outcome, undisturbed) == []
+
+
+def test_a_loop_that_begins_again_is_told_who_carries_it_now(
+    nursery: Nursery, bare_case: NewCase, postgres_url: str
+) -> None:
+    assert nursery.play("asked_from_within", bare_case("within"), postgres_url) == {"told": [True, False]}

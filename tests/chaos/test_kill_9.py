@@ -90,21 +90,23 @@ def test_killed_again_and_again(nursery: Nursery, new_case: NewCase, undisturbed
 
 
 @pytest.mark.parametrize(
-    "kill",
+    ("kill", "allows"),
     [
-        pytest.param(Kill(1, "after", "run.queued"), id="between the launch and the loop"),
-        pytest.param(Kill(1, "before", "model.called"), id="in a model call"),
-        pytest.param(Kill(1, "after", "agent.delegated"), id="between a child's row and its loop"),
-        pytest.param(Kill(1, "after", "approval.asked"), id="while a question waits"),
-        pytest.param(Kill(2, "after", "approval.asked"), id="while the next question waits"),
-        pytest.param(Kill(1, "after", "approval.decided"), id="between a decision and its execution"),
-        pytest.param(Kill(1, "after", "agent.finished"), id="between a child's end and its parent's turn"),
-        pytest.param(Kill(1, "after", "run.finished"), id="after the end"),
+        pytest.param(Kill(1, "after", "run.queued"), False, id="between the launch and the loop"),
+        pytest.param(Kill(1, "before", "model.called"), False, id="in a model call"),
+        pytest.param(Kill(1, "after", "agent.delegated"), False, id="between a child's row and its loop"),
+        pytest.param(Kill(1, "after", "approval.asked"), False, id="while a question waits"),
+        pytest.param(Kill(2, "after", "approval.asked"), True, id="while the next question waits"),
+        pytest.param(Kill(1, "after", "approval.decided"), True, id="between a decision and its execution"),
+        pytest.param(Kill(1, "after", "agent.finished"), False, id="between a child's end and its parent's turn"),
+        pytest.param(Kill(1, "after", "run.finished"), True, id="after the end"),
     ],
 )
-def test_killed_where_it_matters(nursery: Nursery, new_case: NewCase, undisturbed: dict[str, Any], kill: Kill) -> None:
+def test_killed_where_it_matters(
+    nursery: Nursery, new_case: NewCase, undisturbed: dict[str, Any], kill: Kill, allows: bool
+) -> None:
     folder = new_case(f"{kill.label}-{kill.nth}-{kill.when}")
-    assert nursery.live(Life(str(folder), kill=kill)) is None
+    assert nursery.live(Life(str(folder), kill=kill, allows=allows)) is None
     outcome = end_of(nursery, folder)
     assert faults(folder, outcome, undisturbed) == []
     assert outcome["questions"] == undisturbed["questions"]  # nothing was in flight, so nobody is asked anything more
@@ -118,7 +120,8 @@ def test_killed_with_a_call_in_flight(
     nursery: Nursery, new_case: NewCase, undisturbed: dict[str, Any], gate: str, takes_tools_along: bool
 ) -> None:
     folder = new_case(f"{gate.replace(' ', '-')}-{takes_tools_along}")
-    assert nursery.live(Life(str(folder), kill_in_call=gate, takes_tools_along=takes_tools_along)) is None
+    life = Life(str(folder), kill_in_call=gate, takes_tools_along=takes_tools_along, allows="read" not in gate)
+    assert nursery.live(life) is None
     outcome = end_of(nursery, folder)
     assert faults(folder, outcome, undisturbed) == []
     asked = [question[1:] for question in outcome["questions"] if question[0] == "outcome"]

@@ -49,6 +49,7 @@ class Called:
     key: str
     timeout_s: float
     expect: Mapping[str, Any] | None = None
+    traceparent: str = ""
 
 
 @dataclass
@@ -144,13 +145,14 @@ class FakeUpstream:
         headers: Mapping[str, str] | None = None,
         relay: Relay | None = None,
         expect: Mapping[str, Any] | None = None,
+        traceparent: str = "",
     ) -> CallResult:
         """Act, and answer. `refusing` tools do neither, and `flaky` ones do so at first.
 
         `losing` ones act so often without an answer. `rejecting` ones are those that the server says it does not take.
         """
         self.relay = relay
-        call = Called(server, tool, arguments, key, timeout_s, expect)
+        call = Called(server, tool, arguments, key, timeout_s, expect, traceparent)
         self.calls.append(call)
         if self.during is not None:
             await self.during(call)

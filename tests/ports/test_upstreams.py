@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -14,7 +15,7 @@ from swarmstead.gateway.adapters.upstreams import Upstreams
 from swarmstead.gateway.contract import ServerRef, ToolServerSpec
 from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown
 from tests.fakes import mcp_http_server, mcp_sdk_server
-from tests.fakes.mcp_upstreams import FAKES, SOON_S, Clock, call, fake, http, opened, structured
+from tests.fakes.mcp_upstreams import CALL_S, FAKES, SOON_S, Clock, call, fake, http, opened, structured
 
 
 @pytest.fixture
@@ -86,6 +87,13 @@ async def test_calls_share_one_process_and_find_their_own_answers(upstreams: Ups
     assert [one["params"]["arguments"]["n"] for one in answers] == list(range(50))
     assert len({one["pid"] for one in answers}) == 1
     assert answers[0]["params"]["_meta"] == {"swarmstead.dev/idempotency-key": "k1"}
+
+
+async def test_a_trace_is_told_where_the_protocol_has_it(upstreams: Upstreams) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
+    answer = await upstreams.call_tool(fake(), "echo", {}, key="k1", timeout_s=CALL_S, traceparent=trace)
+    told: Any = answer.structured
+    assert told["params"]["_meta"] == {"swarmstead.dev/idempotency-key": "k1", "traceparent": trace}
 
 
 async def test_a_process_serves_one_name_command_environment_and_folder(upstreams: Upstreams) -> None:

@@ -23,6 +23,7 @@ _LIFE_MS = 60_000
 _MAX_TOOLS = 2_000
 _MOST_SERVERS = 512
 _LONGEST_NAME = 200
+_UNCLASSED = "Nobody has said what it may do, so its calls are denied: name it in spec.risk as read, write or danger."
 _BROKEN = "sha256:"  # no definition has this hash
 Tools = Mapping[str, "Listed"]
 
@@ -141,9 +142,10 @@ def _pinnable(listed: Listed) -> bool:
 def _judged(listed: Listed, status: Status | None) -> Listed:
     """With its state: a pin that does not fit comes first, for it is what a person has to look at."""
     tool, contract = listed.tool, listed.contract
+    warnings = (_UNCLASSED, *contract.warnings) if tool.risk == "unknown" else contract.warnings
     waits = problem_of(status, tool.schema_hash) if _pinnable(listed) else ""
     if waits:
-        return Listed(replace(tool, state="quarantined", problem=waits, warnings=contract.warnings), contract)
+        return Listed(replace(tool, state="quarantined", problem=waits, warnings=warnings), contract)
     if contract.problem:
         return Listed(replace(tool, state="unusable", problem=contract.problem), contract)
-    return Listed(replace(tool, warnings=contract.warnings), contract) if contract.warnings else listed
+    return Listed(replace(tool, warnings=warnings), contract) if warnings else listed

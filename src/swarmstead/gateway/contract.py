@@ -242,7 +242,8 @@ class Caller:
 
     `agent_digest` is the agent version that the run was previewed with; '' stands for the one declared now.
     `session` names the MCP session of an outside client, '' for one that keeps none. `modern`: it speaks MCP without
-    sessions, and is best served by a tool server that does too.
+    sessions, and is best served by a tool server that does too. `traceparent` is what the client has said its trace is,
+    in W3C's form, and `trace_id` the id in it; of a run only the id is there, and each call is a span of its own.
     """
 
     scope: Scope
@@ -255,6 +256,7 @@ class Caller:
     agent_digest: str = ""
     session: str = ""
     modern: bool = False
+    traceparent: str = ""
 
     @property
     def subject(self) -> str:

@@ -108,13 +108,14 @@ class Upstream(Protocol):
         headers: Mapping[str, str] | None = None,
         relay: Relay | None = None,
         expect: Mapping[str, Any] | None = None,
+        traceparent: str = "",
     ) -> CallResult:
         """Call; sent again at most once, and only when it is certain that it did not start.
 
         `key` goes upstream in `_meta` as `swarmstead.dev/idempotency-key`, and what the tool's preview told to
-        `expect` as `swarmstead.dev/expect`. `more` holds further params, `headers` what
-        is to be repeated in headers where the way to the server has any; what the server tells and asks meanwhile goes
-        to `relay`, and is refused without one.
+        `expect` as `swarmstead.dev/expect`; so does `traceparent`, under its own name. `more` holds further params,
+        `headers` what is to be repeated in headers where the way to the server has any; what the server tells and asks
+        meanwhile goes to `relay`, and is refused without one.
 
         Fails: UpstreamFailed when it is certain that the call did not start; UpstreamUnknown when it may have happened
         (sent, then time-out, broken pipe or malformed answer).

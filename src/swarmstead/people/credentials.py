@@ -17,16 +17,17 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from swarmstead.kernel.clock import Clock
-from swarmstead.kernel.errors import NotSignedIn
+from swarmstead.kernel.errors import NotPermitted, NotSignedIn
 from swarmstead.kernel.scope import Scope
 from swarmstead.people import queries
 from swarmstead.people.cache import Entry, Guesses, Verified
 from swarmstead.people.contract import Identity, PeerCertificate, credentials_topic, require_environment
-from swarmstead.people.errors import TenantRefused, TokenRefused, TooManyGuesses
+from swarmstead.people.errors import IssuerAway, TenantRefused, TokenRefused, TooManyGuesses
 from swarmstead.people.issuers import Issuers, looks_like_jwt
 from swarmstead.people.tokens import TOKEN_MARK, unknown_environment
 from swarmstead.storage.database import Database
 from swarmstead.storage.signals import EVERYTHING
+from swarmstead.telemetry.contract import credential_refused
 
 T = TypeVar("T")
 COOKIE = "stead_session"
@@ -41,8 +42,24 @@ _AUTHORIZATION, _COOKIE, _TENANT, _ENVIRONMENT = (
 _WANTED = frozenset((_AUTHORIZATION, _COOKIE, _TENANT, _ENVIRONMENT))
 _TOPIC = credentials_topic("")
 _SIGN_IN = "Send `Authorization: Bearer KEY`, or sign in through the link that the server printed at start."
+_NOT_LET_IN = (NotSignedIn, NotPermitted, TooManyGuesses, IssuerAway)  # and not a database that is away
 Headers = Iterable[tuple[bytes, bytes]]
 Look = Callable[[], Awaitable[tuple[Identity, int]]]
+
+
+class _Counted:
+    """Counts who was not let in. One for all: it keeps nothing, so a request that is let in pays next to nothing."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, _NOT_LET_IN):
+            credential_refused(error.code)
+
+
+_counted = _Counted()
 
 
 class Credentials:
@@ -75,23 +92,25 @@ class Credentials:
         Fails: NotSignedIn, CredentialRefused, TokenRefused, IssuerAway, TooManyGuesses; NotPermitted and BadInput for
         a header that does not narrow.
         """
-        found = _picked(headers)
-        entry, authorization = None, found.get(_AUTHORIZATION)
-        if authorization is not None:
-            entry = self._verified.get(sha256(authorization).digest())
-        if entry is None or entry.until <= self._clock.now_ms() or not entry.epoch.alive:
-            entry = await self._entry(found, peer, address, cookies=cookies)
-        if _TENANT in found or _ENVIRONMENT in found:
-            return await self._narrowed(entry.scope, found)
-        return entry.scope
+        with _counted:
+            found = _picked(headers)
+            entry, authorization = None, found.get(_AUTHORIZATION)
+            if authorization is not None:
+                entry = self._verified.get(sha256(authorization).digest())
+            if entry is None or entry.until <= self._clock.now_ms() or not entry.epoch.alive:
+                entry = await self._entry(found, peer, address, cookies=cookies)
+            if _TENANT in found or _ENVIRONMENT in found:
+                return await self._narrowed(entry.scope, found)
+            return entry.scope
 
     async def identify(
         self, headers: Headers, *, peer: PeerCertificate | None = None, address: str = "", cookies: bool = False
     ) -> Identity:
         """As `scope_of`, with the means and the end of the credential."""
-        found = _picked(headers)
-        entry = await self._entry(found, peer, address, cookies=cookies)
-        scope = await self._narrowed(entry.scope, found)
+        with _counted:
+            found = _picked(headers)
+            entry = await self._entry(found, peer, address, cookies=cookies)
+            scope = await self._narrowed(entry.scope, found)
         return Identity(scope, entry.identity.means, entry.identity.expires_at)
 
     async def counted(self, address: str, look: Coroutine[Any, Any, T]) -> T:
@@ -100,16 +119,17 @@ class Credentials:
         Fails: TooManyGuesses; whatever `look` does.
         """
         now = self._clock.now_ms()
-        try:
-            self._guesses.check(address, now)
-        except TooManyGuesses:
-            look.close()
-            raise
-        try:
-            return await look
-        except NotSignedIn:
-            self._guesses.wrong(address, now)
-            raise
+        with _counted:
+            try:
+                self._guesses.check(address, now)
+            except TooManyGuesses:
+                look.close()
+                raise
+            try:
+                return await look
+            except NotSignedIn:
+                self._guesses.wrong(address, now)
+                raise
 
     async def _entry(
         self, found: Mapping[bytes, bytes], peer: PeerCertificate | None, address: str, *, cookies: bool

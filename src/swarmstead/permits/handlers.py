@@ -26,6 +26,8 @@ _MAX_REASON = 2_000
 _MAX_NAME = 200
 _UNDECIDED = "nobody decided in time"
 _UNUSED = "it was approved and not used in time"
+_WAIT = "Wait until a person has decided, then call again with the same plan."
+_ANEW = "Plan the call again; a person decides about the new plan."
 _OF_TENANT = approvals.c.tenant == sa.bindparam("tenant_")
 _ENVIRONMENT: sa.BindParameter[str] = sa.bindparam("environment_", type_=sa.String)
 # What `tables.visible` says, with the scope as values.
@@ -163,9 +165,7 @@ def use(tx: Tx, scope: Scope, clock: Clock, approval_id: str, payload_hash: str,
         raise ApprovalUnknown(f"There is no approval {approval_id}.")
     why = {"pending": "nobody has decided yet", "denied": f"it was denied: {row.reason}", "expired": "it has expired"}
     fault = why.get(row.status) or _fault_of_approved(row, payload_hash)
-    raise PlanNotApproved(
-        f"This plan cannot be applied: {fault}.", way_out="Plan the call again; a person decides about the new plan."
-    )
+    raise PlanNotApproved(f"This plan cannot be applied: {fault}.", way_out=_WAIT if row.status == "pending" else _ANEW)
 
 
 def _fault_of_approved(row: Approval, payload_hash: str) -> str:

@@ -4,12 +4,12 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
 from swarmstead.kernel.scope import Scope
 from swarmstead.resources.contract import Document, Kind, Metadata, Resource
 from swarmstead.resources.errors import ResourceUnknown
+from swarmstead.resources.instances import instance
 from swarmstead.resources.tables import DELETED, resource_versions, resources
 
 _MOST_PAIRS = 4_000_000
@@ -99,7 +99,7 @@ class Registry:
         return _JOINED.where(resource_versions.c.tenant == scope.tenant, resource_versions.c.kind == kind)
 
     def _resource(self, row: sa.Row[Any]) -> Resource:
-        spec = msgspec.convert(row.content, self.kinds[row.kind].spec)  # it was checked when it was applied
+        spec = instance(self.kinds[row.kind].spec, row.content)
         return Resource(
             row.kind,
             row.name,

@@ -13,7 +13,7 @@ from swarmstead.runs.contract import Plan
 from swarmstead.runs.errors import RunUnknown
 from swarmstead.runs.plans import load_plan
 from swarmstead.runs.tables import DENIED, agent_runs, events, runs, steps, visible, workers
-from swarmstead.storage.sql import fields
+from swarmstead.storage.sql import DatabaseNow, fields
 
 _everybody = agent_runs.alias("everybody")
 
@@ -176,9 +176,12 @@ def count_strangers(conn: sa.Connection, version: str) -> int:
     return conn.execute(query).scalar_one()
 
 
-def cancelled_strangers(conn: sa.Connection, version: str, now: int) -> list[str]:
-    """Agent runs of every tenant that a person has cancelled, of a loop version that no process alive carries."""
-    alive = sa.select(workers.c.version).where(workers.c.lease_until >= now)
+def cancelled_strangers(conn: sa.Connection, version: str) -> list[str]:
+    """Agent runs of every tenant that a person has cancelled, of a loop version that no process alive carries.
+
+    Who is alive is a question of the database's time, by which leases are written (`adapters/leases.py`).
+    """
+    alive = sa.select(workers.c.version).where(workers.c.lease_until >= DatabaseNow())
     query = (
         sa.select(agent_runs.c.id)
         .join(runs, runs.c.id == agent_runs.c.run)

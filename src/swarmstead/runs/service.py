@@ -183,9 +183,12 @@ class Runs:
         poisoned = await self._engine.poisoned()
         if lost := await hands.db.read(lambda conn: queries.open_among(conn, poisoned)):
             await hands.db.write(lambda tx: endings.give_up(tx, hands, lost))
-        version, now = self._engine.version, hands.clock.now_ms()
-        if strangers := await hands.db.read(lambda conn: queries.cancelled_strangers(conn, version, now)):
-            await hands.db.write(lambda tx: endings.end_strangers(tx, hands, strangers))
+        if await hands.db.read(lambda conn: queries.cancelled_strangers(conn, self.loop_version)):
+            await hands.db.write(self._end_strangers)
         if await hands.db.read(endings.headless):
             await hands.db.write(lambda tx: endings.end_headless(tx, hands))
         return len(left) + taken
+
+    def _end_strangers(self, tx: Tx) -> None:
+        """Looked up anew: a worker that carries them may have come since."""
+        endings.end_strangers(tx, self._hands, queries.cancelled_strangers(tx.conn, self.loop_version))

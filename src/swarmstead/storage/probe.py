@@ -71,6 +71,6 @@ def _look(folder: Path) -> None:
     free = found.f_bavail * found.f_frsize
     if free < LEAST_FREE_BYTES:
         raise DiskFull(
-            f"The disk that holds the database is full: {free // 1024:,} KiB are free.",
+            f"The disk that holds the database is full, or nearly so: {free // 1024:,} KiB are free.",
             way_out="Free space on that disk, then try again.",
         )

@@ -4,6 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from swarmstead.storage.tables import Millis
 
 
 def insert_or_ignore(conn: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> bool:
@@ -20,3 +25,23 @@ def insert_or_ignore(conn: sa.Connection, table: sa.Table, values: Mapping[str, 
 def fields(row: sa.Row[Any]) -> dict[str, Any]:
     """A row as column name -> value."""
     return dict(row._mapping)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - documented as public
+
+
+class DatabaseNow(FunctionElement[int]):
+    """Milliseconds since the epoch by the database's clock, at the moment and not at the transaction's beginning.
+
+    For times that several machines compare: their own clocks do not agree.
+    """
+
+    type = Millis()
+    inherit_cache = True
+
+
+@compiles(DatabaseNow, "postgresql")
+def _now_on_postgres(_element: DatabaseNow, _compiler: SQLCompiler, **_more: Any) -> str:
+    return "CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT)"
+
+
+@compiles(DatabaseNow, "sqlite")
+def _now_on_sqlite(_element: DatabaseNow, _compiler: SQLCompiler, **_more: Any) -> str:
+    return "CAST(unixepoch('subsec') * 1000 AS INTEGER)"

@@ -32,6 +32,9 @@ _MARKS = (
     *("-----BEGIN ", "AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "sk-"),
     *("stead_", "AIza", "eyJ", "://"),
 )
+TRACEPARENT = "traceparent"
+"""The header of W3C Trace Context, and the field of MCP's `_meta` (https://www.w3.org/TR/trace-context/)."""
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _DEEPEST = 40
 _SHORTEST = 6  # `://:p@`: nothing shorter has any of the forms
 _LONGEST_NAME = 200
@@ -106,6 +109,17 @@ def span_id_of(step: str) -> str:
     return sha256_hex(f"span:{step}".encode())[:16]
 
 
+def trace_of(traceparent: object) -> str:
+    """The trace id in a `traceparent` of W3C Trace Context; '' for what is none: nothing else is passed on."""
+    found = _TRACEPARENT.fullmatch(traceparent) if isinstance(traceparent, str) else None
+    return "" if found is None else found[1]
+
+
+def traceparent_of(trace_id: str, step: str) -> str:
+    """What a call of this step says of itself. Sampled: whoever keeps spans decides about them by himself."""
+    return f"00-{trace_id}-{span_id_of(step)}-01"
+
+
 def tool_called(verdict: str, path: str, seconds: float) -> None:
     """One call has walked the gateway's chain; `path` is `direct` or `planned`."""
     METER.count("stead_tool_calls_total", verdict=verdict, path=path)
@@ -156,6 +170,11 @@ def request_served(method: str, status: int, seconds: float) -> None:
     """One HTTP request was answered; `status` is counted by its class."""
     METER.count("stead_http_requests_total", method=method, status=f"{status // 100}xx")
     METER.observe("stead_http_request_seconds", seconds, method=method)
+
+
+def credential_refused(reason: str) -> None:
+    """Somebody was not let in; `reason` is the code of the refusal."""
+    METER.count("stead_credentials_refused_total", reason=reason)
 
 
 def config_read(outcome: str) -> None:

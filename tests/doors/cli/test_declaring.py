@@ -77,7 +77,9 @@ def test_broken_yaml_is_named_by_file_line_and_column_and_nothing_is_applied(cal
 def test_every_fault_of_a_manifest_has_its_field(call: Call, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text(_AGENT.format(name="Wrong_Name", description="x") + "---\n" + "kind: Flow\n")
-    call("apply", "-f", wrong).refused(f"{wrong}:4:9: metadata.name: ", "kind: unknown kind 'Flow'", "faults")
+    call("apply", "-f", wrong).refused(
+        f"{wrong}:4:9: metadata.name: ", "kind: unknown kind 'Flow'", "there are ", "faults"
+    )
     wrong.write_text(_AGENT.format(name="wrong", description="x").replace("model: scripted", "model: 7\n  speed: 9"))
     call("apply", "-f", wrong).refused(f"{wrong}:7:10: spec.model: ", f"{wrong}:8:10: spec.speed: unknown field")
     call("apply", "-f", tmp_path / "nowhere.yaml").refused("cannot be read: No such file")

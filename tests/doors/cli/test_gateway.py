@@ -117,7 +117,8 @@ def test_it_serves_clients_and_what_operating_it_needs_and_no_more(tmp_path: Pat
         assert get(server, "/api/v1/runs").status_code == get(server, "/").status_code == 404
         assert stead(tmp_path, "get", "binding", "-o", "json").json["items"][0]["name"] == "one"
         assert "chaos" in stead(tmp_path, "mcp", "list").out
-        assert "tool.call" in stead(tmp_path, "audit", "list").out
+        shown = stead(tmp_path, "audit", "list", "--action", "tool.call").out
+        assert [line.split()[-2:] for line in shown.splitlines()[1:]] == [["effect", "ok"]]
         assert stead(tmp_path, "inbox", "list").code == 0
         doctor = stead(tmp_path, "doctor", "-o", "json").json["checks"]
         assert [one for one in doctor if one["name"] == "models"] == []

@@ -147,6 +147,22 @@ def test_a_script_says_what_it_approves(call: Call, repository: Path) -> None:
     assert "enough was seen" in ended.out
 
 
+def test_a_long_history_is_reported_as_far_as_it_was_seen(call: Call, repository: Path) -> None:
+    """Two hundred commits with long subjects are more text than a model is given: cut, they are data still."""
+    who = "committer A Person Of Some Name <a.person.of.some.name@department.example.org>"
+    commits = "".join(
+        f"commit refs/heads/main\n{who} {1_700_000_000 + n} +0000\ndata 350\n{str(n).rjust(350, 'x')}\n"
+        + ("from refs/heads/main^0\n" if n == 0 else "")
+        for n in range(220)
+    )
+    subprocess.run(["git", "-C", repository, "fast-import", "--quiet"], input=commits.encode(), check=True)
+    shown = call("inbox", "show", _waiting(call, _started(call, repository))["id"])
+    newest = re.search(r"The newest (\d+) commits of more reach", shown.out)
+    assert newest, shown.out
+    assert 50 < int(newest[1]) < 200
+    assert "fails at turn" not in shown.out
+
+
 def test_pause_resume_and_what_is_refused(call: Call, repository: Path) -> None:
     run = _started(call, repository)
     _waiting(call, run)

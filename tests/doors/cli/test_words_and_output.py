@@ -257,6 +257,8 @@ def test_inputs_become_what_the_swarm_declares(tmp_path: Path, monkeypatch: pyte
             _wish(wrong)
     with pytest.raises(BadInput, match="s has no input 'speed'; it has n, b, t, r"):
         _wish("speed=1")
+    with pytest.raises(BadInput, match="--input r is empty"):
+        _wish("r=")
     with pytest.raises(BadInput, match="--budget"):
         _wish(budget="much")
 

@@ -200,3 +200,29 @@ async def test_every_answer_is_counted(served: Served) -> None:
     assert any('"GET"' in line and "2xx" in line for line in counted)
     assert any('"other"' in line for line in counted)
     assert not any("PROPFIND" in line for line in counted)
+
+
+async def test_who_is_not_let_in_is_counted_by_why(served: Served) -> None:
+    async def counts(client: httpx.AsyncClient) -> dict[str, float]:
+        lines = (line for line in (await client.get("/metrics")).text.splitlines() if "credentials_refused" in line)
+        found = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        return {name.split('"')[1]: float(number) for name, number in found}
+
+    async with served.client() as client, httpx.AsyncClient(base_url=served.address) as nobody:
+        before = await counts(nobody)
+        assert (await client.get("/api/v1/runs")).status_code == 200
+        assert await counts(nobody) == before
+        refused: tuple[dict[str, str], ...] = (
+            {},
+            {"authorization": "Bearer stead_wrong"},
+            {"authorization": "Basic eDp5"},
+        )
+        for headers in refused:
+            assert (await nobody.get("/api/v1/runs", headers=headers)).status_code == 401
+            assert (await nobody.post("/mcp", headers=headers, json={})).status_code == 401
+        after = await counts(nobody)
+    more = {reason: number - before.get(reason, 0) for reason, number in after.items()}
+    assert {reason: number for reason, number in more.items() if number} == {
+        "credential_refused": 2,
+        "not_signed_in": 4,
+    }

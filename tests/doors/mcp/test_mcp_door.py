@@ -9,7 +9,7 @@ from swarmstead.audit import queries as audit
 from swarmstead.gateway.traffic.limits import Rate, TrafficLimits
 from swarmstead.permits import queries as permits
 from tests.doors.mcp.door import TENANT, Door, words
-from tests.fakes.upstream import text
+from tests.fakes.upstream import TEXT, WRITE, text, tool
 
 PLAN = "swarmstead.dev/plan-id"
 
@@ -63,6 +63,22 @@ async def test_a_side_effect_is_planned_approved_and_applied_once(door: Door) ->
             True,
             ["one"],
         )
+
+
+@pytest.mark.parametrize("era", ["2025-11-25", "2026-07-28"])
+async def test_a_plan_reaches_a_client_that_holds_answers_to_the_tools_output_schema(door: Door, era: str) -> None:
+    lines = {"type": "object", "properties": {"lines": {"type": "integer"}}, "required": ["lines"]}
+    upstream = door.house.upstream
+    upstream.tools = [tool("append", WRITE, line=TEXT) | {"outputSchema": lines}]
+    async with door.session() if era == "2025-11-25" else door.modern() as client:
+        await client.list_tools()
+        planned: Any = await client.call_tool("kit__append", {"line": "one"})
+        plan = planned.meta["swarmstead.dev/plan"]["plan_id"]
+        assert (planned.is_error, plan in words(planned)) == (True, True)
+        await door.decide(plan)
+        upstream.answers["append"] = text("done", structured={"lines": 1})
+        applied: Any = await client.call_tool("kit__append", {"line": "one"}, meta={PLAN: plan})
+        assert (applied.is_error, applied.structured_content) == (False, {"lines": 1})
 
 
 async def test_a_denied_plan_is_told_with_its_reason(door: Door) -> None:

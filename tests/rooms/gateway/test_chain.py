@@ -36,6 +36,7 @@ async def test_arguments_that_break_the_contract_ask_nobody(desk: Desk, argument
     assert (outcome.verdict, outcome.code) == ("denied", "arguments_refused")
     assert outcome.reason.startswith("Denied: the arguments of 'append' do not satisfy its contract")
     assert (field.partition(".")[2] in outcome.reason, outcome.way_out != "") == (True, True)
+    assert outcome.reason.endswith(".")  # the way out is a sentence of its own
     assert (desk.upstream.calls, await desk.asked()) == ([], [])
     assert await desk.trail() == [("effect", "kit/append", "denied")]
 

@@ -293,6 +293,8 @@ def test_what_a_schema_leaves_open_is_told() -> None:
 async def test_warnings_reach_those_who_look(desk: Desk) -> None:
     found = await desk.gateway.inspect(desk.request("read").caller, "kit", desk.root)
     assert next(one for one in found if one.name == "read").warnings[0].startswith("No maxLength: name.")
+    unclassed = next(one for one in found if one.name == "note")
+    assert (unclassed.state, "calls are denied" in unclassed.warnings[0]) == ("accepted", True)
 
 
 # Free-form tools ------------------------------------------------------------------------------------------------------

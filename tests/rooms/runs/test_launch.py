@@ -13,8 +13,9 @@ from swarmstead.runs.errors import InputRefused, PlanChanged
 from swarmstead.runs.plans import load_plan
 from swarmstead.runs.tables import runs
 from swarmstead.storage.errors import DatabaseUnavailable
+from swarmstead.telemetry.contract import span_id_of
 from tests.rooms.runs.house import ADA, House
-from tests.rooms.runs.swarms import agent, manifests, swarm
+from tests.rooms.runs.swarms import agent, call, manifests, swarm
 
 SCRIPT = {"boss": ["done"]}
 
@@ -183,3 +184,11 @@ async def test_the_only_process_mends_at_once_when_it_starts(house: House) -> No
     house.clock.advance(ms=1)
     assert await house.runs.mend(all_queued=True) == 1
     await house.status(run, "succeeded")
+
+
+async def test_tool_servers_are_told_which_trace_a_call_is_part_of(house: House) -> None:
+    run = await house.launch({"boss": [call("read", name="x"), "It said: {{ last[0].text }}"]})
+    row = await house.status(run, "succeeded")
+    (step,) = (step["key"] for step in (await house.steps(run)).values() if step["kind"] == "tool")
+    told = house.upstream.calls[-1].traceparent
+    assert told == f"00-{row['trace_id']}-{span_id_of(step)}-01"

@@ -40,5 +40,6 @@ async def test_a_disk_with_next_to_nothing_left_fails_it(
     monkeypatch.setattr(probe, "LEAST_FREE_BYTES", free.f_bavail * free.f_frsize * 2 + 1)
     with pytest.raises(DiskFull) as caught:
         await Probe(sqlite_database, clock, tmp_path).check()
+    assert "full, or nearly so" in caught.value.message
     assert "KiB are free" in caught.value.message
     assert at(sqlite_database) is None

@@ -1,10 +1,12 @@
 """What is spelt once for both databases means the same on both."""
 
+import time
+
 import sqlalchemy as sa
 
 from swarmstead.people.tables import environments, tenants
 from swarmstead.storage.database import Database, Tx
-from swarmstead.storage.sql import insert_or_ignore
+from swarmstead.storage.sql import DatabaseNow, insert_or_ignore
 from tests.rooms.storage.helpers import names
 
 
@@ -20,3 +22,15 @@ def test_a_row_is_inserted_unless_its_key_is_taken_and_the_caller_is_told(databa
     assert names(database) == ["a"]
     kept = database.read_sync(lambda conn: conn.execute(sa.select(tenants.c.created_at)).scalar())
     assert kept == 1
+
+
+def test_the_databases_time_is_in_milliseconds_and_does_not_stand_still_in_a_transaction(database: Database) -> None:
+    def moved_on(tx: Tx) -> int:
+        first = now = tx.conn.execute(sa.select(DatabaseNow())).scalar_one()
+        while now == first:
+            now = tx.conn.execute(sa.select(DatabaseNow())).scalar_one()
+        return now
+
+    now = database.write_sync(moved_on)
+    assert isinstance(now, int)
+    assert abs(now / 1000 - time.time()) < 3600  # the same machine: only the unit could be wrong

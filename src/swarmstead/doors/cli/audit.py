@@ -16,6 +16,13 @@ from swarmstead.doors.cli.output import dump, facts, heading, listed, output_opt
 from swarmstead.kernel.clock import rfc3339
 from swarmstead.kernel.errors import BadInput
 
+
+def _outcome(data: Mapping[str, Any]) -> str:
+    """How a call ended, and by which refusal or failure; '' for rows that are about something else."""
+    verdict, code = str(data.get("verdict", "")), str(data.get("code", ""))
+    return f"{verdict}: {code}" if verdict and code else verdict
+
+
 _COLUMNS: dict[str, Callable[[dict[str, Any]], str | int | None]] = {
     "SEQ": lambda row: row["seq"],
     "WHEN": lambda row: words.age(row["at"]),
@@ -23,6 +30,7 @@ _COLUMNS: dict[str, Callable[[dict[str, Any]], str | int | None]] = {
     "ACTION": lambda row: row["action"],
     "TARGET": lambda row: row["target"],
     "PHASE": lambda row: row["phase"],
+    "OUTCOME": lambda row: _outcome(row["data"]),
     "RUN": lambda row: row["run"],
 }
 CHECKPOINT_WAY_OUT = "Give the file that `stead audit checkpoint --to FILE` wrote."

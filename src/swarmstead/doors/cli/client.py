@@ -275,7 +275,8 @@ def _explain_key(refused: Refused, address: str, *, has_key: bool) -> None:
         return
     refused.message = f"There is no key for {address}."
     refused.way_out = (
-        "Give one with --key-file or STEAD_KEY. The server printed the first admin key when it was first started."
+        "Give one with --key-file or STEAD_KEY. The server printed the first admin key when it was first started; "
+        "if that is lost, start it with a STEAD_BOOTSTRAP_KEY of your own."
     )
 
 

@@ -31,6 +31,9 @@ def wish(
 
 
 def _value(client: Client, name: str, text: str, type_: str) -> str | int | float | bool:
+    if type_ == "repository" and not text.strip():  # an unset variable of a script, and never "the one I stand in"
+        way_out = f"Give the path of a git repository: --input {name}=PATH; `.` is where you stand."
+        raise BadInput(f"--input {name} is empty.", field=f"input.{name}", way_out=way_out)
     if type_ == "repository" and client.is_here:
         return str(Path(text).expanduser().absolute())  # the server stands in another folder than the caller
     if type_ == "number":

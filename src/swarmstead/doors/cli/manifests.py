@@ -63,9 +63,9 @@ def placed(sources: Sequence[Source], consequence: str) -> Generator[None]:
         if error.code != "manifest_refused" or not faults:
             raise
         lines = [_placed(fault, sources) for fault in faults]
-        count = "one fault" if len(lines) == 1 else f"{len(lines)} faults"
+        count = "there is one fault" if len(lines) == 1 else f"there are {len(lines)} faults"
         raise BadInput(
-            f"{consequence}, there is {count}:\n  " + "\n  ".join(lines), way_out=error.way_out, code=error.code
+            f"{consequence}, {count}:\n  " + "\n  ".join(lines), way_out=error.way_out, code=error.code
         ) from error
 
 

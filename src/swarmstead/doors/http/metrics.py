@@ -27,6 +27,7 @@ _HELP = {
     "stead_grants_monitored_total": "Calls that only monitored bindings let through: they would have been denied.",
     "stead_policy_monitored_total": "Calls that policies in monitor mode were asked about too, by what they would say.",
     "stead_runs_finished_total": "Runs that have ended since the start.",
+    "stead_credentials_refused_total": "Requests whose credential was missing or not accepted, by why.",
     "stead_config_reads_total": "How often the operator's files were read, by what came of it.",
     "stead_http_requests_total": "HTTP requests answered.",
     "stead_http_request_seconds": "How long HTTP requests took, in seconds.",

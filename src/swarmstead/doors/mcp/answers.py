@@ -59,4 +59,5 @@ def _plan(answer: PlanNeeded) -> dict[str, Any]:
         f"Nothing has happened yet: plan {answer.plan_id} waits for a person. "
         f"Call again with _meta {PLAN_META} once it is approved."
     )
-    return {"content": [{"type": "text", "text": text}], "_meta": {"swarmstead.dev/plan": told}}
+    # A client refuses a success without what the tool's outputSchema promises, and would never see the plan.
+    return {"content": [{"type": "text", "text": text}], "isError": True, "_meta": {"swarmstead.dev/plan": told}}

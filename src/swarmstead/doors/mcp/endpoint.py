@@ -32,9 +32,11 @@ from swarmstead.gateway.contract import Caller
 from swarmstead.kernel.errors import NotFound, NotSignedIn, SteadError
 from swarmstead.kernel.scope import Scope as Tenancy
 from swarmstead.people.contract import require
+from swarmstead.telemetry.contract import TRACEPARENT, trace_of
 
 PATH = "/mcp"
 _SESSION, _LAST_EVENT = b"mcp-session-id", b"last-event-id"
+_TRACEPARENT = TRACEPARENT.encode()
 _CANCELLED = -32800
 
 
@@ -201,6 +203,7 @@ class McpEndpoint:
         self, http: Http, asked: Asked, caller: Caller, relay: ClientRelay, session: Session | None, *headers: Header
     ) -> None:
         try:
+            caller = _traced(caller, http.headers, asked.params)
             offer = await self._offers.at(caller, http.toolset)
             mirrored = protocol.mirrored(http.headers) if caller.modern else None
             exchange = Exchange(caller, offer, relay, session, caller.modern, mirrored)
@@ -235,6 +238,17 @@ class McpEndpoint:
         if found is None:
             raise NotFound("This session is over, or never was.", way_out="Open another one with `initialize`.")
         return found
+
+
+def _traced(caller: Caller, headers: Headers, params: Params) -> Caller:
+    """The caller with the trace that the request is part of: what its message says of it counts before its header."""
+    said: Any = _mapping(params.get("_meta")).get(TRACEPARENT)
+    if said is None:
+        if _TRACEPARENT not in headers:
+            return caller
+        said = headers[_TRACEPARENT].decode("latin-1")
+    trace = trace_of(said)
+    return replace(caller, trace_id=trace, traceparent=said) if trace else caller
 
 
 def _mapping(value: Any) -> Params:

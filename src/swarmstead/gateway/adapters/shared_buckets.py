@@ -24,7 +24,7 @@ from swarmstead.gateway.traffic.keyed import Keyed
 from swarmstead.gateway.traffic.tables import traffic_buckets
 from swarmstead.kernel.hashing import sha256_hex
 from swarmstead.storage.database import Database, Tx
-from swarmstead.storage.sql import insert_or_ignore
+from swarmstead.storage.sql import DatabaseNow, insert_or_ignore
 
 LEASE_S = 1.0
 _ROOM = 20_000
@@ -50,7 +50,7 @@ class _Share:
 
 def database_ms(conn: sa.Connection) -> int:
     """The database's clock, the same for every process: milliseconds since 1970."""
-    return int(conn.execute(sa.text("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)")).scalar_one())
+    return conn.execute(sa.select(DatabaseNow())).scalar_one()
 
 
 def chunk_of(claim: Claim) -> int:

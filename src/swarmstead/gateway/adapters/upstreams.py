@@ -33,6 +33,7 @@ from swarmstead.gateway.health import SessionState
 from swarmstead.gateway.ports import Resolver
 from swarmstead.gateway.relay import Relay
 from swarmstead.kernel.errors import SteadError
+from swarmstead.telemetry.contract import TRACEPARENT
 
 if TYPE_CHECKING:
     from swarmstead.gateway.adapters.http_clients import Clients  # imported with the first HTTP server, not before
@@ -105,11 +106,14 @@ class Upstreams:
         headers: Mapping[str, str] | None = None,
         relay: Relay | None = None,
         expect: Mapping[str, Any] | None = None,
+        traceparent: str = "",
     ) -> CallResult:
         """Call once, within `timeout_s` seconds, a start included. Fails: UpstreamFailed, UpstreamUnknown."""
         meta: dict[str, Any] = {mcp.IDEMPOTENCY_KEY: key} | ({"progressToken": key} if relay else {})
         if expect is not None:
             meta[mcp.EXPECT] = dict(expect)
+        if traceparent:
+            meta[TRACEPARENT] = traceparent
         params = {**(more or {}), "name": tool, "arguments": dict(arguments), "_meta": meta}
         way = None if relay is None else PatientRelay(relay)
 

@@ -33,9 +33,9 @@ class Contract:
         arguments = dict(call.request.arguments)
         fault = fault_of(listed.contract, arguments)
         if fault is not None:
-            where = f" at {fault.path}" if fault.path else ""
+            where, why = f" at {fault.path}" if fault.path else "", fault.text.removesuffix(".")
             raise ArgumentsRefused(
-                f"Denied: the arguments of {tool.name!r} do not satisfy its contract{where}: {fault.text}",
+                f"Denied: the arguments of {tool.name!r} do not satisfy its contract{where}: {why}.",
                 field=f"arguments.{fault.path}" if fault.path else "arguments",
                 way_out="Call it again with arguments that follow the tool's schema.",
             )

@@ -99,8 +99,11 @@ class Rate:
     def _refusal(self, call: Call, claims: Sequence[Claim], wait: float) -> RateExceeded:
         allowed = ", ".join(f"{claim.rate:g}/s for {_WHAT[claim.kind]}, {claim.burst} at once" for claim in claims)
         self._traffic.refused(call.request.caller.scope.tenant, call.request.server, RateExceeded.code)
+        knobs = "STEAD_RATE_PER_IDENTITY, STEAD_RATES"
+        if any(claim.kind == "tool" for claim in claims):
+            knobs += "; for this tool spec.limits of its ToolServer"
         return RateExceeded(
             f"Denied: too many tool calls. Allowed are {allowed}.",
-            way_out=f"Try again in {wait:.1f} s, or have the limit raised (STEAD_RATE_PER_IDENTITY, STEAD_RATES).",
+            way_out=f"Try again in {wait:.1f} s, or have the limit raised ({knobs}).",
             extra={"retry_after_s": round(wait, 3)},
         )

@@ -11,6 +11,7 @@ from swarmstead.gateway.model import upstream_key
 from swarmstead.gateway.ports import Upstream
 from swarmstead.gateway.search.experience import Experience
 from swarmstead.gateway.traffic.state import Traffic
+from swarmstead.telemetry.contract import TRACEPARENT, traceparent_of
 
 
 class CallUpstream:
@@ -55,6 +56,7 @@ class CallUpstream:
             headers=headers_for(listed.tool.mirrors, request.arguments) if listed.tool.mirrors else None,
             relay=_relay_of(request),
             expect=call.progress.precondition.get("expect"),
+            traceparent=_traceparent(request),
         )
 
     async def _fetch(self, call: Call) -> Answer:
@@ -62,6 +64,8 @@ class CallUpstream:
         params = dict(request.more)
         if request.arguments:
             params["arguments"] = request.arguments
+        if trace := _traceparent(request):
+            params["_meta"] = {TRACEPARENT: trace}
         found = await self._upstream.fetch(
             call.place,
             request.method,
@@ -77,3 +81,11 @@ class CallUpstream:
 
 def _relay_of(request: CallRequest) -> RedactedRelay | None:
     return None if request.relay is None else RedactedRelay(request.relay)
+
+
+def _traceparent(request: CallRequest) -> str:
+    """The client's own, so that no span that nobody keeps comes between; of a run, the call's."""
+    caller = request.caller
+    if caller.traceparent or not caller.trace_id:
+        return caller.traceparent
+    return traceparent_of(caller.trace_id, request.key)

@@ -11,19 +11,23 @@ Invariants:
 - A loop that is cut (shutdown, lost lease) leaves its workflow pending, never ended; somebody takes it up again.
 - In one process an agent run has one carrier: a newer one cuts the older.
 - A worker whose lease may be thought of as run out carries nothing until it has renewed it.
+- A worker that rests takes nothing from the queue; what it lets go in a drain is queued again, for the others.
+- DBOS is asked nothing from within a workflow: it writes such an answer down as a step, and gives the same one to
+  whoever goes on after a crash (`_outside`).
 """
 
 import asyncio
 import contextvars
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 from sqlalchemy.exc import DBAPIError
 
+from swarmstead.runs.adapters.intake import close_while
 from swarmstead.runs.adapters.leases import RENEW_EVERY_S, Leases
 from swarmstead.storage.engines import is_sqlite
 from swarmstead.storage.errors import explain
@@ -37,6 +41,7 @@ _THREADS = 8
 _HAND_BACK_S = 5.0
 _GIVEN_UP = ["MAX_RECOVERY_ATTEMPTS_EXCEEDED", "ERROR", "CANCELLED"]
 _MOST_GIVEN_UP = 500
+T = TypeVar("T")
 Carry = Callable[[str], Awaitable[None]]
 log = logging.getLogger(__name__)
 
@@ -89,8 +94,9 @@ class DbosEngine:
         global _carry  # noqa: PLW0603 - DBOS registers workflows per process, at import
         _carry = self._carry
         logging.getLogger("dbos").setLevel(logging.WARNING)
-        DBOS(config=self._config)
+        dbos = DBOS(config=self._config)
         DBOS.launch()
+        close_while(dbos, lambda: self._resting)
         if not self._single:
             await DBOS.register_queue_async(_QUEUE, polling_interval_sec=_QUEUE_POLL_S)
 
@@ -100,9 +106,8 @@ class DbosEngine:
         It is started outside of any other workflow's context: DBOS numbers a parent's children by the order in which
         they start, and a replay starts only those that are not done.
         """
-        context = contextvars.Context()
         try:
-            await asyncio.get_running_loop().create_task(self._start(agent_run), context=context)
+            await _outside(self._start(agent_run))
         except DBAPIError as error:
             raise explain(error) from error
 
@@ -116,13 +121,18 @@ class DbosEngine:
     async def _carry(self, agent_run: str) -> None:
         task = asyncio.current_task()
         if self._resting or task is None:
-            raise asyncio.CancelledError  # it stays pending, and is taken up when we may carry again
+            await self._pass_on([agent_run])  # it was claimed a moment before we came to rest
+            raise asyncio.CancelledError
         earlier = self._carrying.get(agent_run)
         self._carrying[agent_run] = task
         try:
             if earlier is not None:
                 await _cut([earlier])
             await self._carry_one(agent_run, self)
+        except asyncio.CancelledError:
+            if not task.cancelling():  # nobody has cut it: it has come to rest by itself
+                await self._pass_on([agent_run])
+            raise
         finally:
             if self._carrying.get(agent_run) is task:
                 del self._carrying[agent_run]
@@ -159,17 +169,32 @@ class DbosEngine:
         return len(lost)
 
     async def _pending(self, workflow_ids: list[str] | None = None) -> list[str]:
-        found: list[Any] = await DBOS.list_workflows_async(
+        listed = DBOS.list_workflows_async(
             workflow_ids=workflow_ids,
             status="PENDING",
             executor_id=self._leases.executor,
             load_input=False,
             load_output=False,
         )
+        found: list[Any] = await _outside(listed)
         return [workflow.workflow_id for workflow in found]
 
     async def _queue_again(self, ids: list[str]) -> None:
-        await DBOS.resume_workflows_async(ids, queue_name=None if self._single else _QUEUE)
+        await _outside(DBOS.resume_workflows_async(ids, queue_name=None if self._single else _QUEUE))
+
+    async def _pass_on(self, ids: list[str] | None = None) -> None:
+        """While we drain, queue for other workers what is ours (of `ids`) and is not carried here any more.
+
+        What cannot be passed on now is with the next renewal of the lease, or at the end of the process.
+        """
+        if self._single or not self._draining or self._closing or self._leases.lost:
+            return
+        try:
+            mine = [one for one in await self._pending(ids) if ids or one not in self._carrying]
+            if mine:
+                await self._queue_again(mine)
+        except Exception:
+            log.exception("loops that rest here cannot be passed on to other workers yet")
 
     async def poisoned(self) -> list[str]:
         """The latest loops that DBOS will not start again: after too many crashes, or a fault in starting them."""
@@ -197,11 +222,16 @@ class DbosEngine:
                 await self._suspend()
         else:
             self._resting = self._closing or self._draining
+            await self._pass_on()
 
     async def rest(self, busy: Callable[[str], bool]) -> None:
-        """Take nothing up from now on; loops that are not `busy` are cut now, the others stop by themselves."""
+        """Take nothing up from now on; loops that are not `busy` are cut now, the others stop by themselves.
+
+        Where there are other workers, each goes on with one of those as soon as it rests here.
+        """
         self._draining = self._resting = True
         await _cut([task for agent_run, task in self._carrying.items() if not busy(agent_run)])
+        await self._pass_on()
 
     async def wake(self) -> None:
         """Take loops up again, first those that were let go."""
@@ -255,6 +285,11 @@ class DbosEngine:
             queue = None if self._single else _QUEUE
             client.resume_workflows([workflow.workflow_id for workflow in left], queue_name=queue)
         client.destroy()
+
+
+async def _outside(work: Coroutine[Any, Any, T]) -> T:
+    """Do `work` outside of the workflow that this may be called from."""
+    return await asyncio.get_running_loop().create_task(work, context=contextvars.Context())
 
 
 async def _cut(tasks: Iterable[asyncio.Task[Any]]) -> None:

@@ -18,12 +18,12 @@ from swarmstead.kernel.clock import Clock, elapsed_s
 from swarmstead.runs.tables import workers
 from swarmstead.storage.database import Database, Tx
 from swarmstead.storage.engines import is_sqlite
-from swarmstead.storage.tables import Millis
+from swarmstead.storage.sql import DatabaseNow
 
 RENEW_EVERY_S = 5.0
 LEASE_MS = 30_000
 _MARGIN_MS = 10_000
-_NOW = sa.cast(sa.extract("epoch", sa.func.clock_timestamp()) * 1000, Millis)  # leases are kept on Postgres only
+_NOW = DatabaseNow()
 
 
 class Leases:

@@ -13,10 +13,10 @@ from swarmstead.runs.contract import PlannedTool
 from swarmstead.runs.control import let_finish
 from swarmstead.runs.errors import JournalMoved
 from swarmstead.runs.events import emit
+from swarmstead.runs.steps.answers import readable
 from swarmstead.runs.steps.context import AgentContext, Recorded
 from swarmstead.storage.database import Tx
 
-_MOST_TEXT = 60_000
 _RETRIES = 2
 # Less than a worker's margin before others take its loops over (`adapters/leases.py`).
 LET_FINISH_S = 8.0
@@ -284,10 +284,7 @@ def _output(outcome: CallOutcome) -> dict[str, Any]:
     if outcome.result is None:
         text = outcome.reason + (f" {outcome.way_out}" if outcome.way_out else "")
         return {"text": text, "is_error": True, "verdict": outcome.verdict, "code": outcome.code}
-    text = outcome.result.text
-    if len(text) > _MOST_TEXT:
-        text = f"{text[:_MOST_TEXT]}\n[cut: {len(text) - _MOST_TEXT} more characters]"
-    return {"text": text, "is_error": outcome.result.is_error, "verdict": outcome.verdict}
+    return {"text": readable(outcome.result), "is_error": outcome.result.is_error, "verdict": outcome.verdict}
 
 
 def _message(call: ToolCall, output: Mapping[str, Any]) -> Message:

@@ -73,6 +73,7 @@ async def test_a_tool_may_have_a_rate_for_everybody_together(opened: Opened) -> 
     assert [(await stand.outside(who=f"k{n}")).verdict for n in range(4)] == ["ok"] * 3 + ["denied"]
     refused = await stand.outside(who="another")
     assert "1/s for this tool, 3 at once" in refused.reason
+    assert "spec.limits of its ToolServer" in refused.way_out
     assert (await stand.outside("look", who="another")).verdict == "ok"
 
 
