@@ -48,7 +48,6 @@ from swarmstead.gateway.relay import Relay
 from swarmstead.gateway.schemas.limits import ContractLimits
 from swarmstead.gateway.search.experience import Experience
 from swarmstead.gateway.traffic.limits import check_limits
-from swarmstead.gateway.traffic.looks import Looks
 from swarmstead.gateway.traffic.state import Traffic
 from swarmstead.gateway.trail import Trail
 from swarmstead.kernel.clock import Clock
@@ -120,7 +119,6 @@ class Gateway:
         self._catalogue = Catalogue(upstream, clock, StoredPins(db, clock), limits.contracts)
         self._trail = Trail(db)
         rate, load = Rate(self.traffic, limits.call_timeout_s), Load(self.traffic, limits.call_timeout_s)
-        self._looks = Looks(self.traffic.limits, self.traffic.clock)
         expensive = Expensive(db, clock, self.traffic)
         dry_run = PacedDryRun(upstream, self._catalogue, self._trail, rate, load)
         self.looking = Looking(grants, self._catalogue, dry_run)
@@ -166,7 +164,7 @@ class Gateway:
 
     async def look(self, scope: Scope) -> None:
         """To be awaited before a list, a search or a stream is given to somebody from outside. Fails: RateExceeded."""
-        await self._looks.admit(scope)
+        await self.traffic.looks.admit(scope)
 
     async def tools(self, caller: Caller, root: str = "") -> list[ServerTools]:
         """The tools bound to this caller, server by server.

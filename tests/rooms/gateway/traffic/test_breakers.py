@@ -144,6 +144,7 @@ async def test_that_we_have_no_place_for_a_session_is_nothing_against_the_server
     stand = await opened(limits())
 
     async def full(called: Called) -> None:
+        assert called.tool == "read"
         raise NoSession("No place.", way_out="Wait.", extra={"retry_after_s": 5.0})
 
     stand.upstream.during = full
