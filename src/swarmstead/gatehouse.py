@@ -35,6 +35,7 @@ from swarmstead.parts import (
     open_identity,
     open_tool_search,
     open_traffic,
+    upstream_limits,
 )
 from swarmstead.people import handlers as people
 from swarmstead.people import queries as people_reads
@@ -242,7 +243,8 @@ def _open_gateway(
     """The gateway and search over what it reaches. What they keep in memory lasts until a signal says otherwise."""
     db, clock, signals = storage
     limits, traffic = gateway_limits(settings), open_traffic(settings, db)
-    gateway = Gateway(db, clock, Upstreams(egress=egress), grants, policies, permits, limits, traffic=traffic)
+    upstreams = Upstreams(upstream_limits(settings), egress=egress)
+    gateway = Gateway(db, clock, upstreams, grants, policies, permits, limits, traffic=traffic)
     closers.append(gateway.aclose)
     tool_search = open_tool_search(settings, clock, grants, gateway, closers)
     for watcher in (grants.forget, policies.forget, gateway.forget, tool_search.forget):

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from swarmstead.gateway.adapters.documents import Documents
 from swarmstead.gateway.adapters.search.opening import open_index
 from swarmstead.gateway.adapters.shared_buckets import SharedBuckets
+from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
 from swarmstead.gateway.egress import Egress, parse_entries, rules
 from swarmstead.gateway.gateway import Gateway, GatewayLimits
 from swarmstead.gateway.grants import Grants
@@ -125,7 +126,8 @@ def open_tool_search(
     def opened(tenant: str) -> ToolIndex:
         return open_index(folder / digest(tenant)[-16:], weights)
 
-    found = ToolSearch(gateway, grants, clock, weights, opened, gateway.experience)
+    at_once = settings.search_concurrency
+    found = ToolSearch(gateway, grants, clock, weights, opened, gateway.experience, at_once=at_once)
     closers.append(found.aclose)
     return found
 
@@ -140,6 +142,15 @@ def gateway_limits(settings: Settings) -> GatewayLimits:
         result_bytes=settings.max_result_bytes,
     )
     return GatewayLimits(settings.call_timeout_s, settings.plan_life_s * 1000, contracts=contracts)
+
+
+def upstream_limits(settings: Settings) -> UpstreamLimits:
+    """The bounds on sessions with tool servers that the settings name."""
+    return UpstreamLimits(
+        max_sessions=settings.server_sessions,
+        max_sessions_per_tenant=settings.server_sessions_per_tenant,
+        max_sessions_per_identity=settings.server_sessions_per_identity,
+    )
 
 
 def open_traffic(settings: Settings, db: Database) -> Traffic:

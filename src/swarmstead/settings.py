@@ -119,6 +119,17 @@ class Settings:
     """Calls of one tool of one tenant at a time, in each process. Too high, and a slow server is overrun."""
     tenant_concurrency: Annotated[int, Meta(ge=1, le=100_000)] = 64
     """Tool calls of one tenant at a time, in each process."""
+    search_concurrency: Annotated[int, Meta(ge=1, le=1_000)] = 2
+    """Tool searches of one tenant at a time, in each process; others wait up to 5 s. Each takes a processor: as many as
+    there are of those, and a tenant's searches slow down everybody's calls."""
+    server_sessions: Annotated[int, Meta(ge=1, le=100_000)] = 128
+    """Sessions with tool servers at a time, in each process; a program each where the server is one. Too many, and
+    programs fill the memory."""
+    server_sessions_per_tenant: Annotated[int, Meta(ge=1, le=100_000)] = 64
+    """Of these, the most of one tenant. As many as `server_sessions`, and one tenant can take them all."""
+    server_sessions_per_identity: Annotated[int, Meta(ge=1, le=100_000)] = 32
+    """Of these, the most of one key, person or agent, which has one per server and MCP session. Sessions that are not
+    in use make room; where none can, the call gets 429."""
     overload: Literal["fail-fast", "queue", "shed"] = "fail-fast"
     """What a call from outside gets when there is no room: `fail-fast` 429 at once, `queue` a place in the queue,
     `shed` a place unless it is a heavy call. Inside a run calls always queue."""

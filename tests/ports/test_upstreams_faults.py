@@ -208,7 +208,7 @@ async def test_at_the_limit_the_longest_idle_session_makes_room() -> None:
         assert not psutil.pid_exists(pids[0])
         busy = [asyncio.create_task(call(upstreams, fake(name=name), "hang")) for name in ["b", "c"]]
         await asyncio.gather(*(call(upstreams, fake(name=name), "echo") for name in ["b", "c"]))
-        with pytest.raises(UpstreamFailed, match="all 2 sessions with tool servers are in use"):
+        with pytest.raises(UpstreamFailed, match="All 2 sessions with tool servers are in use"):
             await call(upstreams, fake(name="a"), "echo")
         await upstreams.aclose()
         outcomes = await asyncio.gather(*busy, return_exceptions=True)

@@ -218,6 +218,8 @@ class ServerRef:
     """The tenant and the digest of the declaration that `spec` comes from: one definition for all lanes."""
     lane: str = ""
     """Who shares a session with it; '' for everybody in the tenant."""
+    identity: str = ""
+    """Whose the lane is, a key, person or agent, who may have several; '' for everybody in the tenant."""
     modern: bool = False
     """Whether it is best asked without a session, as its caller asks us."""
     tenant: str = ""

@@ -1,5 +1,7 @@
 """Why a tool call was refused or failed. `code` is what audit rows, events and clients carry."""
 
+from collections.abc import Mapping
+
 from swarmstead.gateway.contract import RpcFault
 from swarmstead.kernel.errors import BadInput, Conflict, NotFound, NotPermitted, SteadError, TooMuch, Unavailable
 
@@ -77,8 +79,16 @@ EGRESS_DENIED = "egress_denied"
 class _OfUpstream(Unavailable):
     """`fault`: the JSON-RPC error that the server gave, if it gave one."""
 
-    def __init__(self, message: str, *, way_out: str = "", code: str = "", fault: RpcFault | None = None) -> None:
-        super().__init__(message, way_out=way_out, code=code)
+    def __init__(
+        self,
+        message: str,
+        *,
+        way_out: str = "",
+        code: str = "",
+        fault: RpcFault | None = None,
+        extra: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(message, way_out=way_out, code=code, extra=extra)
         self.fault = fault
 
 
@@ -90,6 +100,13 @@ class UpstreamFailed(_OfUpstream):
 
 class UpstreamRefused(UpstreamFailed):
     """The tool server answered that it does not take the call: it lives, and nothing happened."""
+
+
+class NoSession(UpstreamFailed):
+    """No place for one more session with a tool server. The limit is ours: the server had no part in it."""
+
+    status = 429
+    code = "too_many_sessions"
 
 
 class UpstreamUnknown(_OfUpstream):

@@ -162,6 +162,10 @@ class Gateway:
             raise TypeError("a dry run asks nobody")
         return answer
 
+    async def look(self, scope: Scope) -> None:
+        """To be awaited before a list, a search or a stream is given to somebody from outside. Fails: RateExceeded."""
+        await self.traffic.looks.admit(scope)
+
     async def tools(self, caller: Caller, root: str = "") -> list[ServerTools]:
         """The tools bound to this caller, server by server.
 

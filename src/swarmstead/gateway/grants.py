@@ -111,7 +111,8 @@ class TenantGrants:
         found = self._refs.get(key)
         if found is None:
             version = f"{self.tenant}/{declared.digest}"
-            ref = ServerRef(name, declared.spec, key[1], version, key[2], modern=key[3], tenant=self.tenant)
+            whose = identity_of(caller, declared.spec)
+            ref = ServerRef(name, declared.spec, key[1], version, key[2], whose, key[3], self.tenant)
             found = _remember(self._refs, key, ref)
         return found
 
@@ -142,6 +143,13 @@ class TenantGrants:
     def _about(self, agent: str, digest: str) -> Iterator[BindingSpec]:
         for name in (agent, f"{agent}@{digest}") if agent else (OUTSIDE,):
             yield from self.bindings.get(name, ())
+
+
+def identity_of(caller: Caller, spec: ToolServerSpec) -> str:
+    """Whose a caller's sessions with a server are: an agent's, a key's or a person's; nobody's where shared."""
+    if spec.shared:
+        return ""
+    return f"agent:{caller.agent}" if caller.agent else caller.scope.actor.id
 
 
 def lane_of(caller: Caller, spec: ToolServerSpec) -> str:

@@ -127,7 +127,7 @@ def tool_called(verdict: str, path: str, seconds: float) -> None:
 
 
 def call_refused(reason: str) -> None:
-    """Backpressure has refused a tool call; `reason` is the code of the refusal."""
+    """Backpressure has refused a tool call, or a look at what there is; `reason` is the code of the refusal."""
     METER.count("stead_tool_calls_refused_total", reason=reason)
 
 

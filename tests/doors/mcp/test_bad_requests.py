@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 
 from swarmstead.gateway.traffic.limits import Rate, TrafficLimits
+from swarmstead.gateway.traffic.looks import Looks
 from tests.doors.mcp.bad_requests import Case, cases
 from tests.doors.mcp.door import Door
 from tests.doors.mcp.raw import Answer, exchange
@@ -45,7 +46,9 @@ def judge(case: Case, answer: Answer) -> None:
 
 async def test_nothing_that_comes_is_a_fault_of_ours(door: Door) -> None:
     loop = asyncio.get_running_loop()
-    door.house.gateway.traffic.limits = TrafficLimits(identity=Rate(1e6, 1_000_000))
+    traffic, wide = door.house.gateway.traffic, Rate(0, 1)
+    traffic.limits = TrafficLimits(identity=wide, tenant=wide)
+    traffic.looks = Looks(traffic.limits, traffic.clock)
     opened = await door.post(
         {
             "jsonrpc": "2.0",

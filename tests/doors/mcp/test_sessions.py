@@ -1,5 +1,9 @@
 """Sessions are each caller's own: nobody is pushed out by what somebody else opens."""
 
+import base64
+
+import msgspec
+
 from swarmstead.doors.mcp.sessions import Session, Sessions
 from swarmstead.kernel.scope import Scope, system_scope
 
@@ -36,3 +40,14 @@ def test_it_is_good_for_its_caller_in_its_tenant_until_it_ends() -> None:
     assert [sessions.find(other, adas.id) for other in (BOB, EVE)] == [None, None]
     sessions.end(ADA, adas)
     assert sessions.find(ADA, adas.id) is None
+
+
+def test_a_forged_one_cannot_name_a_lane_that_reaches_into_another_callers() -> None:
+    sessions = Sessions()
+    id_ = opened(sessions, ADA).id.upper()
+    agreed = msgspec.json.decode(base64.b32decode(id_ + "=" * (-len(id_) % 8)))
+    for lane in ("", "1/x", "../bob", "a" * 17):
+        forged = base64.b32encode(msgspec.json.encode(agreed | {"n": lane})).decode().rstrip("=").lower()
+        assert sessions.find(ADA, forged) is None
+    good = base64.b32encode(msgspec.json.encode(agreed | {"n": "0" * 16})).decode().rstrip("=").lower()
+    assert sessions.find(ADA, good) is not None

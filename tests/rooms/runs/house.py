@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from swarmstead.budgets import handlers as ledger
 from swarmstead.gateway.gateway import Gateway, GatewayLimits
 from swarmstead.gateway.grants import Grants
+from swarmstead.gateway.traffic.state import Traffic
 from swarmstead.kernel.scope import Scope, system_scope
 from swarmstead.models.adapters.direct import DirectModel
 from swarmstead.models.adapters.scripted import ScriptedModel
@@ -125,7 +126,9 @@ def _settle_tenants(tx: Tx) -> None:
 class House:
     """One server's runs. `async with` opens and closes it; on the same database another one can follow."""
 
-    def __init__(self, db: Database, clock: MovableClock, signals: Signals, folder: Path) -> None:
+    def __init__(
+        self, db: Database, clock: MovableClock, signals: Signals, folder: Path, traffic: Traffic | None = None
+    ) -> None:
         self.db = db
         self.write, self.read = db.write, db.read  # for people, and for the test: whatever is done to those of `db`
         self.clock = clock
@@ -139,7 +142,7 @@ class House:
         policies = self.policies = Policies(db, registry, people_reads, clock)
         signals.watch(policies.forget)
         limits = GatewayLimits(call_timeout_s=5, plan_life_ms=PLAN_LIFE_S * 1000, write_pauses_s=(0, 0, 0))
-        self.gateway = Gateway(db, clock, self.upstream, grants, policies, permits, limits)
+        self.gateway = Gateway(db, clock, self.upstream, grants, policies, permits, limits, traffic=traffic)
         signals.watch(self.gateway.forget)
         self.hands = Hands(
             db=db,

@@ -131,6 +131,7 @@ class McpEndpoint:
         )
 
     async def _subscribe(self, http: Http, asked: Asked, wanted: Params) -> None:
+        await self._app.gateway.look(http.tenancy)
         stream = Stream(http.tenancy.tenant, wanted=wanted, subscription=asked.id)
         caller = Caller(http.tenancy, environment=http.tenancy.environment, modern=True)
         listening = Listening(lambda ready: self._methods.listen(caller, wanted, stream, ready))
@@ -139,6 +140,7 @@ class McpEndpoint:
 
     async def _listen_in_session(self, http: Http, session: Session) -> None:
         """What the servers behind a session tell on their own. One stream is open at a time: the last one."""
+        await self._app.gateway.look(http.tenancy)
         last_event = http.headers.get(_LAST_EVENT, b"").decode("latin-1")
         if (found := self._replays.find(session.id, last_event)) is not None:
             return await resume(*found, http.receive, http.send, self._app.closing)

@@ -11,17 +11,22 @@ from swarmstead.doors.mcp.offers import Offer
 from swarmstead.doors.mcp.protocol import INVALID_PARAMS, METHOD_NOT_FOUND, PLAN_META, Params, RpcError
 from swarmstead.doors.mcp.sessions import LOG_LEVELS, Session
 from swarmstead.gateway.contract import TOOLS_CALL, Caller, CallOutcome, CallRequest, Kind, RpcFault
-from swarmstead.gateway.errors import HeadersRefused
+from swarmstead.gateway.errors import HeadersRefused, retry_after_s
 from swarmstead.gateway.gateway import Gateway
 from swarmstead.gateway.relay import Relay
 from swarmstead.gateway.search import meta
 from swarmstead.gateway.search.service import ToolSearch
+from swarmstead.kernel.errors import TooMuch
 from swarmstead.kernel.scope import Scope
 from swarmstead.permits import queries as permits
 from swarmstead.storage.database import Database
 
 Result = Mapping[str, Any]
 RESOURCE_NOT_FOUND = -32002
+_LOOKS = frozenset(
+    {"initialize", "server/discover", "tools/list", "resources/list", "resources/templates/list", "prompts/list"}
+)
+"""What calls nothing and costs all the same: it takes a token of its own kind."""
 _NOT_FOUND = {RESOURCE_NOT_FOUND, INVALID_PARAMS}
 _NOT_SENT_ON = ("name", "arguments", "_meta")
 _REF_KINDS: Mapping[str, tuple[Kind, str]] = {"ref/prompt": ("prompt", "name"), "ref/resource": ("resource", "uri")}
@@ -79,6 +84,8 @@ class Methods:
             found = self._of_sessions.get(method)
         if found is None:
             raise RpcError(METHOD_NOT_FOUND, f"There is no method {method[:100]!r}.")
+        if method in _LOOKS:
+            await self._gateway.look(exchange.caller.scope)
         return await found(exchange, params)
 
     async def listen(self, caller: Caller, wanted: Params, relay: Relay, ready: Callable[[], None]) -> None:
@@ -160,8 +167,7 @@ class Methods:
     async def _call(self, exchange: Exchange, params: Params) -> Result:
         name, arguments, told = params.get("name"), _object(params, "arguments"), _object(params, "_meta")
         if name in (meta.SEARCH, meta.DESCRIBE) and exchange.offer.behind("tool", name) is None:
-            desk = meta.Desk(self._search, exchange.caller, exchange.offer, self._root)
-            return answers.result_of(CallOutcome("ok", await meta.call(desk, name, arguments)))
+            return answers.result_of(await self._look_for(exchange, name, arguments))
         server, tool = exchange.offer.find("tool", name)
         plan_id = told.get(PLAN_META, "")
         if not isinstance(plan_id, str):
@@ -185,6 +191,15 @@ class Methods:
         if isinstance(answer, CallOutcome) and answer.code == HeadersRefused.code:
             raise RpcError(protocol.HEADER_MISMATCH, answer.reason)
         return answers.result_of(answer)
+
+    async def _look_for(self, exchange: Exchange, name: str, arguments: Params) -> CallOutcome:
+        desk = meta.Desk(self._search, exchange.caller, exchange.offer, self._root)
+        try:
+            await self._gateway.look(exchange.caller.scope)
+            return CallOutcome("ok", await meta.call(desk, name, arguments))
+        except TooMuch as error:
+            again = retry_after_s(error)
+            return CallOutcome("denied", None, error.code, error.message, error.way_out, retry_after_s=again)
 
     def _new_key(self) -> str:
         """A key that no other call has, of whichever process. Chance is drawn once: to draw lets other threads run."""

@@ -9,6 +9,7 @@ memory is which ones were ended here.
 import asyncio
 import base64
 import binascii
+import re
 import secrets
 from collections import OrderedDict
 from collections.abc import Coroutine, Mapping
@@ -28,6 +29,7 @@ T = TypeVar("T")
 LOG_LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 CALLED_OFF = "called off by the client"
 _MARK_DIGITS = 16
+_LANE = re.compile(r"[0-9a-f]{16}")
 _MOST_ENDED = 10_000
 _MOST_OF_ONE, _MOST_CALLERS = 256, 1_000
 _Whose = tuple[str, str]
@@ -180,6 +182,9 @@ def _read(id_: str) -> _Agreed | None:
     if len(id_) > _LONGEST_ID:
         return None
     try:
-        return msgspec.json.decode(base64.b32decode(id_ + "=" * (-len(id_) % 8), casefold=True), type=_Agreed)
+        agreed = msgspec.json.decode(base64.b32decode(id_ + "=" * (-len(id_) % 8), casefold=True), type=_Agreed)
     except (binascii.Error, ValueError, RecursionError):  # msgspec's errors are ValueErrors
         return None
+    return (
+        agreed if _LANE.fullmatch(agreed.n) else None
+    )  # it follows the id of its caller, and must not reach into that

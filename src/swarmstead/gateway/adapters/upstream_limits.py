@@ -23,8 +23,12 @@ class UpstreamLimits:
     """The longest such pause."""
     max_message_bytes: int = 16 * 1024 * 1024
     """One message, either way."""
-    max_sessions: int = 64
-    """Sessions at once. Beyond, the one that has been idle longest makes room; if none is idle, the call fails."""
+    max_sessions: int = 128
+    """Sessions at once. Beyond, one that is not in use makes room, see `upstream_room`; else the call is refused."""
+    max_sessions_per_tenant: int = 64
+    """Of these, the most of one tenant."""
+    max_sessions_per_identity: int = 32
+    """Of these, the most of one key, person or agent in a tenant; shared sessions are nobody's."""
     max_connections_per_host: int = 20
     """HTTP connections to one host and port; further calls wait for one within their own time limit."""
     max_listening_per_host: int = 100

@@ -22,6 +22,8 @@ class Line:
         self.secrets: tuple[str, ...] = ()
         self.calls = 0
         self.listeners: list[Relay] = []
+        self.streams: set[asyncio.Future[None]] = set()
+        """What is under way for those who listen; it ends with the session."""
         self.last_used = 0.0
         self.failures = 0
         self.closed_until = 0.0
@@ -34,6 +36,24 @@ class Line:
     def idle(self) -> bool:
         """Whether nobody uses it, waits for it or listens to it, so that it may be closed."""
         return self.calls == 0 and self.starting is None and not self.listeners
+
+    @property
+    def held(self) -> bool:
+        """Whether it takes a place among the sessions."""
+        return self.session is not None or self.starting is not None
+
+    @property
+    def only_listens(self) -> bool:
+        """Whether no call is in flight, though somebody listens to it."""
+        return self.calls == 0 and self.starting is None and bool(self.listeners)
+
+    async def end(self) -> None:
+        """End its session and what goes with it. Who listens may have another one."""
+        session, self.session = self.session, None
+        for stream in self.streams:
+            stream.cancel()
+        if session is not None:
+            await session.aclose()
 
     def tell(self, method: str, params: Message) -> None:
         """What a program tells on its own, for all who listen."""

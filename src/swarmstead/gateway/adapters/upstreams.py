@@ -23,10 +23,12 @@ from swarmstead.gateway.adapters.patience import PatientRelay
 from swarmstead.gateway.adapters.upstream_failures import failure
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
 from swarmstead.gateway.adapters.upstream_line import Line
+from swarmstead.gateway.adapters.upstream_lists import all_pages
 from swarmstead.gateway.adapters.upstream_programs import argv, resolved
+from swarmstead.gateway.adapters.upstream_room import giving_way
 from swarmstead.gateway.contract import CallResult, ServerRef
 from swarmstead.gateway.egress import Egress
-from swarmstead.gateway.errors import UpstreamFailed, UpstreamRefused, UpstreamUnknown
+from swarmstead.gateway.errors import NoSession, UpstreamFailed, UpstreamRefused, UpstreamUnknown
 from swarmstead.gateway.health import SessionState
 from swarmstead.gateway.ports import Resolver
 from swarmstead.gateway.relay import Relay
@@ -40,12 +42,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 Ask = Callable[[Session, Ticket], Awaitable[T]]
 
-_LISTS = {
-    "tools/list": ("tools", "name"),
-    "prompts/list": ("prompts", "name"),
-    "resources/list": ("resources", "uri"),
-    "resources/templates/list": ("resourceTemplates", "uriTemplate"),
-}
 _NO_HEADERS: Mapping[str, str] = {}
 _INHERITED = ("PATH", "HOME", "LANG")
 _MOST_DOUBLINGS = 20
@@ -156,8 +152,9 @@ class Upstreams:
         while True:
             began = self._clock()
             try:
-                session = await self._session(line, server)
-                await session.listen(wanted, relay, ready)
+                await _hear(line, await self._session(line, server), wanted, relay, ready)
+            except NoSession as error:
+                log.debug("not listening to %s for now: %s", server.name, error)
             except RpcRefused as error:
                 words = f"it refused: {mcp.clean(str(error), line.secrets)} (code {error.code})"
                 raise failure(server, Ticket(), words) from error
@@ -248,19 +245,8 @@ class Upstreams:
                 raise
         return await ask(await self._session(line, server), ticket)
 
-    async def _list(self, method: str, session: Session, ticket: Ticket) -> list[Mapping[str, Any]]:
-        field, name = _LISTS[method]
-        items: list[Mapping[str, Any]] = []
-        cursor: Any = None
-        for _ in range(self._limits.max_pages):
-            page = await session.request(method, {"cursor": cursor} if cursor else {}, ticket)
-            items += mcp.items_of(page, field, name)
-            if len(items) > self._limits.max_tools:
-                raise SessionLost(f"it lists more than {self._limits.max_tools} {field}")
-            cursor = page.get("nextCursor")
-            if not isinstance(cursor, str) or not cursor:
-                return items
-        raise SessionLost(f"its list of {field} has more than {self._limits.max_pages} pages")
+    def _list(self, method: str, session: Session, ticket: Ticket) -> Awaitable[list[Mapping[str, Any]]]:
+        return all_pages(method, session, ticket, self._limits)
 
     def _line(self, server: ServerRef) -> Line:
         if self._reaper is None and not self._closed:
@@ -359,28 +345,43 @@ class Upstreams:
         return [modern, legacy] if server.modern else [legacy, modern]
 
     async def _made_room(self, wanting: Line) -> bool:
-        """Whether a session had to be ended to stay under the limit. Fails: SessionLost when none may be."""
-        live = {
-            key: line for key, line in self._lines.items() if line is not wanting and (line.session or line.starting)
-        }
-        if len(live) < self._limits.max_sessions:
+        """Whether a session had to be ended to stay under the limits. Fails: NoSession when none may be."""
+        line = giving_way(wanting, self._lines.values(), self._limits)
+        if line is None:
             return False
-        idle = [key for key, line in live.items() if line.idle]
-        if not idle:
-            raise SessionLost(f"all {self._limits.max_sessions} sessions with tool servers are in use")
-        await self._drop([min(idle, key=lambda key: live[key].last_used)])
+        if line.listeners:  # they are let in again when there is room
+            await line.end()
+        else:
+            await self._drop([key for key, one in self._lines.items() if one is line])
         return True
 
     async def _drop(self, keys: Iterable[object]) -> int:
         lines = [self._lines.pop(key) for key in keys]
-        sessions = [line.session for line in lines if line.session is not None]
-        await asyncio.gather(*(session.aclose() for session in sessions))
-        return len(sessions)
+        ended = [line.end() for line in lines if line.session is not None]
+        await asyncio.gather(*ended)
+        return len(ended)
 
     async def _reap_now_and_then(self) -> None:
         while True:
             await asyncio.sleep(max(1.0, self._limits.idle_s / 4))
             await self.reap_idle()
+
+
+async def _hear(
+    line: Line, session: Session, wanted: Mapping[str, Any], relay: Relay, ready: Callable[[], None]
+) -> None:
+    """Listen until the stream ends. Fails: SessionLost, also when its session has made room; RpcRefused."""
+    stream = asyncio.ensure_future(session.listen(wanted, relay, ready))
+    line.streams.add(stream)
+    try:
+        await asyncio.wait([stream])
+    finally:
+        line.streams.discard(stream)
+        stream.cancel()
+        await asyncio.gather(stream, return_exceptions=True)
+    if stream.cancelled() or line.session is not session:
+        raise SessionLost("it has made room for another session")
+    stream.result()
 
 
 def _seen(task: asyncio.Task[None]) -> None:

@@ -4,6 +4,7 @@
     an answer, an error of the tool too         succeeded          succeeded
     the server refused it (UpstreamRefused)     succeeded          forgotten
     it could not be reached (UpstreamFailed)    failed             forgotten
+    we had no place for it (NoSession)          forgotten          forgotten
     no usable answer in time (UpstreamUnknown)  forgotten          failed
     anything else: cancelled, refused by us     forgotten          forgotten
 
@@ -11,7 +12,7 @@ So a tool that hangs rests alone, and the other tools of its server go on; a ser
 """
 
 from swarmstead.gateway.chain import Answer, Call, Next
-from swarmstead.gateway.errors import UpstreamFailed, UpstreamRefused, UpstreamResting, UpstreamUnknown
+from swarmstead.gateway.errors import NoSession, UpstreamFailed, UpstreamRefused, UpstreamResting, UpstreamUnknown
 from swarmstead.gateway.traffic.breaker import FAILED, FORGOTTEN, SUCCEEDED
 from swarmstead.gateway.traffic.state import Traffic
 
@@ -42,6 +43,8 @@ class Breakers:
         try:
             answer = await proceed(call)
             server_ending = tool_ending = SUCCEEDED
+        except NoSession:
+            raise
         except UpstreamRefused:
             server_ending = SUCCEEDED
             raise

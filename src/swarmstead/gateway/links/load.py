@@ -4,13 +4,12 @@ The gate of the tool comes first: what waits for a slow tool holds nothing of th
 others from being called. A tenant's gate is its own, so it cannot keep other tenants from anything.
 """
 
-import asyncio
-
 from swarmstead.gateway.chain import Answer, Call, Next
 from swarmstead.gateway.errors import Overloaded, Shed
-from swarmstead.gateway.traffic.gate import Gate, Ticket
+from swarmstead.gateway.traffic.gate import Gate
 from swarmstead.gateway.traffic.limits import weight_of
 from swarmstead.gateway.traffic.state import Traffic
+from swarmstead.gateway.traffic.turns import turn
 from swarmstead.telemetry.contract import call_waited
 
 _SHED_FROM = 0.5
@@ -71,20 +70,12 @@ class Load:
         if not room:
             raise self._refusal(call, Overloaded(f"Denied: {full} are under way, which is the most."), _SOON_S)
         started = traffic.clock()
-        admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        identity = call.request.caller.scope.actor.id
-        ticket = Ticket(identity, started + patience_s, lambda: _settle(admitted))
-        if not gate.queue(ticket, room, started):
-            raise self._refusal(call, Overloaded(f"Denied: {full} are under way, and {room} more wait."), _SOON_S)
         try:
-            async with asyncio.timeout(patience_s):
-                await admitted
-        except BaseException as error:
-            gate.withdraw(ticket, traffic.clock())
-            if isinstance(error, TimeoutError):
-                refused = Overloaded(f"Denied: {full} are under way, and none ended within {patience_s:g} s.")
-                raise self._refusal(call, refused, limits.queue_wait_s or _SOON_S) from error
-            raise
+            if not await turn(gate, call.request.caller.scope.actor.id, room, patience_s, traffic.clock):
+                raise self._refusal(call, Overloaded(f"Denied: {full} are under way, and {room} more wait."), _SOON_S)
+        except TimeoutError as error:
+            refused = Overloaded(f"Denied: {full} are under way, and none ended within {patience_s:g} s.")
+            raise self._refusal(call, refused, limits.queue_wait_s or _SOON_S) from error
         call_waited("queue", traffic.clock() - started)
 
     def _room(self, call: Call) -> tuple[int, float]:
@@ -112,8 +103,3 @@ class Load:
         error.way_out = f"Try again in {wait:g} s, or have spec.limits of the ToolServer raised."
         error.extra["retry_after_s"] = wait
         return error
-
-
-def _settle(admitted: asyncio.Future[None]) -> None:
-    if not admitted.done():
-        admitted.set_result(None)

@@ -11,7 +11,7 @@ from typing import Any
 from swarmstead.audit.contract import Entry, Phase, record
 from swarmstead.gateway.chain import Answer, Call, Foreseen, Next, Progress
 from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, RpcFault, Verdict, Withdrawn
-from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown, retry_after_s
+from swarmstead.gateway.errors import NoSession, UpstreamFailed, UpstreamUnknown, retry_after_s
 from swarmstead.gateway.trail import Trail
 from swarmstead.kernel.errors import SteadError, Unavailable
 from swarmstead.kernel.hashing import digest
@@ -213,7 +213,7 @@ def _refused(error: SteadError, call: Call) -> CallOutcome:
     fault: RpcFault | None = None
     if isinstance(error, UpstreamUnknown):
         verdict, fault = "unknown", None if call.progress.attempted else error.fault
-    elif isinstance(error, UpstreamFailed):
+    elif isinstance(error, UpstreamFailed) and not isinstance(error, NoSession):
         verdict, fault = "failed", error.fault
     if fault is not None:
         fault = RpcFault(fault.code, redact_text(fault.message), redact(fault.data))

@@ -3,6 +3,7 @@
     what went wrong                                   may it be sent again?
     UpstreamFailed: it certainly did not start        yes: the same idempotency key goes with it
     UpstreamRefused: the server does not take it      no: it would say the same again
+    NoSession: we have no place for a session         no: its caller is told when to come back
     UpstreamUnknown: it may have happened             outside of runs, if calling the tool twice is calling it once
 
 Inside a run an unknown outcome is the run's own to settle: it counts its tries in its journal, and asks a person.
@@ -11,7 +12,7 @@ Inside a run an unknown outcome is the run's own to settle: it counts its tries 
 from dataclasses import replace
 
 from swarmstead.gateway.chain import Answer, Call, Next
-from swarmstead.gateway.errors import UpstreamFailed, UpstreamRefused, UpstreamUnknown
+from swarmstead.gateway.errors import NoSession, UpstreamFailed, UpstreamRefused, UpstreamUnknown
 from swarmstead.gateway.traffic.retries import pause_s
 from swarmstead.gateway.traffic.state import Traffic
 from swarmstead.telemetry.contract import call_retried
@@ -54,5 +55,5 @@ class Retry:
 
 def _is_safe(call: Call, error: UpstreamFailed | UpstreamUnknown) -> bool:
     if isinstance(error, UpstreamFailed):
-        return not isinstance(error, UpstreamRefused)
+        return not isinstance(error, UpstreamRefused | NoSession)
     return call.repeatable and not call.request.caller.run

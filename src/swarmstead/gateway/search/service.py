@@ -20,6 +20,7 @@ from swarmstead.gateway.search import ranking
 from swarmstead.gateway.search.contract import MOST, Found, Only, Permitted, ToolDocument, document_of
 from swarmstead.gateway.search.experience import Experience
 from swarmstead.gateway.search.ports import ToolIndex
+from swarmstead.gateway.search.turns import Turns
 from swarmstead.gateway.search.weights import Weights
 from swarmstead.kernel.clock import Clock
 from swarmstead.storage.signals import EVERYTHING
@@ -79,7 +80,10 @@ class ToolSearch:
         weights: Weights,
         open_index: Callable[[str], ToolIndex],
         experience: Experience,
+        *,
+        at_once: int = 2,
     ) -> None:
+        self._turns = Turns(at_once)
         self._experience = experience
         self._definitions, self._grants, self._clock, self._weights = definitions, grants, clock, weights
         self._open_index = open_index
@@ -89,13 +93,17 @@ class ToolSearch:
     async def search(
         self, caller: Caller, task: str, limit: int = MOST, root: str = "", only: Only | None = None
     ) -> list[Found]:
-        """The tools of this caller that fit the task best, best first. Steps of a task are looked for one by one."""
+        """The tools of this caller that fit the task best, best first. Steps of a task are looked for one by one.
+
+        Fails: Overloaded, while `at_once` searches of its tenant are under way and others wait.
+        """
         grants = await self._grants.of(caller.scope)
         tenant = await self._ready(caller, grants, root)
         permitted = _permitted(tenant, caller, grants, only)
         limit, hides = min(limit, MOST), await self._definitions.hides(caller)
         most = _FURTHER if hides else limit
-        found = await asyncio.to_thread(ranking.search, tenant.index, self._weights, task, permitted, most)
+        async with self._turns.one(caller.scope.tenant, caller.scope.actor.id):
+            found = await asyncio.to_thread(ranking.search, tenant.index, self._weights, task, permitted, most)
         found = [one for one in found if permitted.allows(one.document.server, one.document.name)]
         return await self._not_hidden(caller, found, limit, root) if hides else found
 

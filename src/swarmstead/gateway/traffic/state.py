@@ -16,6 +16,7 @@ from swarmstead.gateway.traffic.bucket import MemoryBuckets
 from swarmstead.gateway.traffic.gate import Gate
 from swarmstead.gateway.traffic.keyed import Keyed
 from swarmstead.gateway.traffic.limits import TrafficLimits
+from swarmstead.gateway.traffic.looks import Looks
 from swarmstead.gateway.traffic.retries import RetryBudget
 from swarmstead.gateway.traffic.tally import Calls, Tally
 from swarmstead.telemetry.contract import call_refused
@@ -83,6 +84,7 @@ class Traffic:
         self.clock = clock
         self.sleep = sleep
         self.chance = chance
+        self.looks = Looks(self.limits, clock)
         rules, share = self.limits.breaker, self.limits.retry_share
         self.tenants: Keyed[str, Gate] = Keyed(_ROOM, lambda _: Gate(), _is_used)
         self.tools: Keyed[tuple[str, str, str], Gate] = Keyed(_ROOM, lambda _: Gate(), _is_used)

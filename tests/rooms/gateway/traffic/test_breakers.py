@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from swarmstead.gateway.errors import NoSession
 from swarmstead.gateway.traffic.breaker import BreakerRules, State
 from swarmstead.gateway.traffic.limits import Rate, TrafficLimits
-from tests.fakes.upstream import text
+from tests.fakes.upstream import Called, text
 from tests.rooms.gateway.traffic.stand import Opened, Stand
 
 WIDE = Rate(0, 1)
@@ -137,3 +138,17 @@ async def test_a_hanging_tool_is_cut_off_for_runs_and_for_outside_clients_alike(
     call = stand.inside if run else stand.outside
     verdicts = [(await call("read")).code for _ in range(6)]
     assert verdicts == ["outcome_unknown"] * 4 + ["upstream_resting"] * 2
+
+
+async def test_that_we_have_no_place_for_a_session_is_nothing_against_the_server(opened: Opened) -> None:
+    stand = await opened(limits())
+
+    async def full(called: Called) -> None:
+        assert called.tool == "read"
+        raise NoSession("No place.", way_out="Wait.", extra={"retry_after_s": 5.0})
+
+    stand.upstream.during = full
+    outcomes = [await stand.outside("read") for _ in range(8)]
+    assert {(one.verdict, one.code, one.retry_after_s) for one in outcomes} == {("denied", "too_many_sessions", 5.0)}
+    assert states(stand) == (State.CLOSED, {"read": State.CLOSED})
+    assert len(stand.upstream.calls) == 8  # and none was sent twice

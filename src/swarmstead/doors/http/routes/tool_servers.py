@@ -38,7 +38,8 @@ async def tool_servers(
     They are asked at the same time, and a slow one keeps nobody waiting: it is listed without its tools.
     """
     require(scope, "read")
-
+    if tools:
+        await app.gateway.look(scope)
     found = await app.db.read(lambda conn: app.registry.all(conn, scope, "ToolServer", limit=10_000))
     few = asyncio.Semaphore(_AT_ONCE)
 

@@ -22,6 +22,7 @@ Agent = Annotated[str, Query(max_length=63, description="Whose tools; without it
 async def search(scope: Caller, app: Server, q: Task, limit: Limit = 10, agent: Agent = "") -> Page[FoundToolShape]:
     """The bound tools that fit best, best first. A task of several steps may be given whole."""
     require(scope, "read")
+    await app.gateway.look(scope)
     caller = ToolCaller(scope, "" if agent == "*" else agent)
     found = await app.tool_search.search(caller, q, limit, app.sample_repository())
     return Page(
