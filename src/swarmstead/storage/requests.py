@@ -7,6 +7,7 @@ committed (or whose handler can tell its own repeats by the claim's `id`). It ma
 only, and from then on whoever had it before can neither answer, release nor abandon it. `created_at` says whose it is.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -93,9 +94,17 @@ def now(conn: sa.Connection, claimed: Claim) -> Claim:
     return claimed if row is None else _claim(row)
 
 
+def hold(tx: Tx, claimed: Claim) -> None:
+    """Keep others from taking it over until this transaction ends. Fails: TakenOver, when one has done so already."""
+    _still_held(tx, claimed, {"created_at": claimed.created_at})
+
+
 def answer(tx: Tx, claimed: Claim, answered: Answer) -> None:
     """Note what was answered, in the transaction that did it. Fails: TakenOver, so that it does nothing."""
-    values = {"status": answered.status, "media_type": answered.media_type, "body": answered.body}
+    _still_held(tx, claimed, {"status": answered.status, "media_type": answered.media_type, "body": answered.body})
+
+
+def _still_held(tx: Tx, claimed: Claim, values: Mapping[str, Any]) -> None:
     if not tx.conn.execute(requests.update().where(_held(claimed)).values(values)).rowcount:
         raise TakenOver("Another server does what was asked.", way_out="Send the request again in a few seconds.")
 

@@ -1,9 +1,11 @@
 """A keyed request whose server ends or is taken for dead half-way: it is done once and its repeat answered alike."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from swarmstead.kernel.errors import Conflict
 from swarmstead.people import handlers as people
 from swarmstead.storage import requests
 from swarmstead.storage.database import Tx
@@ -56,6 +58,24 @@ async def test_who_was_taken_over_writes_nothing(served: Served, monkeypatch: py
         listed = [one["name"] for one in (await client.get(address)).json()["items"]]
     assert (answer.status_code, answer.json()["code"]) == (409, "idempotency_in_flight")
     assert body["name"] not in listed
+
+
+async def test_who_was_taken_over_meets_no_work_of_the_other(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other server's decision looks like somebody else's: a refusal of one's own doing would be a lie."""
+    hold = requests.hold
+
+    def overtaken(tx: Tx, claimed: requests.Claim) -> None:
+        hold(tx, replace(claimed, created_at=claimed.created_at - 1))
+
+    def decided_already(*_: Any) -> Any:
+        raise Conflict("It is decided.")
+
+    monkeypatch.setattr(requests, "hold", overtaken)
+    monkeypatch.setattr(people, "create_key", decided_already)
+    async with served.client() as client:
+        body = {"name": "late", "roles": ["viewer"]}
+        answer = await client.post("/api/v1/keys", json=body, headers=keyed("late"))
+    assert (answer.status_code, answer.json()["code"]) == (409, "idempotency_in_flight")
 
 
 def ends_after_its_work(served: Served, killed: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Searches at a time: so many of a tenant, whoever asks; others wait for their turn, and not without end."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -79,3 +80,23 @@ async def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     await searchers.release()
     async with made.one("acme", "bob"):  # nothing is left behind
         pass
+
+
+async def test_a_search_that_is_called_off_keeps_its_turn_until_its_thread_ends() -> None:
+    turns, end = Turns(1), threading.Event()
+    began = [threading.Event(), threading.Event()]
+
+    def search(nth: int) -> None:
+        began[nth].set()
+        end.wait(20)
+
+    first = asyncio.create_task(turns.in_thread("acme", "ann", lambda: search(0)))
+    await asyncio.to_thread(began[0].wait, 20)
+    first.cancel()
+    second = asyncio.create_task(turns.in_thread("acme", "ann", lambda: search(1)))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert not began[1].is_set()
+    end.set()
+    await second
+    assert first.cancelled()

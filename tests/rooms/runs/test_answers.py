@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from swarmstead.gateway.contract import CallResult
 from swarmstead.runs.steps.answers import MOST_TEXT, readable
 from swarmstead.telemetry.contract import redact
@@ -45,3 +47,31 @@ def test_data_of_which_a_credential_was_taken_still_parses() -> None:
 
 def test_prose_beside_data_is_what_is_read() -> None:
     assert readable(CallResult(({"type": "text", "text": "Two pods are down."},), {"down": 2})) == "Two pods are down."
+
+
+@pytest.mark.parametrize("entries", [700, 6_000, 30_000])
+def test_the_longer_it_is_the_same_is_left(entries: int) -> None:
+    told = json.loads(readable(_result({"items": ["x" * 98] * entries})))
+    assert 400 < len(told["items"]) < 600
+    told = json.loads(readable(_result({"text": "x" * entries * 100})))
+    assert 50_000 < len(told["text"]) < 60_000
+
+
+def test_text_that_is_not_the_datas_own_json_is_read() -> None:
+    warned = CallResult(
+        ({"type": "text", "text": '{"ok":true}'}, {"type": "text", "text": "3 are left out."}), {"ok": True}
+    )
+    assert "3 are left out." in readable(warned)
+    assert "do X" in readable(CallResult(({"type": "text", "text": "{not json} do X"},), {"b": 2}))
+
+
+def test_a_tools_own_word_for_cut_stays() -> None:
+    told = json.loads(readable(_result({"[cut]": "mine", "items": ["x" * 98] * 2_000})))
+    assert told["[cut]"] == "mine"
+
+
+def test_data_that_is_too_deep_is_cut_as_text() -> None:
+    deep: dict[str, Any] = {"text": "x" * 70_000}
+    for _ in range(90):
+        deep = {"in": deep}
+    assert readable(_result(deep)).endswith(" more characters]")

@@ -10,6 +10,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
 from typing import Protocol
 
@@ -102,8 +103,8 @@ class ToolSearch:
         permitted = _permitted(tenant, caller, grants, only)
         limit, hides = min(limit, MOST), await self._definitions.hides(caller)
         most = _FURTHER if hides else limit
-        async with self._turns.one(caller.scope.tenant, caller.scope.actor.id):
-            found = await asyncio.to_thread(ranking.search, tenant.index, self._weights, task, permitted, most)
+        search = partial(ranking.search, tenant.index, self._weights, task, permitted, most)
+        found = await self._turns.in_thread(caller.scope.tenant, caller.scope.actor.id, search)
         found = [one for one in found if permitted.allows(one.document.server, one.document.name)]
         return await self._not_hidden(caller, found, limit, root) if hides else found
 

@@ -1,17 +1,21 @@
 """Searches at a time: each takes a processor for a while, in a thread that other tenants' searches need as well."""
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from swarmstead.gateway.errors import Overloaded
 from swarmstead.gateway.traffic.gate import Gate
 from swarmstead.gateway.traffic.keyed import Keyed
 from swarmstead.gateway.traffic.turns import turn
+from swarmstead.kernel.tasks import let_finish
 from swarmstead.telemetry.contract import call_refused
 
 _TENANTS, _WAITING = 10_000, 64
-_PATIENCE_S, _AGAIN_S = 5.0, 1.0
+_PATIENCE_S, _AGAIN_S, _LONGEST_S = 5.0, 1.0, 60.0
+T = TypeVar("T")
 
 
 class Turns:
@@ -32,6 +36,14 @@ class Turns:
             yield
         finally:
             gate.leave(self._clock())
+
+    async def in_thread(self, tenant: str, identity: str, search: Callable[[], T]) -> T:
+        """Do `search` in a thread, in turn; a thread cannot be called off, so its turn ends when it does.
+
+        Fails: Overloaded.
+        """
+        async with self.one(tenant, identity):
+            return await let_finish(asyncio.to_thread(search), _LONGEST_S)
 
     async def _wait(self, gate: Gate, identity: str) -> None:
         try:

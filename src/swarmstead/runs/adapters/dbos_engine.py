@@ -69,6 +69,7 @@ class DbosEngine:
         self._resting = False
         self._closing = False
         self._draining = False
+        self._passing_on = asyncio.Lock()
         self._suspects: set[str] = set()
         url = engine.url.render_as_string(hide_password=False)
         self._config: DBOSConfig = {
@@ -190,9 +191,10 @@ class DbosEngine:
         if self._single or not self._draining or self._closing or self._leases.lost:
             return
         try:
-            mine = [one for one in await self._pending(ids) if ids or one not in self._carrying]
-            if mine:
-                await self._queue_again(mine)
+            async with self._passing_on:  # what one has queued, another worker may carry already
+                mine = [one for one in await self._pending(ids) if ids or one not in self._carrying]
+                if mine:
+                    await self._queue_again(mine)
         except Exception:
             log.exception("loops that rest here cannot be passed on to other workers yet")
 
