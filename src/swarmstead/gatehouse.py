@@ -243,8 +243,16 @@ def _open_gateway(
     """The gateway and search over what it reaches. What they keep in memory lasts until a signal says otherwise."""
     db, clock, signals = storage
     limits, traffic = gateway_limits(settings), open_traffic(settings, db)
-    upstreams = Upstreams(upstream_limits(settings), egress=egress)
-    gateway = Gateway(db, clock, upstreams, grants, policies, permits, limits, traffic=traffic)
+    gateway = Gateway(
+        db,
+        clock,
+        Upstreams(upstream_limits(settings), egress=egress),  # nobody else gets hold of them
+        grants,
+        policies,
+        permits,
+        limits,
+        traffic=traffic,
+    )
     closers.append(gateway.aclose)
     tool_search = open_tool_search(settings, clock, grants, gateway, closers)
     for watcher in (grants.forget, policies.forget, gateway.forget, tool_search.forget):

@@ -44,7 +44,7 @@ async def launch(request: Request, body: shapes.LaunchIn, scope: Caller, app: Wh
     return run_views.run(await app.db.read(lambda conn: queries.get(conn, scope, run)), app.loop_version)
 
 
-def _wanted(
+async def _wanted(
     status: Annotated[str, Query(max_length=200)] = "",
     swarm: Annotated[str, Query(max_length=63)] = "",
     environment: Annotated[str, Query(max_length=63)] = "",
