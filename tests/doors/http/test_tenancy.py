@@ -88,6 +88,12 @@ kind: Swarm
 metadata: {name: private-swarm}
 spec: {pattern: delegate, coordinator: private-agent, task: Do it.}
 """
+PRIVATE_TOOLS = """
+apiVersion: swarmstead.dev/v1alpha1
+kind: ToolServer
+metadata: {name: private-tools}
+spec: {transport: stdio, command: ["builtin:report"]}
+"""
 
 
 def api_routes() -> list[tuple[str, str]]:
@@ -106,7 +112,10 @@ async def test_no_id_of_another_tenant_opens_anything(served: Served) -> None:
         steps = (await mine.get(f"/api/v1/runs/{run['id']}/steps")).json()["items"]
         assert (await mine.post("/api/v1/apply", content=PRIVATE_SWARM)).status_code == 200
         keys = (await mine.get("/api/v1/keys")).json()["items"]
-        pinned = (await mine.get("/api/v1/tools")).json()["items"][0]
+        assert (await mine.post("/api/v1/apply", content=PRIVATE_TOOLS)).status_code == 200
+        await mine.get("/api/v1/tool-servers")
+        tools = (await mine.get("/api/v1/tools", params={"limit": 200})).json()["items"]
+        pinned = next(one for one in tools if one["server"] == "private-tools")
     ids = {
         "run": run["id"],
         "approval": approval["id"],
