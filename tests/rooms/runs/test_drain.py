@@ -48,7 +48,7 @@ async def test_what_waits_for_a_person_is_let_go_at_once_and_the_decision_still_
     run = await any_house.launch(APPENDS)
     asked = await any_house.question(run)
     await any_house.runs.drain(ADA, on=True)
-    assert any_house.runs.carrying == 0
+    await rested(any_house)
     await any_house.decide(asked)
     await go_on(any_house)
     row = await any_house.status(run, "succeeded", "failed")
