@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from hmac import compare_digest
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 from urllib.parse import urlsplit
@@ -191,10 +192,11 @@ class Settings:
     egress_public: Literal["allow", "deny"] = "allow"
     """`deny`: only what `egress_allow` lists is reached."""
     public_url: str = ""
-    """How browsers reach the server when a proxy stands in front of it; checked against Origin.
-
-    Empty: host and port.
-    """
+    """How browsers reach the server when a proxy stands in front of it; checked against Origin. Empty: host and port."""
+    trusted_proxies: str = ""
+    """Addresses or `network/bits` of the proxies in front, with commas between: their `X-Forwarded-For` and
+    `X-Forwarded-Proto` are believed. Too narrow, and one who guesses keys through a proxy slows all its clients down;
+    too wide, and whoever guesses can say that he is somebody else."""
     identity_providers: Path | None = None
     """A YAML file of `IdentityProvider`s: issuers whose JWTs are let in. Who can write it can let anybody in."""
     tls_cert: Path | None = None
@@ -260,6 +262,7 @@ def _fault(settings: Settings) -> tuple[str, str] | None:
         ("user_day_usd", _no_amount(settings.user_day_usd)),
         ("tenant_day_usd", _no_amount(settings.tenant_day_usd)),
         ("public_url", _no_web_address(settings.public_url)),
+        ("trusted_proxies", _no_networks(settings.trusted_proxies)),
     ):
         if problem:
             return name, problem
@@ -289,6 +292,15 @@ def _no_amount(text: str) -> str:
 def _no_web_address(text: str) -> str:
     good = text.startswith(("http://", "https://")) and _is_address(text) and urlsplit(text).hostname
     return "" if good or not text else "must be http:// or https:// and a host, such as https://stead.example.org"
+
+
+def _no_networks(text: str) -> str:
+    try:
+        for part in text.split(",") if text else ():
+            ip_network(part.strip())
+    except ValueError as error:
+        return f"must be addresses or networks, separated by commas: {error}"
+    return ""
 
 
 def _is_address(text: str) -> bool:

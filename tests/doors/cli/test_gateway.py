@@ -232,3 +232,20 @@ def test_told_twice_it_waits_for_nobody(tmp_path: Path, again: signal.Signals) -
         assert server.process.wait(_WITHIN_S) == 0
         assert cut(answer)
         hold.close()
+
+
+@pytest.mark.parametrize(("trusted", "slowed"), [("", True), ("10.0.0.0/8", True), ("10.0.0.0/8, 127.0.0.1", False)])
+def test_what_a_client_says_of_its_address_counts_only_from_a_trusted_proxy(
+    tmp_path: Path, trusted: str, *, slowed: bool
+) -> None:
+    def guess(number: int) -> int:
+        headers = {"authorization": f"Bearer stead_guess-{number}", "x-forwarded-for": f"203.0.113.{number}"}
+        return httpx.get(f"{server.address}/api/v1/session", headers=headers, timeout=30, trust_env=False).status_code
+
+    with gateway(tmp_path, STEAD_TRUSTED_PROXIES=trusted) as server:
+        assert (429 in {guess(number) for number in range(60)}) is slowed
+
+
+def test_a_trusted_proxy_that_is_no_address_is_refused(tmp_path: Path) -> None:
+    done = stead(tmp_path, "gateway", "--port", "0", env={"STEAD_TRUSTED_PROXIES": "*"})
+    done.refused("STEAD_TRUSTED_PROXIES", "addresses or networks")

@@ -196,6 +196,6 @@ def _resume_at(request: Request, default: int) -> int:
     text = request.headers.get("last-event-id", "")
     if not text:
         return default
-    if not text.isdigit() or len(text) > _SEQ_DIGITS:
+    if not (text.isascii() and text.isdecimal()) or len(text) > _SEQ_DIGITS:
         raise BadInput("Last-Event-ID is not a number that this server gave.", field="Last-Event-ID")
     return int(text)
