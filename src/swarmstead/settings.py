@@ -192,7 +192,7 @@ class Settings:
     egress_public: Literal["allow", "deny"] = "allow"
     """`deny`: only what `egress_allow` lists is reached."""
     public_url: str = ""
-    """How browsers reach the server when a proxy stands in front of it; checked against Origin. Empty: host and port."""
+    """How browsers reach the server behind a proxy; checked against Origin. Empty: host and port."""
     trusted_proxies: str = ""
     """Addresses or `network/bits` of the proxies in front, with commas between: their `X-Forwarded-For` and
     `X-Forwarded-Proto` are believed. Too narrow, and one who guesses keys through a proxy slows all its clients down;

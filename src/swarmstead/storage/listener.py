@@ -23,8 +23,8 @@ _ALIVE: dict[str, Any] = {
 async def listen(url: str, signals: Signals) -> None:
     """Pass on notifications until cancelled.
 
-    A lost connection, or one that has gone silent, is opened again; then every waiter is woken, for what was missed. While
-    it cannot be opened, every waiter is woken once a second: nobody keeps on believing what another process has ended.
+    A lost connection, or one that has gone silent, is opened again; then every waiter is woken, for what was missed.
+    While it cannot be opened, every waiter is woken once a second: nobody goes on believing what another one has ended.
     """
     plain = url.replace("postgresql+psycopg://", "postgresql://", 1)
     while True:

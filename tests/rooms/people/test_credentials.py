@@ -11,7 +11,7 @@ from sqlalchemy import event
 from swarmstead.kernel.errors import BadInput, NotPermitted, NotSignedIn
 from swarmstead.kernel.scope import Scope
 from swarmstead.people import handlers, queries
-from swarmstead.people.cache import Guesses, Verified
+from swarmstead.people.cache import Verified
 from swarmstead.people.certificates import peer_certificate
 from swarmstead.people.contract import Identity, IdentityProviderSpec, NewKey
 from swarmstead.people.credentials import KEPT_MS, REFUSED_MS, Credentials
@@ -243,50 +243,6 @@ async def test_a_good_credential_is_let_in_whoever_guesses_at_the_same_address(d
     with pytest.raises(TooManyGuesses):
         await door.ask("stead_one-more", address="10.0.0.1")
     assert await door.ask(door.first.secret, address="10.0.0.1")
-
-
-async def _wrong() -> None:
-    raise NotSignedIn("no")
-
-
-async def test_guesses_count_by_network_and_are_bounded() -> None:
-    guesses = Guesses(most=3)
-    for number in range(30):
-        with pytest.raises(NotSignedIn):
-            await guesses.look(f"2001:db8::{number:x}", 0, _wrong)
-    with pytest.raises(TooManyGuesses):
-        await guesses.look("2001:db8::ffff", 0, _wrong)
-    for fair in ("2001:db8:1::1", "not:an:address"):
-        with pytest.raises(NotSignedIn):
-            await guesses.look(fair, 0, _wrong)
-    for number in range(10):
-        with pytest.raises(NotSignedIn):
-            await guesses.look(f"10.0.0.{number}", 0, _wrong)
-    assert len(inside(guesses, "_left")) == 3
-
-
-async def test_looks_from_an_address_in_debt_take_turns_and_so_many_wait() -> None:
-    guesses, at_once, most, go = Guesses(), 0, 0, asyncio.Event()
-    for number in range(30):
-        with pytest.raises(NotSignedIn):
-            await guesses.look("10.0.0.1", 0, _wrong)
-
-    async def slow() -> str:
-        nonlocal at_once, most
-        at_once += 1
-        most = max(most, at_once)
-        await go.wait()
-        at_once -= 1
-        return "good"
-
-    waiting = [asyncio.create_task(guesses.look("10.0.0.1", 0, slow)) for _ in range(40)]
-    done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_EXCEPTION)
-    assert all(isinstance(one.exception(), TooManyGuesses) for one in done)
-    go.set()
-    answers = await asyncio.gather(*waiting, return_exceptions=True)
-    assert most == 1
-    assert answers.count("good") == 32
-    assert not inside(guesses, "_queues")
 
 
 def test_what_is_remembered_is_bounded_and_an_epoch_that_leaves_is_over() -> None:

@@ -43,8 +43,9 @@ _ERROR_BODY = 65_536
 _BURST, _PAUSE_S = 100, 0.1
 _VISIBLE = re.compile(rb"[\x21-\x7e]{1,1000}")
 _SOONEST_MS, _LATEST_MS = 100, 10_000
-# Client errors, but for 408: that is a proxy's or server's word for "I gave up waiting", whatever it had received.
-_NOT_ACTED_ON = frozenset(range(400, 500)) - {408} | {307, 308}
+# What says that the request was not even begun. Not 408 and 499, a proxy's words for "I gave up waiting", whatever the
+# server had received; nor what servers say after they have acted: 402, 409, 410, 412, 422, 424.
+_NOT_ACTED_ON = frozenset({307, 308, 400, 401, 403, 404, 405, 406, 411, 413, 414, 415, 421, 426, 428, 429, 431})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class HttpSession:
         self._heard = asyncio.Event()
         self._limits = limits
         self._session_id = ""
+        self._had_id = False
         self._version = ""
         self._head: RequestHead | None = None
         self._next_id = 0
@@ -182,6 +184,7 @@ class HttpSession:
                 await self._turned_away(response, ticket)
                 if message["method"] == "initialize":
                     self._session_id, self._head = response.header(_SESSION), None
+                    self._had_id = self._session_id != ""
                 result = mcp.result_of(await self._answer(response, message["id"], relay))
             except BaseException:
                 response.close()
@@ -286,13 +289,14 @@ class HttpSession:
             return
         if status in _NOT_ACTED_ON:
             ticket.sent = False
-        if status in {Status.UNAUTHORIZED, Status.FORBIDDEN} or (status == Status.NOT_FOUND and self._session_id):
+        forgotten = status == Status.NOT_FOUND and self._had_id
+        if status in {Status.UNAUTHORIZED, Status.FORBIDDEN} or forgotten:
             self._ready = False
             self._session_id, self._head = "", None  # not ours to end
         if response.header("location"):
             raise SessionLost(f"it answered with a redirect (HTTP {status}), which is not followed")
         answer = mcp.decode(await _error_body(response), self._endpoint.secrets)
-        if answer is not None and isinstance(answer.get("error"), dict):
+        if answer is not None and isinstance(answer.get("error"), dict) and not forgotten:
             mcp.result_of(answer)
         raise SessionLost(f"it answered HTTP {status} {_phrase(status)}".rstrip(), spoke=True)
 

@@ -297,7 +297,7 @@ def summary_of(text: str) -> str:
     if stripped.startswith("{"):
         try:
             found = cast("dict[str, Any]", json.loads(stripped))
-        except ValueError:
+        except (ValueError, RecursionError):  # no JSON, or too deep to read
             found = dict[str, Any]()
         parts = [_part(name, value) for name, value in list(found.items())[:6]]
         if parts:
