@@ -80,9 +80,11 @@ def create_key(
     Fails: NotPermitted, BadInput, CertificateTaken.
     """
     require(scope, "key.manage")
-    if not 0 < len(name.strip()) <= _MAX_NAME:
+    if not 0 < len(name.strip()) <= _MAX_NAME or not name.isprintable():
         raise BadInput(
-            "A key needs a name of 1 to 120 characters.", field="name", way_out="Say who or what will use it."
+            "A key needs a name of 1 to 120 characters that can be seen.",
+            field="name",
+            way_out="Say who or what will use it.",
         )
     check_roles(roles)
     if expires_in_s is not None and not 0 < expires_in_s <= _LONGEST_LIFE_S:
