@@ -1,9 +1,12 @@
 """Manifests in files: what is read, when it has changed, and what goes when it is declared no longer."""
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.scope import system_scope
@@ -13,10 +16,11 @@ from swarmstead.resources.errors import DeclaredElsewhere, ManifestRefused
 from swarmstead.resources.files import DeclaredFiles
 from swarmstead.resources.manifests import parse
 from swarmstead.resources.queries import Registry
-from swarmstead.storage.database import Database
+from swarmstead.storage.database import Database, Tx
 from swarmstead.wiring import KINDS
 from tests.clocks import MovableClock
 
+_WITHIN_S = 30.0
 CONFIG, ADA, OTHER = (
     system_scope("default", "config"),
     system_scope("default", "ada"),
@@ -202,3 +206,33 @@ def test_files_have_what_a_person_has_declared_since_whoever_owned_it(
     assert declare_for("beta", binding("one")) == [("one", "updated")]
     with pytest.raises(DeclaredElsewhere):
         declare_for("alpha", binding("one"))
+
+
+def test_what_a_person_declares_anew_at_that_moment_is_not_taken_back(
+    postgres_database: Database, clock: MovableClock
+) -> None:
+    """Her change is not committed yet when the files declare it no longer: who takes back waits for it, and looks."""
+    applied, go = threading.Event(), threading.Event()
+    waits = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+
+    def declare(*texts: str) -> list[tuple[str, str]]:
+        documents = parse("---\n".join(texts), KINDS)
+        done = postgres_database.write_sync(lambda tx: handlers.declare(tx, CONFIG, clock, documents, KINDS))
+        return [(one.name, one.action) for one in done]
+
+    def anew(tx: Tx) -> None:
+        handlers.apply(tx, ADA, clock, parse(binding("one", "write"), KINDS))
+        applied.set()
+        go.wait(_WITHIN_S)
+
+    assert declare(binding("one")) == [("one", "created")]
+    with ThreadPoolExecutor(2) as others:
+        hers = others.submit(postgres_database.write_sync, anew)
+        assert applied.wait(_WITHIN_S)
+        files = others.submit(declare, binding("two"))
+        while not postgres_database.read_sync(lambda conn: conn.execute(waits).scalar_one()):
+            assert not files.done()
+        go.set()
+        assert files.result(_WITHIN_S) == [("two", "created")]
+        hers.result(_WITHIN_S)
+    assert declared(postgres_database) == ["one", "two"]
