@@ -46,7 +46,7 @@ from swarmstead.permits.contract import Asker, PolicySpec
 from swarmstead.permits.policies.checks import check_policy
 from swarmstead.permits.policies.service import Policies
 from swarmstead.resources import handlers as resource_handlers
-from swarmstead.resources.contract import Document, Kind
+from swarmstead.resources.contract import FILES, Document, Kind, files_actor
 from swarmstead.resources.files import DeclaredFiles
 from swarmstead.resources.following import Following
 from swarmstead.resources.queries import Registry
@@ -62,8 +62,6 @@ from swarmstead.storage.signals import Signals
 
 log = logging.getLogger(__name__)
 _SWEEP_EVERY_S = 5.0
-CONFIG = "config"
-"""Who declares what stands in the operator's files: `system:config`."""
 Closers = list[Callable[[], Awaitable[None]]]
 Chore = Callable[[], Awaitable[object]]
 Flushers = Sequence[tuple[str, Flusher]]
@@ -190,7 +188,7 @@ async def _opened(
     db = await asyncio.to_thread(open_database, settings, clock, signals, flushers(clock))
     closers.append(lambda: _sync(db.close))  # DBOS takes the loop's threads with it, so not in one of them
     first_key = await db.write(lambda tx: _begin(tx, settings, clock, signer))
-    config = await _follow(files, documents, db, registry, clock, closers) if files else None
+    config = await _follow(files, documents, settings.config_owner, db, registry, clock, closers) if files else None
     credentials = open_identity(settings, egress, clock, db, signals, closers)
     policies, grants = Policies(db, registry, people_reads, clock), Grants(db, registry)
     gateway, tool_search = _open_gateway(settings, (db, clock, signals), egress, grants, policies, closers)
@@ -263,13 +261,14 @@ def _open_gateway(
 async def _follow(
     files: DeclaredFiles,
     documents: Sequence[Document],
+    owner: str,
     db: Database,
     registry: Registry,
     clock: Clock,
     closers: Closers,
 ) -> Following:
     """Apply the operator's files, and go on doing so when they change."""
-    scope = system_scope(people.DEFAULT_TENANT, CONFIG)
+    scope = system_scope(people.DEFAULT_TENANT, files_actor(owner))
 
     async def applied(found: Sequence[Document]) -> list[str]:
         done = await db.write(lambda tx: resource_handlers.declare(tx, scope, clock, found, registry.kinds))
@@ -277,6 +276,8 @@ async def _follow(
         for document, warnings in zip(found, dangling, strict=True):
             for warning in warnings:
                 log.warning("%s %s: %s", document.kind, document.metadata.name, warning)
+        if owner == FILES and any(one.action == "deleted" for one in done):
+            log.warning("Are those of another server's files? Then give each set of files a STEAD_CONFIG_OWNER.")
         return [f"{one.kind}/{one.name} {one.action}" for one in done if one.action != "unchanged"]
 
     following = Following(files, applied, clock)

@@ -25,6 +25,8 @@ from swarmstead.kernel.money import micros_from_usd
 PREFIX = "STEAD_"
 _RATE = re.compile(r"((?:tenant|role):[A-Za-z0-9_.@-]{1,63})=([0-9]{1,6}(?:\.[0-9]{1,6})?)/([1-9][0-9]{0,5})")
 _NEAR = 0.75
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_NO_NAME = "must be lower-case letters, digits and dashes, at most 63, and begin and end with no dash"
 _OF_THE_COMMAND_LINE = {f"{PREFIX}KEY", f"{PREFIX}SERVER", f"{PREFIX}CLIENT_CERTIFICATE"}
 _BOUND = re.compile(r"Expected `\w+` (>=|<=|>|<) (\S+)")
 _BOUNDS = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}
@@ -36,6 +38,7 @@ _OPTIONS = {
     "data": " or --data",
     "allowed_paths": " or --allow",
     "config": " or --config",
+    "config_owner": " or --config-owner",
     "identity_providers": " or --identity-providers",
     "tls_cert": " or --tls-cert",
     "tls_key": " or --tls-key",
@@ -95,8 +98,11 @@ class Settings:
     """Folders that runs may name repositories in, separated by ':'. Default: where the server was started, the home
     folder and the folder for temporary files. Too wide, and an operator's run can read any repository of this user."""
     config: tuple[Path, ...] = ()
-    """Files and folders of manifests, separated by ':': applied at start and when they change, to the tenant `default`.
-    Servers that share a database need the same ones, or each takes back what the other declares."""
+    """Files and folders of manifests, separated by ':': applied to the tenant `default`, at start and at changes."""
+    config_owner: str = "config"
+    """Whose `config` is: what its files declare no longer is taken back where this owner has declared it. The same for
+    servers that share a database and the files; where the files differ, each set needs an owner of its own, or they
+    take back each other's."""
     user_day_usd: str = "5"
     """US dollars that the runs of one user may spend in a UTC day."""
     tenant_day_usd: str = "50"
@@ -259,6 +265,7 @@ def _fault(settings: Settings) -> tuple[str, str] | None:
     """The first field whose value is wrong though its type is right, and why."""
     for name, problem in (
         ("database_url", _no_database(settings.database_url.get_secret_value())),
+        ("config_owner", "" if _NAME.fullmatch(settings.config_owner) else _NO_NAME),
         ("user_day_usd", _no_amount(settings.user_day_usd)),
         ("tenant_day_usd", _no_amount(settings.tenant_day_usd)),
         ("public_url", _no_web_address(settings.public_url)),

@@ -43,6 +43,21 @@ class ManifestRefused(BadInput):
         )
 
 
+class DeclaredElsewhere(BadInput):
+    """Nothing was applied: files of another owner declare one of the resources, and stand."""
+
+    code = "declared_elsewhere"
+
+    def __init__(self, kind: str, name: str, theirs: str, ours: str) -> None:
+        super().__init__(
+            f"{kind} {name} is declared by the files of two owners: {theirs!r}, who has it, and {ours!r}.",
+            field="metadata.name",
+            way_out=f"Take it out of one owner's files. Once {theirs!r} has given it up, or after `stead delete "
+            f"{kind.lower()} {name}`, {ours!r} has it. Servers with the same files need the same STEAD_CONFIG_OWNER.",
+            extra={"kind": kind, "name": name, "owners": [theirs, ours]},
+        )
+
+
 class ResourceUnknown(NotFound):
     """There is no resource of that kind and name, or no such version."""
 

@@ -28,6 +28,10 @@ _FOLDER: Any = click.Path(path_type=Path, file_okay=False)
 
 def _data(command: Any) -> Any:
     command = click.option(
+        "--config-owner",
+        help="Whose --config is, where servers with other files share the database. [STEAD_CONFIG_OWNER; else config]",
+    )(command)
+    command = click.option(
         "--config",
         multiple=True,
         type=click.Path(path_type=Path),
@@ -104,10 +108,10 @@ def gateway(*, config: tuple[Path, ...], **options: Any) -> None:
 @click.command()
 @_data
 @_allow
-def worker(*, allow: tuple[Path, ...], config: tuple[Path, ...], data: Path | None) -> None:
+def worker(*, allow: tuple[Path, ...], config: tuple[Path, ...], **options: Any) -> None:
     """Start a worker that carries runs beside other servers. Needs a Postgres in STEAD_DATABASE_URL."""
     with _refused_at_start():
-        settings = _settings(data=data, allowed_paths=allow or None, config=config or None)
+        settings = _settings(allowed_paths=allow or None, config=config or None, **options)
         from swarmstead.doors.worker.whole import work
 
         work(settings, _announce_worker)
