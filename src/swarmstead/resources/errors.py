@@ -1,6 +1,6 @@
 """What is wrong with a manifest, and where."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from swarmstead.kernel.errors import BadInput, NotFound
@@ -47,3 +47,10 @@ class ResourceUnknown(NotFound):
     """There is no resource of that kind and name, or no such version."""
 
     code = "resource_unknown"
+
+
+class KindUnknown(ResourceUnknown):
+    """This server knows no resources of that kind, but those that it names."""
+
+    def __init__(self, kind: str, known: Iterable[str]) -> None:
+        super().__init__(f"There is no kind {kind!r}.", way_out=f"Known kinds: {', '.join(sorted(known))}.")

@@ -122,6 +122,9 @@ def test_it_serves_clients_and_what_operating_it_needs_and_no_more(tmp_path: Pat
         assert stead(tmp_path, "inbox", "list").code == 0
         doctor = stead(tmp_path, "doctor", "-o", "json").json["checks"]
         assert [one for one in doctor if one["name"] == "models"] == []
+        for command in ("run list", "run watch r_1", "run pause r_1", "run start repo-review", "model list", "drain"):
+            done = stead(tmp_path, *command.split())
+            done.refused("a gateway alone: it has neither runs nor models", "`stead up`", "STEAD_SERVER")
         assert any("2026-07-28" in one["detail"] for one in doctor if one["name"] == "protocol")
         assert server.stop() == 0
         assert "Traceback" not in server.said

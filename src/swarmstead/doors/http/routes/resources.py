@@ -16,7 +16,7 @@ from swarmstead.kernel.scope import Scope
 from swarmstead.people.contract import require
 from swarmstead.resources import handlers
 from swarmstead.resources.contract import Document, Kind, Resource
-from swarmstead.resources.errors import ResourceUnknown
+from swarmstead.resources.errors import KindUnknown
 from swarmstead.resources.manifests import parse, schema_of
 from swarmstead.resources.queries import diff
 from swarmstead.storage.database import Tx
@@ -42,8 +42,7 @@ async def schema(kind: str, scope: Caller, app: Server) -> dict[str, Any]:
 def _known(app: Gatehouse, kind: str) -> Kind:
     found = app.registry.kinds.get(kind)
     if found is None:
-        known = ", ".join(sorted(app.registry.kinds))
-        raise ResourceUnknown(f"There is no kind {kind!r}.", way_out=f"Known kinds: {known}.")
+        raise KindUnknown(kind, app.registry.kinds)
     return found
 
 
