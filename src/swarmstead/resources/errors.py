@@ -43,6 +43,20 @@ class ManifestRefused(BadInput):
         )
 
 
+class ReferencesDangling(BadInput):
+    """Documents name what nobody has declared, and whoever applies them wants that refused. Nothing was applied."""
+
+    code = "references_dangling"
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        more = f" {len(lines) - _SHOWN} more like these." if len(lines) > _SHOWN else ""
+        super().__init__(
+            f"Nothing was applied. {' '.join(lines[:_SHOWN])}{more}",
+            way_out="Declare that before, or together with these. Without `strict` it is a warning.",
+            extra={"errors": [{"message": line} for line in lines]},
+        )
+
+
 class ResourceUnknown(NotFound):
     """There is no resource of that kind and name, or no such version."""
 

@@ -595,6 +595,7 @@ export interface paths {
          * Apply
          * @description Apply YAML documents, all or none. With `dry_run`, everything is checked and nothing is kept.
          *
+         *     What they name and nobody has declared is a warning; with `strict` it is refused, and nothing is kept either.
          *     `If-Match` with the ETag of a resource applies one document only if that is still its current version.
          */
         post: operations["resources_apply"];
@@ -4057,6 +4058,7 @@ export interface operations {
         parameters: {
             query?: {
                 dry_run?: boolean;
+                strict?: boolean;
             };
             header?: {
                 /** @description The same request under the same key, within 24 hours, is done once and answered alike. */

@@ -46,11 +46,15 @@ def kind_of(text: str, kinds: Sequence[str] = KINDS) -> str:
 @click.command()
 @click.option("-f", "--file", "files", multiple=True, required=True, metavar="FILE|DIR|-", help="YAML; repeatable.")
 @click.option("--dry-run", is_flag=True, help="Check everything and say what would change; change nothing.")
+@click.option("--strict", is_flag=True, help="Refuse what names things that nobody has declared, instead of warning.")
 @output_option
 @with_client
-def apply(client: Client, files: tuple[str, ...], form: str, *, dry_run: bool) -> None:
-    """Declare what YAML files say: all of it, or nothing when there is a fault."""
-    done = manifests.apply(client, manifests.read_all(files), dry_run=dry_run)
+def apply(client: Client, files: tuple[str, ...], form: str, *, dry_run: bool, strict: bool) -> None:
+    """Declare what YAML files say: all of it, or nothing when there is a fault.
+
+    A name that nobody has declared yet is a warning on standard error, so that files may come in any order.
+    """
+    done = manifests.apply(client, manifests.read_all(files), dry_run=dry_run, strict=strict)
     report(done, form, dry_run=dry_run)
 
 

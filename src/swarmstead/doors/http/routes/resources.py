@@ -18,7 +18,7 @@ from swarmstead.resources import handlers
 from swarmstead.resources.contract import Document, Kind, Resource
 from swarmstead.resources.errors import KindUnknown
 from swarmstead.resources.manifests import parse, schema_of
-from swarmstead.resources.queries import diff
+from swarmstead.resources.queries import diff, refuse_dangling
 from swarmstead.storage.database import Tx
 
 router = APIRouter(prefix="/api/v1", tags=["resources"], route_class=CarefulRoute)
@@ -50,9 +50,12 @@ def _known(app: Gatehouse, kind: str) -> Kind:
     "/apply",
     openapi_extra={"requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}},
 )
-async def apply(request: Request, scope: Caller, app: Server, *, dry_run: bool = False) -> shapes.Page[AppliedShape]:
+async def apply(
+    request: Request, scope: Caller, app: Server, *, dry_run: bool = False, strict: bool = False
+) -> shapes.Page[AppliedShape]:
     """Apply YAML documents, all or none. With `dry_run`, everything is checked and nothing is kept.
 
+    What they name and nobody has declared is a warning; with `strict` it is refused, and nothing is kept either.
     `If-Match` with the ETag of a resource applies one document only if that is still its current version.
     """
     require(scope, "resource.apply")
@@ -67,7 +70,10 @@ async def apply(request: Request, scope: Caller, app: Server, *, dry_run: bool =
         )
 
     def warned(conn: Any, applied: list[AppliedShape]) -> shapes.Page[AppliedShape]:
-        both = zip(applied, app.registry.dangling(conn, scope, documents), strict=True)
+        dangling = app.registry.dangling(conn, scope, documents)
+        if strict:
+            refuse_dangling(documents, dangling)
+        both = zip(applied, dangling, strict=True)
         return shapes.Page(items=[one.model_copy(update={"warnings": found}) for one, found in both])
 
     def done(tx: Tx) -> shapes.Page[AppliedShape]:
