@@ -1,6 +1,6 @@
 """`stead apply`, `get`, `diff` and `schema`: what people declare, whatever its kind."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -67,7 +67,12 @@ def report(done: Mapping[str, Any], form: str, *, dry_run: bool = False) -> None
         "DIGEST": lambda one: digest_cell(one["digest"]),
     }
     listed(done, form, columns)
-    for one in done["items"]:
+    warn(done["items"])
+
+
+def warn(done: Iterable[Mapping[str, Any]]) -> None:
+    """Say on standard error what the server warns of, about each resource that was applied or deleted."""
+    for one in done:
         for warning in one.get("warnings", ()):
             click.echo(visible(f"Warning: {one['kind']} {one['name']}: {warning}"), err=True)
 
@@ -83,11 +88,12 @@ def delete(client: Client, kind: str, name: str, form: str) -> None:
     Its versions stay; `stead apply` revives it.
     """
     kind = kind_of(kind)
-    client.delete(f"/api/v1/resources/{kind}/{part(name)}")
+    done = client.delete(f"/api/v1/resources/{kind}/{part(name)}")
     if form != "table":
-        dump({"kind": kind, "name": name, "action": "deleted"}, form)
-        return
-    click.echo(f"Deleted {kind} {visible(name)}. Its versions stay: `stead apply` brings it back.", err=True)
+        dump(done, form)
+    else:
+        click.echo(f"Deleted {kind} {visible(name)}. Its versions stay: `stead apply` brings it back.", err=True)
+    warn([done])
 
 
 @click.command()

@@ -9,11 +9,12 @@ from swarmstead.doors.http import paging, shapes, views
 from swarmstead.doors.http.auth import Caller, Server
 from swarmstead.doors.http.careful import CarefulRoute, expected, mark
 from swarmstead.doors.http.once import once
-from swarmstead.doors.http.resource_shapes import AppliedShape
+from swarmstead.doors.http.resource_shapes import AppliedShape, DeletedShape
 from swarmstead.gatehouse import Gatehouse
 from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.scope import Scope
 from swarmstead.people.contract import require
+from swarmstead.people.handlers import DEFAULT_TENANT
 from swarmstead.resources import handlers
 from swarmstead.resources.contract import Document, Kind, Resource
 from swarmstead.resources.errors import KindUnknown
@@ -128,14 +129,24 @@ async def show(
     return views.resource(found)
 
 
-@router.delete("/resources/{kind}/{name}", status_code=204)
-async def delete(request: Request, kind: str, name: str, scope: Caller, app: Server) -> None:
+@router.delete("/resources/{kind}/{name}")
+async def delete(request: Request, kind: str, name: str, scope: Caller, app: Server) -> DeletedShape:
     """Take a resource back, from now on. Its versions stay; applying it again revives it.
 
-    `If-Match` with the resource's ETag takes it back only if that is still its current version.
+    `If-Match` with the resource's ETag takes it back only if that is still its current version. A warning names the
+    file of this server's `--config` that declares it.
     """
     seen = expected(request)
     await app.db.write(lambda tx: handlers.delete(tx, scope, app.clock, kind, name, seen))
+    return DeletedShape(kind=kind, name=name, warnings=await _comes_back(app, scope, kind, name))
+
+
+async def _comes_back(app: Gatehouse, scope: Scope, kind: str, name: str) -> list[str]:
+    """The operator's files are about one tenant, and nobody else's business."""
+    if app.config is None or scope.tenant != DEFAULT_TENANT:
+        return []
+    file = await app.config.declaring(kind, name)
+    return [f"{file} declares it: it comes back when a file changes. Take it out there as well."] if file else []
 
 
 @router.get("/resources/{kind}/{name}/versions")
