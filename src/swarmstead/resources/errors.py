@@ -43,6 +43,19 @@ class ManifestRefused(BadInput):
         )
 
 
+class ResourceUnknown(NotFound):
+    """There is no resource of that kind and name, or no such version."""
+
+    code = "resource_unknown"
+
+
+class KindUnknown(ResourceUnknown):
+    """This server knows no resources of that kind, but those that it names."""
+
+    def __init__(self, kind: str, known: Iterable[str]) -> None:
+        super().__init__(f"There is no kind {kind!r}.", way_out=f"Known kinds: {', '.join(sorted(known))}.")
+
+
 class ReferencesDangling(BadInput):
     """Documents name what nobody has declared, and whoever applies them wants that refused. Nothing was applied."""
 
@@ -55,16 +68,3 @@ class ReferencesDangling(BadInput):
             way_out="Declare that before, or together with these. Without `strict` it is a warning.",
             extra={"errors": [{"message": line} for line in lines]},
         )
-
-
-class ResourceUnknown(NotFound):
-    """There is no resource of that kind and name, or no such version."""
-
-    code = "resource_unknown"
-
-
-class KindUnknown(ResourceUnknown):
-    """This server knows no resources of that kind, but those that it names."""
-
-    def __init__(self, kind: str, known: Iterable[str]) -> None:
-        super().__init__(f"There is no kind {kind!r}.", way_out=f"Known kinds: {', '.join(sorted(known))}.")
