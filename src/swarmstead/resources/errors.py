@@ -1,6 +1,6 @@
 """What is wrong with a manifest, and where."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from swarmstead.kernel.errors import BadInput, NotFound
@@ -62,3 +62,24 @@ class ResourceUnknown(NotFound):
     """There is no resource of that kind and name, or no such version."""
 
     code = "resource_unknown"
+
+
+class KindUnknown(ResourceUnknown):
+    """This server knows no resources of that kind, but those that it names."""
+
+    def __init__(self, kind: str, known: Iterable[str]) -> None:
+        super().__init__(f"There is no kind {kind!r}.", way_out=f"Known kinds: {', '.join(sorted(known))}.")
+
+
+class ReferencesDangling(BadInput):
+    """Documents name what nobody has declared, and whoever applies them wants that refused. Nothing was applied."""
+
+    code = "references_dangling"
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        more = f" {len(lines) - _SHOWN} more like these." if len(lines) > _SHOWN else ""
+        super().__init__(
+            f"Nothing was applied. {' '.join(lines[:_SHOWN])}{more}",
+            way_out="Declare that before, or together with these. Without `strict` it is a warning.",
+            extra={"errors": [{"message": line} for line in lines]},
+        )

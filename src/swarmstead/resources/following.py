@@ -48,6 +48,10 @@ class Following:
         """Apply what was loaded at start. Fails: as `apply`."""
         await self._take(documents)
 
+    async def declaring(self, kind: str, name: str) -> str:
+        """The file that declares it, and so brings it back whenever any of the files changes; '' for none."""
+        return await asyncio.to_thread(self._files.declaring, kind, name)
+
     async def watch(self) -> None:
         """Until cancelled: look every second, and at once upon SIGHUP. What goes wrong is logged and counted."""
         loop = asyncio.get_running_loop()

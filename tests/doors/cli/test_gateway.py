@@ -122,6 +122,9 @@ def test_it_serves_clients_and_what_operating_it_needs_and_no_more(tmp_path: Pat
         assert stead(tmp_path, "inbox", "list").code == 0
         doctor = stead(tmp_path, "doctor", "-o", "json").json["checks"]
         assert [one for one in doctor if one["name"] == "models"] == []
+        for command in ("run list", "run watch r_1", "run pause r_1", "run start repo-review", "model list", "drain"):
+            done = stead(tmp_path, *command.split())
+            done.refused("a gateway alone: it has neither runs nor models", "`stead up`", "STEAD_SERVER")
         assert any("2026-07-28" in one["detail"] for one in doctor if one["name"] == "protocol")
         assert server.stop() == 0
         assert "Traceback" not in server.said
@@ -159,6 +162,24 @@ def test_files_are_followed_and_a_bad_change_leaves_the_last_good_one(tmp_path: 
         names = [one["name"] for one in stead(tmp_path, "get", "binding", "-o", "json").json["items"]]
         assert names == ["own"]
         assert later.stop() == 0
+
+
+def test_whoever_deletes_what_a_file_declares_is_told_that_it_comes_back(tmp_path: Path) -> None:
+    config = declare(tmp_path, servers=server_of(tmp_path), one=BINDING.format(name="one", tools="read"))
+    (tmp_path / "own.yaml").write_text(BINDING.format(name="own", tools="look").lstrip())
+    with gateway(tmp_path, "--config", config) as server:
+        assert stead(tmp_path, "apply", "-f", "own.yaml").code == 0
+        own = stead(tmp_path, "delete", "binding", "own")
+        assert (own.code, "Warning" in own.err) == (0, False)
+        gone = stead(tmp_path, "delete", "binding", "one")
+        assert (gone.code, tools(server)) == (0, [])
+        assert f"Warning: Binding one: {config}/one.yaml declares it: it comes back" in gone.err
+        declare(tmp_path, two=BINDING.format(name="two", tools="put"))
+        until(lambda: tools(server) == ["put", "read"], server)
+        unbound = stead(tmp_path, "mcp", "unbind", "*", "chaos", "read")
+        assert (unbound.code, tools(server)) == (0, ["put"])
+        assert f"{config}/one.yaml declares it: it comes back" in unbound.err
+        assert server.stop() == 0
 
 
 def test_a_whole_server_follows_files_of_every_kind(tmp_path: Path) -> None:

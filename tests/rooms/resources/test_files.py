@@ -47,6 +47,17 @@ def test_a_folder_is_read_by_name_without_what_is_hidden(tmp_path: Path) -> None
     assert names_in(DeclaredFiles([tmp_path], KINDS)) == ["a", "b"]
 
 
+def test_the_file_that_declares_something_is_known_while_others_are_faulty(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(binding("a").replace("agent", "agnet"))
+    (tmp_path / "b.yaml").write_text(f"{binding('b')}---\n{binding('c')}")
+    files = DeclaredFiles([tmp_path], KINDS)
+    there = str(tmp_path / "b.yaml")
+    assert [files.declaring("Binding", name) for name in "abcd"] == ["", there, there, ""]
+    assert files.declaring("ToolServer", "b") == ""
+    assert files.loaded == ()  # a change that is to be taken still shows
+    assert DeclaredFiles([tmp_path / "none"], KINDS).declaring("Binding", "b") == ""
+
+
 def test_every_change_of_a_file_shows(tmp_path: Path) -> None:
     one, folder = tmp_path / "one.yaml", tmp_path / "folder"
     folder.mkdir()

@@ -31,6 +31,7 @@ class Line:
         self.code = ""
         self._trouble = ""
         self._since: float | None = None
+        self._asked_at = 0.0
 
     @property
     def idle(self) -> bool:
@@ -65,6 +66,7 @@ class Line:
         if self._since is None or bool(trouble) != bool(self._trouble):
             self._since = now
         self._trouble = trouble
+        self._asked_at = now
 
     def state(self, now: float) -> SessionState:
         """How it stands."""
@@ -77,4 +79,5 @@ class Line:
             trouble=self.why if self.failures and not up else self._trouble,
             since_s=None if self._since is None else max(0.0, now - self._since),
             resting_s=0.0 if up else max(0.0, self.closed_until - now),
+            ago_s=max(0.0, now - self._asked_at),
         )

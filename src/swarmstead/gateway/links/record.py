@@ -219,11 +219,24 @@ def _settle(tx: Tx, request: CallRequest, outcome: CallOutcome, progress: Progre
 def _refused(error: SteadError, call: Call) -> CallOutcome:
     verdict: Verdict = "denied"
     fault: RpcFault | None = None
+    way_out = error.way_out
     if isinstance(error, UpstreamUnknown):
         verdict, fault = "unknown", None if call.progress.attempted else error.fault
+        way_out = _again(call.progress) or way_out
     elif isinstance(error, UpstreamFailed) and not isinstance(error, NoSession):
         verdict, fault = "failed", error.fault
     if fault is not None:
         fault = RpcFault(fault.code, redact_text(fault.message), redact(fault.data))
     message, again = redact_text(error.message), retry_after_s(error)
-    return CallOutcome(verdict, None, error.code, message, error.way_out, fault=fault, retry_after_s=again)
+    return CallOutcome(verdict, None, error.code, message, way_out, fault=fault, retry_after_s=again)
+
+
+def _again(progress: Progress) -> str:
+    """What to do about an outcome that is unknown, where it does not matter which it was; '' where it does."""
+    if not progress.idempotent:
+        return ""
+    return (
+        "Simply try again: it only reads."
+        if progress.risk == "read"
+        else "Simply try again: twice is the same as once."
+    )
