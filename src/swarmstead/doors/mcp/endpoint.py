@@ -21,6 +21,7 @@ from swarmstead.doors.mcp.answers import plain, whole
 from swarmstead.doors.mcp.listening import Listening
 from swarmstead.doors.mcp.methods import Exchange, Methods
 from swarmstead.doors.mcp.offers import Offers
+from swarmstead.doors.mcp.places import Place, Places
 from swarmstead.doors.mcp.protocol import Asked, Headers, Params, RpcError
 from swarmstead.doors.mcp.relays import ClientRelay
 from swarmstead.doors.mcp.resuming import Replays, resume
@@ -59,7 +60,8 @@ class McpEndpoint:
         self._streams = streams
         self._sessions = Sessions()
         self._replays = Replays()
-        self._parking = parking.Parking()
+        self._places = Places()
+        self._parking = parking.Parking(self._places)
         self._offers = Offers(app.gateway)
         self._methods = Methods(
             app.gateway, app.tool_search, app.db, app.sample_repository(), app.settings.listed_tools
@@ -184,6 +186,7 @@ class McpEndpoint:
             token = protocol.progress_token(_mapping(asked.params.get("_meta")))
         except RpcError as error:
             return await _refuse(http, error.status, error, asked.id)
+        place = Place(self._places, http.tenancy)
         replay = partial(self._replays.open, session.id) if session and session.version == protocol.RESUMABLE else None
         relay = ClientRelay(
             http.send,
@@ -193,11 +196,15 @@ class McpEndpoint:
             token=token,
             log_level=(session.log_level or "debug") if session else "",
             session=session,
+            place=place,
             streams=protocol.takes_streams(http.headers),
         )
         lane = session.lane if session else ""
         caller = Caller(http.tenancy, environment=http.tenancy.environment, session=lane)
-        return await self._answer(http, asked, caller, relay, session, *more)
+        try:
+            return await self._answer(http, asked, caller, relay, session, *more)
+        finally:
+            place.close()
 
     async def _answer(
         self, http: Http, asked: Asked, caller: Caller, relay: ClientRelay, session: Session | None, *headers: Header
