@@ -1,7 +1,8 @@
 """`/mcp` and `/mcp/TOOLSET`: Streamable HTTP for outside MCP clients, in both eras of the protocol, as bare ASGI.
 
 A risky tool does not run at once: the answer tells the plan's id. Once a person has approved it in the inbox, the
-client calls the same tool with the same arguments and `_meta: {"swarmstead.dev/plan-id": ID}`.
+client calls `apply_plan` with that id, or the same tool with the same arguments and
+`_meta: {"swarmstead.dev/plan-id": ID}`.
 """
 
 import asyncio
