@@ -159,8 +159,8 @@ class Settings:
     retry_share: Annotated[float, Meta(ge=0, le=1)] = 0.1
     """Retries per call that a tool server gets over time. Too high, and retries keep a server down that has failed."""
     listed_tools: Annotated[int, Meta(ge=0, le=1_000_000)] = 100
-    """The most tools that `tools/list` shows a client. Where there are more it shows `search_tools` and
-    `describe_tools` instead; the others are called by the names that those tell."""
+    """The most tools that `tools/list` shows a client. Where there are more it shows `search_tools`,
+    `describe_tools` and `apply_plan` instead; the others are called by the names that those tell."""
     plan_life_s: Annotated[int, Meta(ge=10, le=2_592_000)] = 86_400
     """Seconds that a question waits for a person before it expires."""
     drain_s: Annotated[int, Meta(ge=0, le=3600)] = 30

@@ -52,13 +52,13 @@ async def test_a_tool_that_a_policy_denies_outright_is_not_listed_and_answers_wi
     await door.house.declare(policy("p", rule), TENANT)
     async with door.session() as session, door.modern() as client:
         for listed in (await session.list_tools(), await client.list_tools()):
-            assert [tool.name for tool in listed.tools] == ["kit__append"]
+            assert [tool.name for tool in listed.tools] == ["kit__append", "apply_plan"]
         assert "no-read" in words(await session.call_tool("kit__read", {"name": "a"}))
 
 
 async def test_a_long_list_is_searched_described_and_called_by_name(many: Door) -> None:
     async with many.session() as session:
-        assert [tool.name for tool in (await session.list_tools()).tools] == META
+        assert [tool.name for tool in (await session.list_tools()).tools] == [*META, "apply_plan"]
         assert "kit__append" in await found(session, "append a line")
         told = await session.call_tool("describe_tools", {"names": ["kit__read", "kit__hidden"]})
         assert told.structured_content is not None

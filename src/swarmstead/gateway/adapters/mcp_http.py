@@ -26,6 +26,7 @@ from swarmstead.gateway.adapters.http.request import RequestHead, request_head
 from swarmstead.gateway.adapters.http.response import Response
 from swarmstead.gateway.adapters.http_clients import Clients
 from swarmstead.gateway.adapters.mcp_messages import Message, RpcRefused, SessionLost, Ticket
+from swarmstead.gateway.adapters.patience import LendingRelay
 from swarmstead.gateway.adapters.sse import EventReader
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
 from swarmstead.gateway.contract import SUBSCRIPTIONS
@@ -211,30 +212,32 @@ class HttpSession:
     async def _in_stream(self, response: Response, request_id: int, relay: Relay | None) -> Message:
         """The response in a stream, which is taken up again where it ends early and the server has given it ids."""
         reader, current = EventReader(), response
+        way = None if relay is None else LendingRelay(relay, response)
         try:
             while True:
                 try:
                     async with aclosing(self._events(current, reader)) as messages:
                         async for message in messages:
-                            if self._is_answer(message, request_id, relay):
+                            if self._is_answer(message, request_id, way):
                                 return message
                 except HttpFailed:
                     if not reader.last_id:
                         raise
-                if not _VISIBLE.fullmatch(reader.last_id):
-                    raise SessionLost("it ended its answer without the result")
-                if relay is not None:
-                    relay.hang_up()
-                await asyncio.sleep(min(max(reader.retry_ms, _SOONEST_MS), _LATEST_MS) / 1000)
                 if current is not response:
                     current.close()
-                current = await self._resumed(reader.last_id)
+                current = await self._rest(reader, way)
         finally:
             if current is not response:
                 current.close()
 
-    async def _resumed(self, last_id: bytes) -> Response:
-        """The rest of a stream. Fails: SessionLost, RpcRefused."""
+    async def _rest(self, reader: EventReader, way: LendingRelay | None) -> Response:
+        """The rest of a stream, a moment later. Fails: SessionLost, RpcRefused."""
+        last_id = reader.last_id
+        if not _VISIBLE.fullmatch(last_id):
+            raise SessionLost("it ended its answer without the result")
+        if way is not None:
+            way.hang_up()
+        await asyncio.sleep(min(max(reader.retry_ms, _SOONEST_MS), _LATEST_MS) / 1000)
         try:
             response = await self._client.send(self._head_of("GET", {"last-event-id": last_id.decode()}))
         except HttpFailed as error:
@@ -244,6 +247,8 @@ class HttpSession:
         except BaseException:
             response.close()
             raise
+        if way is not None:
+            way.goes_on_in(response)
         return response
 
     def _is_answer(self, message: Message, request_id: int, relay: Relay | None) -> bool:
