@@ -10,7 +10,7 @@ from swarmstead.gateway.adapters.patience import PatientRelay
 from swarmstead.gateway.adapters.upstreams import Upstreams
 from swarmstead.gateway.contract import ServerRef, ToolServerSpec
 from tests.fakes.everything import serving
-from tests.fakes.mcp_upstreams import CALL_S, Clock, opened
+from tests.fakes.mcp_upstreams import CALL_S, Clock, opened, unvetted
 from tests.fakes.relays import FakeRelay
 
 ANSWER: Mapping[str, Any] = {"action": "accept", "content": {"name": "Ada"}}
@@ -48,7 +48,9 @@ async def test_a_person_may_take_longer_than_the_call(
     async with serving(sessions=not modern) as url:
         server = ServerRef("everything", ToolServerSpec("http", url=url))
         arguments = {"message": "Who?"}
-        result = await upstreams.call_tool(server, tool, arguments, key="k", timeout_s=CALL_S, relay=relay)
+        result = await upstreams.call_tool(
+            server, tool, arguments, vet=unvetted, key="k", timeout_s=CALL_S, relay=relay
+        )
         await upstreams.aclose()
     assert relay.asked == ["elicitation/create"]
     assert not result.is_error
