@@ -173,6 +173,10 @@ class Settings:
     """Seconds after which a connection is dropped whose client reads nothing of what we have for it."""
     idle_timeout_s: Annotated[int, Meta(ge=1, le=3600)] = 60
     """Seconds that a connection is kept between two requests. A proxy in front must let go of it earlier than this."""
+    max_connections: Annotated[int, Meta(ge=1, le=1_000_000)] = 800
+    """HTTP connections at a time, in each process. Beyond, the one that was idle longest is closed; where none is idle,
+    the new one. Too low, and clients are cut off while each tab of the web UI holds one; more than the process has file
+    descriptors for (often 1,024, of which tool servers and the database need some), and it can open nothing more."""
     streams_per_identity: Annotated[int, Meta(ge=1, le=100_000)] = 64
     """Streams that one key or person may hold open in each process: MCP subscriptions, streams of MCP sessions, events.
     Each tab of the web UI holds one. Too low, and clients hear of changes late; too high, and one client can use up the

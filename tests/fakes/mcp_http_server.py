@@ -19,6 +19,7 @@ class FakeHttpServer:
         self.seen: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.deleted: list[str] = []
+        self.tools: list[dict[str, Any]] = [{"name": "echo", "inputSchema": {"type": "object"}}]
         self.calls = 0
         self.token = ""
         self.connections: set[int] = set()
@@ -52,7 +53,7 @@ class FakeHttpServer:
     async def _in_session(self, request: web.Request, message: dict[str, Any]) -> web.Response:
         method = message.get("method")
         if method == "tools/list":
-            return answer(message, {"tools": [{"name": "echo", "inputSchema": {"type": "object"}}]})
+            return answer(message, {"tools": self.tools})
         if method == "tools/call":
             self.calls += 1
             return await self._call(request, message)

@@ -190,6 +190,11 @@ def credential_refused(reason: str) -> None:
     METER.count("stead_credentials_refused_total", reason=reason)
 
 
+def connection_let_go(why: str) -> None:
+    """There were too many connections: a new one was closed (`refused`), or one that was `idle` in its favour."""
+    METER.count("stead_connections_let_go_total", why=why)
+
+
 def config_read(outcome: str) -> None:
     """The operator's files were read: applied | unchanged | refused | failed."""
     METER.count("stead_config_reads_total", outcome=outcome)

@@ -96,11 +96,11 @@ async def _serve(
 ) -> None:
     app = await serving.open(settings)
     try:
-        from swarmstead.doors.worker.protocol import with_timeouts
+        from swarmstead.doors.worker.protocol import bounded
 
         config = uvicorn.Config(
             serving.make_door(app, settings.host),
-            http=with_timeouts(settings.header_timeout_s, settings.write_timeout_s),
+            http=bounded(settings.header_timeout_s, settings.write_timeout_s, settings.max_connections),
             lifespan="off",
             ws="none",
             access_log=False,

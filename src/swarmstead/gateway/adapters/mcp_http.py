@@ -31,6 +31,7 @@ from swarmstead.gateway.adapters.sse import EventReader
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
 from swarmstead.gateway.contract import SUBSCRIPTIONS
 from swarmstead.gateway.errors import EGRESS_DENIED
+from swarmstead.gateway.offers import Conversation
 from swarmstead.gateway.relay import Relay
 from swarmstead.gateway.targets import BadTarget, parse_target
 from swarmstead.kernel.plain import crowded
@@ -61,7 +62,10 @@ class Endpoint:
 class HttpSession:
     """One MCP session over HTTP. Satisfies `mcp_messages.Session`."""
 
-    def __init__(self, endpoint: Endpoint, clients: Clients, limits: UpstreamLimits) -> None:
+    def __init__(
+        self, endpoint: Endpoint, clients: Clients, limits: UpstreamLimits, conversation: Conversation
+    ) -> None:
+        self.conversation = conversation
         self._endpoint = endpoint
         self._client = clients.calls
         self._listening = clients.listening
@@ -150,6 +154,7 @@ class HttpSession:
     def _take_unasked(self, message: Message) -> None:
         notice = mcp.on_its_own(message)
         if notice is not None:
+            self.conversation.hear(notice[0])
             for relay in tuple(self._listeners):
                 relay.notify(*notice)
         elif (reply := mcp.reply_to(message)) is not None:

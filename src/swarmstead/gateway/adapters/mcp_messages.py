@@ -14,6 +14,7 @@ import msgspec
 from swarmstead import __version__
 from swarmstead.gateway.contract import CHANGES, UPDATED, CallResult, RpcFault
 from swarmstead.gateway.errors import RelayRefused
+from swarmstead.gateway.offers import Conversation
 from swarmstead.gateway.relay import Relay
 from swarmstead.gateway.versions import UPSTREAM_VERSIONS
 from swarmstead.kernel.plain import UNSEEN, crowded, plain
@@ -79,6 +80,8 @@ class RpcRefused(Exception):
 
 class Session(Protocol):
     """A conversation with one server, started once and used by many calls at a time."""
+
+    conversation: Conversation
 
     @property
     def usable(self) -> bool:
