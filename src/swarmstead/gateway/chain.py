@@ -27,6 +27,7 @@ from typing import Any, Protocol
 from swarmstead.gateway.catalogue import Listed
 from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, ServerRef, Tool
 from swarmstead.permits.contract import PolicyVerdict
+from swarmstead.telemetry.spans import OpenSpan
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,10 @@ class Progress:
     """What the policies have said; until then it was refused for another reason."""
     precondition: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What the approved plan is bound to of the world that its tool's preview saw; empty for nothing."""
+    granted: bool = False
+    """What it asks for is bound to its caller: the name is a declared one, and not only a word of the caller's."""
+    span: OpenSpan | None = None
+    """The call as a trace sees it; None for most calls, which are not looked at."""
 
 
 @dataclass(frozen=True, slots=True)
