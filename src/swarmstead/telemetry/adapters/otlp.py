@@ -159,4 +159,5 @@ def _session() -> requests.Session:
 def _refuse_redirect(answer: requests.Response, *_args: Any, **_kwargs: Any) -> None:
     """The library follows none, and takes one for success: what was not taken must not be counted as taken."""
     if answer.is_redirect:
+        answer.close()
         raise requests.exceptions.InvalidURL("the collector sends us elsewhere")
