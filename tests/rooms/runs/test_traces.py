@@ -1,8 +1,9 @@
 """A run is one trace over all its agents; what is replayed is not told again, and what was cut is told once."""
 
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -36,6 +37,13 @@ async def traced(
     await made.close()
 
 
+async def ended(house: House, run: str, *statuses: str) -> Mapping[str, Any]:
+    """The row of a run that has ended, once its loops have nothing more to tell."""
+    row = await house.status(run, *statuses)
+    await house.engine.at_rest()
+    return row
+
+
 def named(told: list[Span], name: str) -> list[Span]:
     return [span for span in told if span.name == name]
 
@@ -44,7 +52,7 @@ async def test_a_run_is_one_tree_down_to_the_tool_server(traced: House, told: li
     run = await traced.launch(
         {"boss": [delegate("ann", TASK), f"done {TASK}"], "ann": [call("read", name=TASK), f"It said {TASK}"]}
     )
-    row = await traced.status(run, "succeeded", "failed")
+    row = await ended(traced, run, "succeeded", "failed")
     agents = await traced.agents(run)
     boss, ann = (span_id_of(agents[name]["id"]) for name in ("boss", "ann"))
     assert {span.trace_id for span in told} == {row["trace_id"]}
@@ -66,7 +74,7 @@ async def test_a_run_is_one_tree_down_to_the_tool_server(traced: House, told: li
 
 async def test_a_model_is_told_with_what_it_used(traced: House, told: list[Span]) -> None:
     run = await traced.launch({"boss": [call("read", name="x"), "done"]})
-    await traced.status(run, "succeeded")
+    await ended(traced, run, "succeeded")
     first, last = named(told, names.LLM_CALL)
     steps = await traced.steps(run)
     used = [steps[f"boss/{turn}/model"] for turn in (1, 2)]
@@ -85,10 +93,10 @@ async def test_what_is_replayed_is_not_told_again(traced: House, told: list[Span
     await hold.reached.wait()
     before = Counter(span.name for span in told if span.name in (names.LLM_CALL, names.AGENT_PLAN))
     await traced.restart()
-    await traced.status(run, "succeeded")
+    await ended(traced, run, "succeeded")
     assert before == {names.LLM_CALL: 2, names.AGENT_PLAN: 2}
-    ended = Counter((span.name, span.error) for span in told if span.name != names.POLICY_CHECK)
-    assert ended == {
+    found = Counter((span.name, span.error) for span in told if span.name != names.POLICY_CHECK)
+    assert found == {
         (names.AGENT_RUN, ""): 1,
         (names.AGENT_PLAN, ""): 3,
         (names.LLM_CALL, ""): 3,
@@ -103,7 +111,7 @@ async def test_what_is_replayed_is_not_told_again(traced: House, told: list[Span
 
 async def test_an_agent_that_fails_is_told_with_its_code(traced: House, told: list[Span]) -> None:
     run = await traced.launch({"boss": [call("read", name="x")]})  # its script ends there
-    row = await traced.status(run, "failed")
+    row = await ended(traced, run, "failed")
     (span,) = named(told, names.AGENT_RUN)
     assert (span.error, span.attributes[names.STATUS]) == (row["error"]["code"], "failed")
 
@@ -115,7 +123,7 @@ async def test_an_agent_that_the_engine_gives_up_is_told(traced: House, told: li
     await traced.engine.crash()
     traced.engine.given_up = [(await traced.agents(run))["boss"]["id"]]
     await traced.runs.mend()
-    await traced.status(run, "failed")
+    await ended(traced, run, "failed")
     (span,) = named(told, names.AGENT_RUN)
     assert span.error == "given_up"
 
@@ -125,7 +133,7 @@ async def test_a_run_that_is_cancelled_is_told(traced: House, told: list[Span]) 
     run = await traced.launch({"boss": [call("read", name="x"), "done"]})
     await hold.reached.wait()
     await traced.say(run, "cancel")
-    await traced.status(run, "cancelled")
+    await ended(traced, run, "cancelled")
     (span,) = named(told, names.AGENT_RUN)
     assert span.error == "cancelled"
 
@@ -136,6 +144,6 @@ async def test_a_run_that_is_not_looked_at_tells_nothing(
     house = House(sqlite_database, clock, signals, tmp_path, tracer=Tracer(told.append, Sampling(calls=1, runs=0)))
     await house.open()
     run = await house.launch({"boss": [call("read", name="x"), "done"]})
-    await house.status(run, "succeeded")
+    await ended(house, run, "succeeded")
     await house.close()
     assert told == []
