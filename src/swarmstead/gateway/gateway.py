@@ -117,9 +117,7 @@ class Gateway:
         self._tracer = tracer
         self.traffic = traffic or Traffic()
         self.experience = Experience()
-        self._upstream = upstream
-        self._grants = grants
-        self._policies = policies
+        self._upstream, self._grants, self._policies = upstream, grants, policies
         self._catalogue = Catalogue(upstream, clock, StoredPins(db, clock), limits.contracts)
         self._trail = Trail(db)
         rate, load = Rate(self.traffic, limits.call_timeout_s), Load(self.traffic, limits.call_timeout_s)
