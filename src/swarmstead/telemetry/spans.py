@@ -117,8 +117,8 @@ class Tracer:
     _allowances: dict[str, _Allowance] = field(default_factory=dict[str, _Allowance])
 
     def of_run(self, trace_id: str) -> bool:
-        """Whether the run of this trace is looked at."""
-        return int(trace_id[16:], 16) < self.sampling.runs * 2**64
+        """Whether the run of this trace is looked at; one without a trace is not."""
+        return bool(trace_id) and int(trace_id[16:], 16) < self.sampling.runs * 2**64
 
     def of_client(self, said: TraceParent | None, tenant: str) -> tuple[str, str] | None:
         """The trace and the span that a client's call is part of, a new trace if it says none; None: not looked at."""

@@ -81,6 +81,7 @@ def test_of_runs_a_share_is_looked_at_the_same_in_every_process() -> None:
     assert 400 < sum(half[0]) < 600
     assert not any(tracer(Sampling(runs=0)).of_run(trace) for trace in traces)
     assert all(tracer(Sampling(runs=1)).of_run(trace) for trace in traces)
+    assert not tracer(Sampling(runs=1)).of_run("")
 
 
 def test_a_child_is_told_under_its_parent() -> None:
