@@ -28,6 +28,7 @@ class Leaky:
         self.url = ""
         self.seen: list[Mapping[str, str]] = []
         self.traces: list[str] = []
+        self.hanging = asyncio.Event()
         self._hang = asyncio.Event()
         self._plain: Mapping[str, Callable[[dict[str, Any], web.Request], web.Response]] = {
             "apologise": lambda message, _: self._text(message, self.words, is_error=True),
@@ -36,6 +37,10 @@ class Leaky:
             "garble": lambda _, request: web.text_response(f"{{{self.words} {dict(request.headers)}", "text/html"),
             "refuse": self._refusal,
         }
+
+    def answer_all(self) -> None:
+        """From now on nothing hangs."""
+        self._hang.set()
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one request."""
@@ -65,6 +70,7 @@ class Leaky:
 
     async def _call(self, name: str, message: dict[str, Any], request: web.Request) -> web.Response:
         if name == "hang":
+            self.hanging.set()
             await self._hang.wait()
         if name == "cut":
             request.abort()

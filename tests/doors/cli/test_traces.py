@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 from typing import Any
@@ -48,12 +49,12 @@ def served(url: str) -> list[dict[str, Any]]:
     ]
 
 
-def solo() -> list[dict[str, Any]]:
-    """Its use by an agent, as a swarm of one."""
-    script = {"solo": [{"calls": [{"tool": "kit__answer", "arguments": {"note": "x"}}]}, {"say": "done"}]}
+def solo(tool: str) -> list[dict[str, Any]]:
+    """A tool's use by an agent, as a swarm of one."""
+    script = {"solo": [{"calls": [{"tool": f"kit__{tool}", "arguments": {"note": "x"}}]}, {"say": "done"}]}
     price = {"input_per_million_usd": "1", "output_per_million_usd": "1"}
     return [
-        document("Binding", "solo", agent="solo", server="kit", tools=["answer"]),
+        document("Binding", "solo", agent="solo", server="kit", tools=[tool]),
         document("Model", "played", provider="scripted", price=price, script=script),
         document("Agent", "solo", model="played", instructions="Ask."),
         document("Swarm", "one", pattern="delegate", coordinator="solo", members=[], inputs={}, task="Ask."),
@@ -114,7 +115,7 @@ async def test_a_run_is_one_trace_down_to_the_tool_server(kit: Leaky, collector:
     env = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.address}
     with up(tmp_path, tmp_path / "data", env=env) as server:
         async with client(server) as http:
-            await apply(http, *served(kit.url), *solo())
+            await apply(http, *served(kit.url), *solo("answer"))
             launched = await http.post("/api/v1/runs", json={"swarm": "one", "input": {}})
             assert launched.status_code == 201, launched.text
             await asyncio.to_thread(collector.until, lambda: bool(collector.named("agent.run")))
@@ -131,6 +132,30 @@ async def test_a_run_is_one_trace_down_to_the_tool_server(kit: Leaky, collector:
     leg = children(collector, tool)["tool.upstream"]
     assert kit.traces == [f"00-{run['trace_id']}-{leg.id}-01"]
     assert {span.trace for span in collector.spans} == {run["trace_id"]}
+
+
+async def test_a_server_that_is_killed_tells_no_step_twice(kit: Leaky, collector: Collector, tmp_path: Path) -> None:
+    env = {"STEAD_OTLP_ENDPOINT": collector.address}
+    with up(tmp_path, tmp_path / "data", env=env) as server:
+        async with client(server) as http:
+            await apply(http, *served(kit.url), *solo("hang"))
+            launched = await http.post("/api/v1/runs", json={"swarm": "one", "input": {}})
+            assert launched.status_code == 201, launched.text
+        await asyncio.wait_for(kit.hanging.wait(), 30)
+        await asyncio.to_thread(collector.until, lambda: bool(collector.named("agent.plan")))
+        server.process.kill()
+    assert collector.named("agent.run") == []
+    kit.answer_all()
+    with up(tmp_path, tmp_path / "data", env=env):
+        await asyncio.to_thread(collector.until, lambda: bool(collector.named("agent.run")))
+    # Of the call that was in flight nobody lived to tell; a check of it may have been told before.
+    names = Counter(span.name for span in collector.spans if span.name != "policy.check")
+    assert names == {"agent.run": 1, "agent.plan": 2, "llm.call": 2, "tool.call": 1, "tool.upstream": 1}
+    (agent,) = collector.named("agent.run")
+    above = {agent.id} | {span.id for span in collector.named("agent.plan")}
+    assert {span.parent for span in collector.named("agent.plan")} == {agent.id}
+    assert {span.parent for span in collector.named("llm.call")} < above
+    assert {span.trace for span in collector.spans} == {agent.trace}
 
 
 async def test_what_waits_is_told_when_the_server_ends(kit: Leaky, collector: Collector, tmp_path: Path) -> None:
