@@ -5,8 +5,8 @@ the server hands out at the handshake. When it has forgotten it, it says 404; wh
 401 or 403. Both mean that it has not run the call, and that this session is of no more use.
 
 Whether a request may have been received is known from our own client (`adapters/http`): until the operating system has
-taken its first byte, it has not. Afterwards only an answer that turns the request away before it is acted upon (a status
-of `NOT_ACTED_ON`, or a JSON-RPC error of that kind) makes it certain.
+taken its first byte, it has not. Afterwards only an answer that turns the request away before it is acted upon (a
+status of `NOT_ACTED_ON`, or a JSON-RPC error of that kind) makes it certain.
 
 Redirects are not followed, cookies not kept, proxies of the environment not used: a request goes where the spec says.
 """
