@@ -21,7 +21,7 @@ from http import HTTPStatus as Status
 from typing import Any
 
 from swarmstead.gateway.adapters import mcp_messages as mcp
-from swarmstead.gateway.adapters.http.errors import BadRequest, HttpFailed, Refused, TooLong
+from swarmstead.gateway.adapters.http.errors import BadRequest, Elsewhere, HttpFailed, Refused, TooLong
 from swarmstead.gateway.adapters.http.request import RequestHead, request_head
 from swarmstead.gateway.adapters.http.response import Response
 from swarmstead.gateway.adapters.http_clients import Clients
@@ -34,6 +34,7 @@ from swarmstead.gateway.offers import Conversation
 from swarmstead.gateway.relay import Relay
 from swarmstead.gateway.targets import BadTarget, parse_target
 from swarmstead.kernel.plain import crowded
+from swarmstead.kernel.tasks import seen
 
 _SESSION = "mcp-session-id"
 _VERSION = "mcp-protocol-version"
@@ -79,6 +80,11 @@ class HttpSession:
         self._aside: set[asyncio.Task[None]] = set()
 
     @property
+    def nameless(self) -> bool:
+        """Whether the server gave it no id, which one that is started anew would not know."""
+        return not self._session_id
+
+    @property
     def usable(self) -> bool:
         """Whether the handshake is done, and neither session nor credentials were turned away since."""
         return self._ready
@@ -117,7 +123,7 @@ class HttpSession:
             if self._hearing is None:
                 self._heard.clear()
                 self._hearing = asyncio.create_task(self._hear())
-                self._hearing.add_done_callback(_seen)
+                self._hearing.add_done_callback(seen)
             hearing = self._hearing
             opened = asyncio.create_task(self._heard.wait())
             await asyncio.wait([opened, hearing], return_when=asyncio.FIRST_COMPLETED)
@@ -361,12 +367,6 @@ async def _briefly(work: Callable[[], Awaitable[None]], within_s: float) -> None
             await work()
 
 
-def _seen(task: asyncio.Task[None]) -> None:
-    """Take note of how it ended: asyncio complains when nobody looks."""
-    if not task.cancelled():
-        task.exception()
-
-
 async def _read_out(response: Response) -> None:
     """Read what follows an answer, most often nothing: only then can the connection serve another call."""
     try:
@@ -394,4 +394,5 @@ def _phrase(status: int) -> str:
 
 def lost(error: HttpFailed) -> SessionLost:
     """A failure of the wire as a session's."""
-    return SessionLost(str(error), code=EGRESS_DENIED if isinstance(error, Refused) else "")
+    code = EGRESS_DENIED if isinstance(error, Refused) else ""
+    return SessionLost(str(error), code=code, elsewhere=isinstance(error, Elsewhere))
