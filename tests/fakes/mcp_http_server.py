@@ -30,6 +30,7 @@ class FakeHttpServer:
         self.pages = 1
         self._open: set[asyncio.Transport] = set()
         self.live: set[str] = set()
+        self.says_gone_in_json_rpc = False
         self.started = 0
         self.cancelled = asyncio.Event()
         self.replies: list[dict[str, Any]] = []
@@ -57,6 +58,10 @@ class FakeHttpServer:
         if message.get("method") == "initialize":
             return self._initialize(message)
         if not self.is_nameless and request.headers.get(SESSION) not in self.live:
+            if self.says_gone_in_json_rpc:
+                error = {"code": -32600, "message": "Session not found"}
+                body = json.dumps({"jsonrpc": "2.0", "id": None, "error": error})
+                return web.Response(404, body.encode(), {"Content-Type": "application/json"})
             return web.text_response("no such session", status=404)
         found = await self._in_session(request, message)
         return found if self.keeps else replace(found, headers={**found.headers, "Connection": "close"})

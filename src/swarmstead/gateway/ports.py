@@ -169,3 +169,7 @@ class Buckets(Protocol):
         Claims are of one tenant. Fails: storage.errors, where the buckets are shared.
         """
         ...
+
+    def empty(self, claims: Sequence[Claim]) -> list[Claim]:
+        """Of claims that `take` has just refused: those whose bucket stood in the way, as far as that still shows."""
+        ...

@@ -106,6 +106,8 @@ async def _serve(
             access_log=False,
             log_config=None,
             server_header=False,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=settings.trusted_proxies,
             timeout_keep_alive=settings.idle_timeout_s,
             timeout_graceful_shutdown=serving.grace_s,
             ssl_context_factory=None if tls is None else lambda _config, _default: tls,

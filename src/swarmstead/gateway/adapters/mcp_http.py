@@ -26,7 +26,9 @@ from swarmstead.gateway.adapters.http.request import RequestHead, request_head
 from swarmstead.gateway.adapters.http.response import Response
 from swarmstead.gateway.adapters.http_clients import Clients
 from swarmstead.gateway.adapters.mcp_messages import Message, RpcRefused, SessionLost, Ticket
+from swarmstead.gateway.adapters.patience import LendingRelay
 from swarmstead.gateway.adapters.sse import EventReader
+from swarmstead.gateway.adapters.upstream_failures import phrase_of
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
 from swarmstead.gateway.contract import SUBSCRIPTIONS
 from swarmstead.gateway.errors import EGRESS_DENIED
@@ -45,8 +47,9 @@ _ERROR_BODY = 65_536
 _BURST, _PAUSE_S = 100, 0.1
 _VISIBLE = re.compile(rb"[\x21-\x7e]{1,1000}")
 _SOONEST_MS, _LATEST_MS = 100, 10_000
-# Client errors, but for 408: that is a proxy's or server's word for "I gave up waiting", whatever it had received.
-_NOT_ACTED_ON = frozenset(range(400, 500)) - {408} | {307, 308}
+# What says that the request was not even begun. Not 408 and 499, a proxy's words for "I gave up waiting", whatever the
+# server had received; nor what servers say after they have acted: 402, 409, 410, 412, 422, 424.
+_NOT_ACTED_ON = frozenset({307, 308, 400, 401, 403, 404, 405, 406, 411, 413, 414, 415, 421, 426, 428, 429, 431})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class HttpSession:
         self._heard = asyncio.Event()
         self._limits = limits
         self._session_id = ""
+        self._had_id = False
         self._version = ""
         self._head: RequestHead | None = None
         self._next_id = 0
@@ -82,7 +86,7 @@ class HttpSession:
     @property
     def nameless(self) -> bool:
         """Whether the server gave it no id, which one that is started anew would not know."""
-        return not self._session_id
+        return not self._had_id
 
     @property
     def usable(self) -> bool:
@@ -193,6 +197,7 @@ class HttpSession:
                 await self._turned_away(response, ticket)
                 if message["method"] == "initialize":
                     self._session_id, self._head = response.header(_SESSION), None
+                    self._had_id = self._session_id != ""
                 result = mcp.result_of(await self._answer(response, message["id"], relay))
             except BaseException:
                 response.close()
@@ -219,30 +224,32 @@ class HttpSession:
     async def _in_stream(self, response: Response, request_id: int, relay: Relay | None) -> Message:
         """The response in a stream, which is taken up again where it ends early and the server has given it ids."""
         reader, current = EventReader(), response
+        way = None if relay is None else LendingRelay(relay, response)
         try:
             while True:
                 try:
                     async with aclosing(self._events(current, reader)) as messages:
                         async for message in messages:
-                            if self._is_answer(message, request_id, relay):
+                            if self._is_answer(message, request_id, way):
                                 return message
                 except HttpFailed:
                     if not reader.last_id:
                         raise
-                if not _VISIBLE.fullmatch(reader.last_id):
-                    raise SessionLost("it ended its answer without the result")
-                if relay is not None:
-                    relay.hang_up()
-                await asyncio.sleep(min(max(reader.retry_ms, _SOONEST_MS), _LATEST_MS) / 1000)
                 if current is not response:
                     current.close()
-                current = await self._resumed(reader.last_id)
+                current = await self._rest(reader, way)
         finally:
             if current is not response:
                 current.close()
 
-    async def _resumed(self, last_id: bytes) -> Response:
-        """The rest of a stream. Fails: SessionLost, RpcRefused."""
+    async def _rest(self, reader: EventReader, way: LendingRelay | None) -> Response:
+        """The rest of a stream, a moment later. Fails: SessionLost, RpcRefused."""
+        last_id = reader.last_id
+        if not _VISIBLE.fullmatch(last_id):
+            raise SessionLost("it ended its answer without the result")
+        if way is not None:
+            way.hang_up()
+        await asyncio.sleep(min(max(reader.retry_ms, _SOONEST_MS), _LATEST_MS) / 1000)
         try:
             response = await self._client.send(self._head_of("GET", {"last-event-id": last_id.decode()}))
         except HttpFailed as error:
@@ -252,6 +259,8 @@ class HttpSession:
         except BaseException:
             response.close()
             raise
+        if way is not None:
+            way.goes_on_in(response)
         return response
 
     def _is_answer(self, message: Message, request_id: int, relay: Relay | None) -> bool:
@@ -297,15 +306,16 @@ class HttpSession:
             return
         if status in _NOT_ACTED_ON:
             ticket.sent = False
-        if status in {Status.UNAUTHORIZED, Status.FORBIDDEN} or (status == Status.NOT_FOUND and self._session_id):
+        forgotten = status == Status.NOT_FOUND and self._had_id
+        if status in {Status.UNAUTHORIZED, Status.FORBIDDEN} or forgotten:
             self._ready = False
             self._session_id, self._head = "", None  # not ours to end
         if response.header("location"):
             raise SessionLost(f"it answered with a redirect (HTTP {status}), which is not followed")
         answer = mcp.decode(await _error_body(response), self._endpoint.secrets)
-        if answer is not None and isinstance(answer.get("error"), dict):
+        if answer is not None and isinstance(answer.get("error"), dict) and not forgotten:
             mcp.result_of(answer)
-        raise SessionLost(f"it answered HTTP {status} {_phrase(status)}".rstrip(), spoke=True)
+        raise SessionLost(f"it answered HTTP {status} {phrase_of(status)}".rstrip(), spoke=True)
 
     async def _events(
         self, response: Response, reader: EventReader, *, endless: bool = False
@@ -382,14 +392,6 @@ async def _error_body(response: Response) -> bytes:
         return await response.read(_ERROR_BODY)
     except TooLong:
         return b""
-
-
-def _phrase(status: int) -> str:
-    """The standard's name for a status: the server's own words could be anything."""
-    try:
-        return Status(status).phrase
-    except ValueError:
-        return ""
 
 
 def lost(error: HttpFailed) -> SessionLost:

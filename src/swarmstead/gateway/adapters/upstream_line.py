@@ -32,6 +32,7 @@ class Line:
         self.code = ""
         self._trouble = ""
         self._since: float | None = None
+        self._asked_at = 0.0
 
     @property
     def idle(self) -> bool:
@@ -75,6 +76,7 @@ class Line:
         if self._since is None or bool(trouble) != bool(self._trouble):
             self._since = now
         self._trouble = trouble
+        self._asked_at = now
 
     def state(self, now: float) -> SessionState:
         """How it stands."""
@@ -87,6 +89,7 @@ class Line:
             trouble=self.why if self.failures and not up else self._trouble,
             since_s=None if self._since is None else max(0.0, now - self._since),
             resting_s=0.0 if up else max(0.0, self.closed_until - now),
+            ago_s=max(0.0, now - self._asked_at),
         )
 
 

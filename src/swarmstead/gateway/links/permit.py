@@ -41,7 +41,8 @@ from swarmstead.telemetry.contract import policy_checked, redact, redact_text
 
 _PREVIEW_S = 10.0
 _CHANGED = "what it would change has changed since it was approved"
-_AGAIN = "asked again, since what it would change has changed"
+_AGAIN = "; asked again, since what it would change has changed"
+_LONGEST_RULE = 200  # what an approval keeps
 
 
 class Permit:
@@ -119,7 +120,8 @@ class Permit:
         effect, found = await self._dry_run.of(call)
         if found == bound:
             return None
-        question = replace(self._question(call, f"{rule}; {_AGAIN}", effect, found), step=f"{request.key}~{plan_id}")
+        again = f"{rule[: _LONGEST_RULE - len(_AGAIN)]}{_AGAIN}"
+        question = replace(self._question(call, again, effect, found), step=f"{request.key}~{plan_id}")
 
         def write(tx: Tx) -> PlanNeeded | None:
             approval = self._approvals.replace(tx, scope, self._clock, plan_id, _CHANGED, question)
