@@ -11,7 +11,7 @@ from swarmstead.gateway.adapters.patience import PatientRelay
 from swarmstead.gateway.adapters.upstreams import Upstreams
 from swarmstead.gateway.contract import CallResult, ServerRef, ToolServerSpec
 from tests.fakes.everything import serving
-from tests.fakes.mcp_upstreams import CALL_S, HERE, LIMITS, Clock, opened
+from tests.fakes.mcp_upstreams import CALL_S, HERE, LIMITS, Clock, opened, unvetted
 from tests.fakes.relays import FakeRelay
 
 ANSWER: Mapping[str, Any] = {"action": "accept", "content": {"name": "Ada"}}
@@ -49,7 +49,9 @@ async def test_a_person_may_take_longer_than_the_call(
     async with serving(sessions=not modern) as url:
         server = ServerRef("everything", ToolServerSpec("http", url=url))
         arguments = {"message": "Who?"}
-        result = await upstreams.call_tool(server, tool, arguments, key="k", timeout_s=CALL_S, relay=relay)
+        result = await upstreams.call_tool(
+            server, tool, arguments, vet=unvetted, key="k", timeout_s=CALL_S, relay=relay
+        )
         await upstreams.aclose()
     assert relay.asked == ["elicitation/create"]
     assert not result.is_error
@@ -118,13 +120,17 @@ async def test_calls_that_wait_for_people_keep_nobody_from_the_server_and_get_th
         for one in people:
             waiting.append(
                 asyncio.create_task(
-                    upstreams.call_tool(server, "test_elicitation", arguments, key="k", timeout_s=CALL_S, relay=one)
+                    upstreams.call_tool(
+                        server, "test_elicitation", arguments, vet=unvetted, key="k", timeout_s=CALL_S, relay=one
+                    )
                 )
             )
             await one.reached.wait()
         for _ in range(3):
-            assert (await upstreams.call_tool(server, "test_simple_text", {}, key="k", timeout_s=CALL_S)).text
+            assert (
+                await upstreams.call_tool(server, "test_simple_text", {}, vet=unvetted, key="k", timeout_s=CALL_S)
+            ).text
         may_answer.set()
         assert ["action=accept" in one.text for one in await asyncio.gather(*waiting)] == [True] * 8
-        assert (await upstreams.call_tool(server, "test_simple_text", {}, key="k", timeout_s=CALL_S)).text
+        assert (await upstreams.call_tool(server, "test_simple_text", {}, vet=unvetted, key="k", timeout_s=CALL_S)).text
         await upstreams.aclose()

@@ -354,6 +354,7 @@ class CallOutcome:
 
     `fault` is there where the server turned the call away with a JSON-RPC error.
     `retry_after_s`, when it is not 0: a limit stood in the way, and this is when to try again.
+    `effect`: it was begun as a side effect, as the tool is classed now, and calling it twice is not calling it once.
     """
 
     verdict: Verdict
@@ -364,12 +365,12 @@ class CallOutcome:
     duration_ms: int = 0
     fault: RpcFault | None = None
     retry_after_s: float = 0.0
+    effect: bool = False
 
-    def after(self, duration_ms: int) -> "CallOutcome":
-        """The same, once it is known how long it took."""
-        return CallOutcome(
-            self.verdict, self.result, self.code, self.reason, self.way_out, duration_ms, self.fault, self.retry_after_s
-        )
+    def after(self, duration_ms: int, *, effect: bool = False) -> "CallOutcome":
+        """The same, once it is known how long it took, and what it was."""
+        known = (self.verdict, self.result, self.code, self.reason, self.way_out)
+        return CallOutcome(*known, duration_ms, self.fault, self.retry_after_s, effect)
 
 
 @dataclass(frozen=True, slots=True)

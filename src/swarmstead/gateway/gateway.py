@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 from swarmstead.gateway.catalogue import Catalogue
@@ -138,7 +137,14 @@ class Gateway:
                 Redact(),
                 Results(),
             ],
-            CallUpstream(upstream, limits.call_timeout_s, self.experience, self.traffic, Asking(load, breakers)),
+            CallUpstream(
+                upstream,
+                self._catalogue,
+                limits.call_timeout_s,
+                self.experience,
+                self.traffic,
+                Asking(load, breakers),
+            ),
         )
 
     async def call(self, request: CallRequest) -> CallOutcome | PlanNeeded:
@@ -236,7 +242,7 @@ class Gateway:
             server = grants.server(name, root, caller)
             if server is not None:
                 denied = await self._unreadable(caller, "resource", ((name, uri) for uri in uris))
-                sources.append(Source(server, granted, partial(self._catalogue.outdated, server), denied))
+                sources.append(Source(server, granted, denied))
         await hear(self._upstream, sources, wanted, relay, ready)
 
     async def granted(self, caller: Caller) -> GrantedServers:

@@ -88,3 +88,13 @@ async def test_wrong_arguments_are_an_error_that_says_why(many: Door, arguments:
         answer = await session.call_tool("search_tools", arguments)
     assert answer.is_error
     assert "`" in words(answer) or "argument" in words(answer)
+
+
+async def test_the_search_of_the_api_knows_the_callers_environment(door: Door) -> None:
+    """What a policy hides from a caller in `dev`, a caller in `dev` does not find."""
+    hides = 'forbid (principal, action, resource == Tool::"kit/read");'
+    await door.house.declare(policy("hides", hides, environments=["dev"]), TENANT)
+    anywhere = (await door.get("/api/v1/tools:search?q=read")).json()["items"]
+    in_dev = (await door.get("/api/v1/tools:search?q=read", x_stead_environment="dev")).json()["items"]
+    assert "kit__read" in {one["name"] for one in anywhere}
+    assert "kit__read" not in {one["name"] for one in in_dev}

@@ -1,7 +1,9 @@
 """The end of the chain: the tool server."""
 
 import time
+from functools import partial
 
+from swarmstead.gateway.catalogue import Catalogue
 from swarmstead.gateway.chain import Answer, Call
 from swarmstead.gateway.contract import CallOutcome, CallRequest, CallResult
 from swarmstead.gateway.errors import UpstreamFailed
@@ -15,16 +17,23 @@ from swarmstead.telemetry.contract import TRACEPARENT, traceparent_of
 
 
 class CallUpstream:
-    """The end of the chain.
+    """The end of the chain. A call goes out only in a session whose definitions are those that it was judged by.
 
     How a tool has done goes to `experience`, which search ranks by, and to `traffic`, for people; the time in which its
     client was asked is not the tool's. `asking` is what a call does while its client is asked.
     """
 
     def __init__(
-        self, upstream: Upstream, timeout_s: float, experience: Experience, traffic: Traffic, asking: Asking
+        self,
+        upstream: Upstream,
+        catalogue: Catalogue,
+        timeout_s: float,
+        experience: Experience,
+        traffic: Traffic,
+        asking: Asking,
     ) -> None:
         self._upstream = upstream
+        self._catalogue = catalogue
         self._experience = experience
         self._traffic = traffic
         self._timeout_s = timeout_s
@@ -55,6 +64,7 @@ class CallUpstream:
             server,
             listed.tool.name,
             request.arguments,
+            vet=partial(self._catalogue.vet, server, listed),
             key=upstream_key(request),
             timeout_s=self._time_of(call),
             more=request.more,
