@@ -24,8 +24,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from swarmstead.gateway.catalogue import Listed
 from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, ServerRef, Tool
+from swarmstead.gateway.offers import Listed
+from swarmstead.gateway.traffic.gate import Slots
 from swarmstead.permits.contract import PolicyVerdict
 from swarmstead.telemetry.spans import OpenSpan
 
@@ -69,6 +70,14 @@ class Progress:
     """What it asks for is bound to its caller: the name is a declared one, and not only a word of the caller's."""
     span: OpenSpan | None = None
     """The call as a trace sees it; None for most calls, which are not looked at."""
+    traceparent: str = ""
+    """What the tool server is told of the trace, where that is for us to say."""
+    slots: Slots | None = None
+    """What the call holds of its tool's gate and its tenant's; None before, after, and while its client is asked."""
+    turns: tuple[int, int] | None = None
+    """Since when the breakers of its tool and its server listen to how it ends."""
+    asked: bool = False
+    """Its client was asked something meanwhile: to send it again would be to ask again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +138,7 @@ Next = Callable[[Call], Awaitable[Answer]]
 class Link(Protocol):
     """One interceptor."""
 
-    async def __call__(self, call: Call, proceed: Next) -> Answer:
+    def __call__(self, call: Call, proceed: Next) -> Awaitable[Answer]:
         """Answer, or `await proceed(call)` and pass on what comes back."""
         ...
 
