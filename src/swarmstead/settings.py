@@ -10,14 +10,13 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_type_hints
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
+from swarmstead.kernel.addresses import is_address, no_collector, no_networks, no_web_address
 from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.money import micros_from_usd
 from swarmstead.kernel.secrets import Secret, is_reference
@@ -270,9 +269,9 @@ def _fault(settings: Settings) -> tuple[str, str] | None:
         ("config_owner", "" if _NAME.fullmatch(settings.config_owner) else _NO_NAME),
         ("user_day_usd", _no_amount(settings.user_day_usd)),
         ("tenant_day_usd", _no_amount(settings.tenant_day_usd)),
-        ("public_url", _no_web_address(settings.public_url)),
-        ("otlp_endpoint", _no_collector(settings.otlp_endpoint)),
-        ("trusted_proxies", _no_networks(settings.trusted_proxies)),
+        ("public_url", no_web_address(settings.public_url)),
+        ("otlp_endpoint", no_collector(settings.otlp_endpoint)),
+        ("trusted_proxies", no_networks(settings.trusted_proxies)),
     ):
         if problem:
             return name, problem
@@ -288,7 +287,7 @@ def _fault(settings: Settings) -> tuple[str, str] | None:
 def _no_database(text: str) -> str:
     if text and not text.startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
         return "must start with postgresql://; leave it empty for the SQLite file under --data"
-    return "" if _is_address(text) else "is no address; write special characters of the password as %XX"
+    return "" if is_address(text) else "is no address; write special characters of the password as %XX"
 
 
 def _no_amount(text: str) -> str:
@@ -297,34 +296,6 @@ def _no_amount(text: str) -> str:
     except ValueError as error:
         return str(error)
     return ""
-
-
-def _no_web_address(text: str) -> str:
-    good = text.startswith(("http://", "https://")) and _is_address(text) and urlsplit(text).hostname
-    return "" if good or not text else "must be http:// or https:// and a host, such as https://stead.example.org"
-
-
-def _no_collector(text: str) -> str:
-    if any(mark in text for mark in "@?#"):
-        return "must hold no user, no password and no parameters; put secrets into otlp_headers"
-    return _no_web_address(text)
-
-
-def _no_networks(text: str) -> str:
-    try:
-        for part in text.split(",") if text else ():
-            ip_network(part.strip())
-    except ValueError as error:
-        return f"must be addresses or networks, separated by commas: {error}"
-    return ""
-
-
-def _is_address(text: str) -> bool:
-    """Whether host and port can be told apart. Says no more: what is wrong may be a part of a password."""
-    try:
-        return urlsplit(text).port != 0
-    except ValueError:
-        return False
 
 
 def _refuse_misspelt(source: Mapping[str, str]) -> None:

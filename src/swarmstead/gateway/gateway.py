@@ -114,16 +114,15 @@ class Gateway:
         traffic: Traffic | None = None,
         tracer: Tracer | None = None,
     ) -> None:
-        self._tracer = tracer
-        self.traffic = traffic or Traffic()
-        self.experience = Experience()
+        self.traffic, self.experience = traffic or Traffic(), Experience()
         self._upstream, self._grants, self._policies = upstream, grants, policies
         self._catalogue = Catalogue(upstream, clock, StoredPins(db, clock), limits.contracts)
-        self._trail = Trail(db)
+        self._trail, self._tracer = Trail(db), tracer
         rate, load = Rate(self.traffic, limits.call_timeout_s), Load(self.traffic, limits.call_timeout_s)
         expensive, breakers = Expensive(db, clock, self.traffic), Breakers(self.traffic)
         dry_run = PacedDryRun(upstream, self._catalogue, self._trail, rate, load)
         self.looking = Looking(grants, self._catalogue, dry_run)
+        asking = Asking(load, breakers)
         self._chain = chained(
             [
                 Record(db, self._trail, limits.write_pauses_s),
@@ -140,14 +139,7 @@ class Gateway:
                 Results(),
                 *([] if tracer is None else [Legs()]),
             ],
-            CallUpstream(
-                upstream,
-                self._catalogue,
-                limits.call_timeout_s,
-                self.experience,
-                self.traffic,
-                Asking(load, breakers),
-            ),
+            CallUpstream(upstream, self._catalogue, limits.call_timeout_s, self.experience, self.traffic, asking),
         )
 
     async def call(self, request: CallRequest) -> CallOutcome | PlanNeeded:

@@ -95,7 +95,7 @@ class CallUpstream:
 
 
 def _traceparent(call: Call) -> str:
-    """What we have to say; else the client's own, so that no span that nobody keeps comes between; of a run, the call's."""
+    """What is ours to say; else the client's, so that no span that nobody keeps comes between; of a run, the call's."""
     caller, ours = call.request.caller, call.progress.traceparent
     if ours or caller.traceparent or not caller.trace_id:
         return ours or caller.traceparent
