@@ -16,17 +16,14 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 import msgspec
 from msgspec import Meta
 
-from swarmstead.kernel.addresses import is_address, no_collector, no_networks, no_web_address
 from swarmstead.kernel.errors import BadInput
-from swarmstead.kernel.money import micros_from_usd
+from swarmstead.kernel.forms import is_address, no_amount, no_name, no_networks, no_web_address
 from swarmstead.kernel.secrets import Secret, is_reference
 
 PREFIX = "STEAD_"
 _HEADER = re.compile(r"([A-Za-z0-9_-]{1,100})=(\S{1,1000})")
 _RATE = re.compile(r"((?:tenant|role):[A-Za-z0-9_.@-]{1,63})=([0-9]{1,6}(?:\.[0-9]{1,6})?)/([1-9][0-9]{0,5})")
 _NEAR = 0.75
-_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_NO_NAME = "must be lower-case letters, digits and dashes, at most 63, and begin and end with no dash"
 _OF_THE_COMMAND_LINE = {f"{PREFIX}KEY", f"{PREFIX}SERVER", f"{PREFIX}CLIENT_CERTIFICATE"}
 _BOUND = re.compile(r"Expected `\w+` (>=|<=|>|<) (\S+)")
 _BOUNDS = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}
@@ -266,12 +263,12 @@ def _fault(settings: Settings) -> tuple[str, str] | None:
     """The first field whose value is wrong though its type is right, and why."""
     for name, problem in (
         ("database_url", _no_database(settings.database_url.get_secret_value())),
-        ("config_owner", "" if _NAME.fullmatch(settings.config_owner) else _NO_NAME),
-        ("user_day_usd", _no_amount(settings.user_day_usd)),
-        ("tenant_day_usd", _no_amount(settings.tenant_day_usd)),
+        ("config_owner", no_name(settings.config_owner)),
+        ("user_day_usd", no_amount(settings.user_day_usd)),
+        ("tenant_day_usd", no_amount(settings.tenant_day_usd)),
         ("public_url", no_web_address(settings.public_url)),
-        ("otlp_endpoint", no_collector(settings.otlp_endpoint)),
         ("trusted_proxies", no_networks(settings.trusted_proxies)),
+        ("otlp_endpoint", _no_collector(settings.otlp_endpoint)),
     ):
         if problem:
             return name, problem
@@ -290,12 +287,10 @@ def _no_database(text: str) -> str:
     return "" if is_address(text) else "is no address; write special characters of the password as %XX"
 
 
-def _no_amount(text: str) -> str:
-    try:
-        micros_from_usd(text)
-    except ValueError as error:
-        return str(error)
-    return ""
+def _no_collector(text: str) -> str:
+    if any(mark in text for mark in "@?#"):
+        return "must hold no user, no password and no parameters; put secrets into otlp_headers"
+    return no_web_address(text)
 
 
 def _refuse_misspelt(source: Mapping[str, str]) -> None:

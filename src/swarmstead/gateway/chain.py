@@ -66,18 +66,16 @@ class Progress:
     """What the policies have said; until then it was refused for another reason."""
     precondition: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What the approved plan is bound to of the world that its tool's preview saw; empty for nothing."""
-    granted: bool = False
-    """What it asks for is bound to its caller: the name is a declared one, and not only a word of the caller's."""
-    span: OpenSpan | None = None
-    """The call as a trace sees it; None for most calls, which are not looked at."""
-    traceparent: str = ""
-    """What the tool server is told of the trace, where that is for us to say."""
     slots: Slots | None = None
     """What the call holds of its tool's gate and its tenant's; None before, after, and while its client is asked."""
     turns: tuple[int, int] | None = None
     """Since when the breakers of its tool and its server listen to how it ends."""
     asked: bool = False
     """Its client was asked something meanwhile: to send it again would be to ask again."""
+    granted: bool = False
+    """What it asks for is bound to its caller: the name is a declared one, and not only a word of the caller's."""
+    span: OpenSpan | None = None
+    """The call as a trace sees it; None for most calls, which are not looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +136,7 @@ Next = Callable[[Call], Awaitable[Answer]]
 class Link(Protocol):
     """One interceptor."""
 
-    def __call__(self, call: Call, proceed: Next) -> Awaitable[Answer]:
+    async def __call__(self, call: Call, proceed: Next) -> Answer:
         """Answer, or `await proceed(call)` and pass on what comes back."""
         ...
 

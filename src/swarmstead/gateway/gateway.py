@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from swarmstead.gateway.catalogue import Catalogue
@@ -47,7 +48,7 @@ from swarmstead.gateway.reach import check_command, check_headers, check_url, ch
 from swarmstead.gateway.relay import Relay
 from swarmstead.gateway.schemas.limits import ContractLimits
 from swarmstead.gateway.search.experience import Experience
-from swarmstead.gateway.tracing import Legs, begun, traced
+from swarmstead.gateway.tracing import begun, traced
 from swarmstead.gateway.traffic.limits import check_limits
 from swarmstead.gateway.traffic.state import Traffic
 from swarmstead.gateway.trail import Trail
@@ -114,15 +115,16 @@ class Gateway:
         traffic: Traffic | None = None,
         tracer: Tracer | None = None,
     ) -> None:
-        self.traffic, self.experience = traffic or Traffic(), Experience()
-        self._upstream, self._grants, self._policies = upstream, grants, policies
+        self.traffic = traffic or Traffic()
+        self.experience = Experience()
+        self._tracer, self._upstream, self._grants, self._policies = tracer, upstream, grants, policies
         self._catalogue = Catalogue(upstream, clock, StoredPins(db, clock), limits.contracts)
-        self._trail, self._tracer = Trail(db), tracer
+        self._trail = Trail(db)
         rate, load = Rate(self.traffic, limits.call_timeout_s), Load(self.traffic, limits.call_timeout_s)
         expensive, breakers = Expensive(db, clock, self.traffic), Breakers(self.traffic)
         dry_run = PacedDryRun(upstream, self._catalogue, self._trail, rate, load)
         self.looking = Looking(grants, self._catalogue, dry_run)
-        asking = Asking(load, breakers)
+        end = partial(CallUpstream, upstream, self._catalogue, limits.call_timeout_s, traced=tracer is not None)
         self._chain = chained(
             [
                 Record(db, self._trail, limits.write_pauses_s),
@@ -137,9 +139,8 @@ class Gateway:
                 Retry(self.traffic, limits.call_timeout_s),
                 Redact(),
                 Results(),
-                *([] if tracer is None else [Legs()]),
             ],
-            CallUpstream(upstream, self._catalogue, limits.call_timeout_s, self.experience, self.traffic, asking),
+            end(self.experience, self.traffic, Asking(load, breakers)),
         )
 
     async def call(self, request: CallRequest) -> CallOutcome | PlanNeeded:

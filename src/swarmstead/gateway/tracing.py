@@ -13,7 +13,7 @@ from swarmstead.gateway.contract import CallOutcome, CallRequest, Withdrawn
 from swarmstead.kernel.errors import SteadError
 from swarmstead.permits.contract import PolicyVerdict
 from swarmstead.telemetry import names
-from swarmstead.telemetry.contract import parent_of, span_id_of, traceparent_of
+from swarmstead.telemetry.contract import parent_of, span_id_of
 from swarmstead.telemetry.spans import OpenSpan, Tracer
 
 _CODES = {asyncio.CancelledError: "cancelled", Withdrawn: "withdrawn"}
@@ -55,26 +55,17 @@ def checked(span: OpenSpan, verdict: PolicyVerdict) -> None:
     span.end()
 
 
-class Legs:
-    """The last link, where somebody keeps spans: each try of the tool server is one, and what it is told names it.
-
-    Cost: nothing but the call of a function, for a call that is not looked at.
-    """
-
-    def __call__(self, call: Call, proceed: Next) -> Awaitable[Answer]:
-        above, request = call.progress.span, call.request
-        if above is not None:
-            return _leg(above.child(names.TOOL_UPSTREAM, "client"), call, proceed)
-        if request.caller.run and request.caller.trace_id:
-            call.progress.traceparent = traceparent_of(request.caller.trace_id, request.key, sampled=False)
-        return proceed(call)
+def leg_of(above: OpenSpan, request: CallRequest) -> OpenSpan:
+    """One try of the tool server."""
+    span = above.child(names.TOOL_UPSTREAM, "client")
+    _named(span, request)
+    return span
 
 
-async def _leg(span: OpenSpan, call: Call, proceed: Next) -> Answer:
-    _named(span, call.request)
-    call.progress.traceparent = span.traceparent
+async def ended(span: OpenSpan, work: Awaitable[Answer]) -> Answer:
+    """Do the work of a span."""
     try:
-        answer = await proceed(call)
+        answer = await work
     except BaseException as error:
         span.end(_code_of(error))
         raise

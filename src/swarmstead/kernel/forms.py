@@ -1,24 +1,37 @@
-"""What is wrong with an address that an operator has written: '' where it is good."""
+"""What is wrong with a text that a person has written, in words that follow its name; '' where nothing is."""
 
+import re
 from ipaddress import ip_network
 from urllib.parse import urlsplit
 
+from swarmstead.kernel.money import micros_from_usd
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+def no_name(text: str) -> str:
+    """Why the text is no name of a resource or of an owner."""
+    good = "must be lower-case letters, digits and dashes, at most 63, and begin and end with no dash"
+    return "" if _NAME.fullmatch(text) else good
+
+
+def no_amount(text: str) -> str:
+    """Why the text is no amount of US dollars."""
+    try:
+        micros_from_usd(text)
+    except ValueError as error:
+        return str(error)
+    return ""
+
 
 def no_web_address(text: str) -> str:
-    """Of `http://…` and `https://…`. None at all is good."""
+    """Why the text, if there is any, is no web address."""
     good = text.startswith(("http://", "https://")) and is_address(text) and urlsplit(text).hostname
     return "" if good or not text else "must be http:// or https:// and a host, such as https://stead.example.org"
 
 
-def no_collector(text: str) -> str:
-    """As `no_web_address`, of one that may hold no secret: it stands in logs of whoever listens there."""
-    if any(mark in text for mark in "@?#"):
-        return "must hold no user, no password and no parameters; put secrets into otlp_headers"
-    return no_web_address(text)
-
-
 def no_networks(text: str) -> str:
-    """Of addresses and networks, separated by commas."""
+    """Why the text is no list of addresses and networks; an empty one is fine."""
     try:
         for part in text.split(",") if text else ():
             ip_network(part.strip())
