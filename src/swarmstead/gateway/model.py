@@ -169,14 +169,18 @@ def upstream_key(request: CallRequest) -> str:
     return f"{request.key}:{sha256_hex(told.encode())[:_KEY_CHARS]}"
 
 
-def plan_payload(request: CallRequest, tool: Tool, precondition: Mapping[str, Any]) -> dict[str, Any]:
-    """What an approval binds to: the exact call, the definition it was planned against, and the step it is for.
+def plan_payload(
+    request: CallRequest, server_version: str, tool: Tool, precondition: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What an approval binds to: the exact call, the definitions it was planned against, its step and environment.
 
     `precondition` adds what the tool's preview found, so that nobody's approval is spent on another effect. A client
     that is no agent has no run: its plan is bound to who it is.
     """
     payload: dict[str, Any] = {
         "server": request.server,
+        "server_version": server_version,
+        "environment": request.caller.environment,
         "tool": request.tool,
         "schema_hash": tool.schema_hash,
         "root": request.root,
