@@ -21,7 +21,7 @@ from http import HTTPStatus as Status
 from typing import Any
 
 from swarmstead.gateway.adapters import mcp_messages as mcp
-from swarmstead.gateway.adapters.http.answers import NOT_ACTED_ON, error_body, phrase, read_out
+from swarmstead.gateway.adapters.http.answers import NOT_ACTED_ON, error_body, read_out
 from swarmstead.gateway.adapters.http.errors import BadRequest, Elsewhere, HttpFailed, Refused
 from swarmstead.gateway.adapters.http.request import RequestHead, request_head
 from swarmstead.gateway.adapters.http.response import Response
@@ -29,6 +29,7 @@ from swarmstead.gateway.adapters.http_clients import Clients
 from swarmstead.gateway.adapters.mcp_messages import Message, RpcRefused, SessionLost, Ticket
 from swarmstead.gateway.adapters.patience import LendingRelay
 from swarmstead.gateway.adapters.sse import EventReader
+from swarmstead.gateway.adapters.upstream_failures import phrase_of
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
 from swarmstead.gateway.contract import SUBSCRIPTIONS
 from swarmstead.gateway.errors import EGRESS_DENIED
@@ -42,7 +43,7 @@ _SESSION = "mcp-session-id"
 _VERSION = "mcp-protocol-version"
 _OURS = frozenset({_SESSION, _VERSION, "accept", "content-type"})
 _ASIDE_S = 2.0
-_PERSON_S = 300.0
+_PERSON_S = 360.0  # more than doors give a person, so that the server hears that nobody answered
 _BURST, _PAUSE_S = 100, 0.1
 _VISIBLE = re.compile(rb"[\x21-\x7e]{1,1000}")
 _SOONEST_MS, _LATEST_MS = 100, 10_000
@@ -311,7 +312,7 @@ class HttpSession:
         answer = mcp.decode(await error_body(response), self._endpoint.secrets)
         if answer is not None and isinstance(answer.get("error"), dict) and not forgotten:
             mcp.result_of(answer)
-        raise SessionLost(f"it answered HTTP {status} {phrase(status)}".rstrip(), spoke=True)
+        raise SessionLost(f"it answered HTTP {status} {phrase_of(status)}".rstrip(), spoke=True)
 
     async def _events(
         self, response: Response, reader: EventReader, *, endless: bool = False
