@@ -14,6 +14,7 @@ export function ErrorPage({ error, reset }: ErrorComponentProps) {
   }
   return (
     <div className="grid h-full place-items-center overflow-y-auto">
+      <h1 className="sr-only">This page failed</h1>
       <ProblemView error={error} onRetry={retry} lost="Nothing was lost: runs live on the server and go on." />
     </div>
   )

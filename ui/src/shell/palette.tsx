@@ -12,6 +12,7 @@ import type { Run } from '@/api/types'
 import { shortId } from '@/lib/format'
 import { theme } from '@/lib/settings'
 import { statusWord } from '@/components/status'
+import { useReturnFocus } from '@/components/ui/return-focus'
 import { sentence } from '@/lib/text'
 import { kindsFor, type Kind } from '@/rooms/runs/kinds'
 import { fit } from './match'
@@ -20,6 +21,7 @@ import { PLACES } from './nav'
 /** Search or do: places, what waits, runs, agents, launches, settings. */
 export default function Palette({ onClose }: { onClose: () => void }) {
   const [text, setText] = useState('')
+  const { remember, giveBack } = useReturnFocus()
   const navigate = useNavigate()
   const waiting = useInfiniteQuery(approvalsQuery('pending')).data?.pages[0]?.items ?? []
   const overview = useQuery(overviewQuery).data
@@ -38,6 +40,8 @@ export default function Palette({ onClose }: { onClose: () => void }) {
         <Dialog.Overlay className="fixed inset-0 z-50 bg-shadow" />
         <Dialog.Content
           aria-describedby={undefined}
+          onOpenAutoFocus={remember}
+          onCloseAutoFocus={giveBack}
           className="float-in fixed left-1/2 top-[12vh] z-50 w-152 max-w-[calc(100vw-24px)] -translate-x-1/2 overflow-hidden rounded-md bg-float shadow-float"
         >
           <Dialog.Title className="sr-only">Search or do</Dialog.Title>

@@ -27,11 +27,11 @@ export default function AgentPage() {
       title={name}
       fixed
       heading={
-        <h1 className="flex min-w-0 flex-wrap items-center gap-2 text-base font-semibold">
+        <>
           {name}
           {data && <ModelKindTag kind={data.model_kind} />}
           {data && <Digest digest={data.digest} />}
-        </h1>
+        </>
       }
     >
       <TabLinks

@@ -13,7 +13,7 @@ import { useHotkeys } from '@/lib/hotkeys'
 import { useWide } from '@/lib/media'
 import { shownEnvironment } from '@/lib/settings'
 import { Inspector, StepInspector } from './inspector'
-import { RunHeader } from './run-header'
+import { RunFacts, RunName } from './run-header'
 import { StepsTable } from './steps-table'
 import { useSteps } from './steps'
 import { AgentsTab } from './tabs/agents-tab'
@@ -35,7 +35,12 @@ export default function RunPage() {
   const query = useQuery(runQuery(id))
   const { data } = query
   return (
-    <Page title={data ? `${data.swarm} ${shortId(id)}` : 'Run'} heading={data ? <RunHeader run={data} /> : undefined} fixed>
+    <Page
+      title={data ? `${data.swarm} ${shortId(id)}` : 'Run'}
+      heading={data && <RunName run={data} />}
+      facts={data && <RunFacts run={data} />}
+      fixed
+    >
       <Loaded query={query} what="the run" rows={12}>
         {(run) => <Content key={id} run={run} />}
       </Loaded>
