@@ -2066,6 +2066,8 @@ export interface components {
             waiting: components["schemas"]["ApprovalShape"][];
             /** Waiting Total */
             waiting_total: number;
+            /** Active Total */
+            active_total: number;
             /** Active */
             active: components["schemas"]["RunShape"][];
             /** Recent */

@@ -430,6 +430,7 @@ class OverviewShape(Shape):
     counts: dict[str, int]
     waiting: list[ApprovalShape]
     waiting_total: int
+    active_total: int
     active: list[RunShape]
     recent: list[RunShape]
     spend: SpendShape

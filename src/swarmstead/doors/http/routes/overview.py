@@ -55,6 +55,7 @@ async def overview(scope: Caller, app: Whole) -> shapes.OverviewShape:
             },
             waiting=with_askers(app, conn, scope, waiting),
             waiting_total=permits.count_pending(conn, scope),
+            active_total=sum(counts.get(status, 0) for status in ACTIVE),
             active=[run_views.run(one, app.loop_version) for one in _active(conn, scope, first)],
             recent=[run_views.run(one, app.loop_version) for one in recent],
             spend=shapes.SpendShape(today_micros=spent.spent if spent else 0, cap_micros=cap),
