@@ -14,7 +14,7 @@ import { Shell } from './shell/shell'
  * starts what the page will ask for, so that code and data travel side by side, and never holds the page back.
  */
 
-const root = createRootRoute({ component: Root, notFoundComponent: NotFoundPage, errorComponent: ErrorPage })
+const root = createRootRoute({ component: Root, errorComponent: ErrorPage })
 
 const signin = createRoute({
   getParentRoute: () => root,
@@ -153,6 +153,8 @@ const apiKeys = createRoute({
   component: lazyRoute(() => import('./rooms/people/keys')),
 })
 
+const nowhere = createRoute({ getParentRoute: () => shell, path: '$', component: NotFoundPage })
+
 /** Lets nobody in who is not signed in. Its type is written out: inferred, it would depend on the tree it is part of. */
 async function guard({ location }: { location: { pathname: string; href: string } }): Promise<void> {
   if ((await queryClient.query({ ...sessionQuery, staleTime: 'static' })) !== null) return
@@ -186,6 +188,7 @@ export const router = createRouter({
       apply,
       audit,
       apiKeys,
+      nowhere,
     ]),
   ]),
   parseSearch,

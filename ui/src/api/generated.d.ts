@@ -1459,7 +1459,7 @@ export interface components {
         };
         /**
          * BoundToolShape
-         * @description A tool that is bound to an agent; `risk` is null when its server cannot be asked without a run's folder.
+         * @description A tool that is bound to an agent; `risk` is null as long as neither a person nor its server has said it.
          */
         BoundToolShape: {
             /** Server */

@@ -358,7 +358,7 @@ class DiffShape(Shape):
 
 
 class BoundToolShape(Shape):
-    """A tool that is bound to an agent; `risk` is null when its server cannot be asked without a run's folder."""
+    """A tool that is bound to an agent; `risk` is null as long as neither a person nor its server has said it."""
 
     server: str
     name: str

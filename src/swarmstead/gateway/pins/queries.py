@@ -1,5 +1,6 @@
 """Reads of pins."""
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,6 +10,7 @@ from swarmstead.gateway.pins.model import Pin, Status
 from swarmstead.gateway.pins.tables import tool_pins
 from swarmstead.kernel.scope import Scope
 
+_AT_ONCE = 500
 _PLAIN = ("server", "tool", "schema_hash", "offered_hash", "held", "reason", "first_seen", "changed_at", "decided_at")
 
 
@@ -55,6 +57,18 @@ def get(conn: sa.Connection, scope: Scope, server: str, tool: str, *, lock: bool
             way_out="List what has been seen with `stead mcp inspect SERVER`.",
         )
     return _pin(row, row.definition, row.offered)
+
+
+def definitions(conn: sa.Connection, scope: Scope, server: str, tools: Collection[str]) -> dict[str, Mapping[str, Any]]:
+    """By name, as far as the server has been seen to give them: what is accepted, else what waits to be."""
+    known = sa.func.coalesce(tool_pins.c.definition, tool_pins.c.offered, type_=tool_pins.c.definition.type)
+    query = sa.select(tool_pins.c.tool, known.label("known")).where(
+        tool_pins.c.tenant == scope.tenant, tool_pins.c.server == server
+    )
+    names = sorted(tools)
+    parts = [names[start : start + _AT_ONCE] for start in range(0, len(names), _AT_ONCE)]
+    rows = [row for part in parts for row in conn.execute(query.where(tool_pins.c.tool.in_(part)))]
+    return {row.tool: row.known for row in rows if row.known}
 
 
 def statuses(conn: sa.Connection, tenant: str, server: str) -> dict[str, tuple[Status, str]]:

@@ -3,9 +3,9 @@ import type { Plan, PlanAgent } from '@/api/types'
 import { Fact, Facts } from '@/components/page'
 import { ModelKindTag, RiskTag, Tag, VerdictWord } from '@/components/tags'
 import { Digest } from '@/components/values'
+import { WithCode } from '@/components/with-code'
 import { cx } from '@/lib/cx'
 import { cap, money, plural, range, ticking } from '@/lib/format'
-import { visible } from '@/lib/text'
 import { toolName } from '@/lib/tools'
 
 /** A plan before it runs: who, with which tools, at what risk and price, and what it will ask. */
@@ -64,7 +64,10 @@ function Missing({ plan }: { plan: Plan }) {
       <ul className="mt-1 flex flex-col gap-1">
         {plan.missing.map((m, i) => (
           <li key={i}>
-            {visible(m.what)} <span className="block text-mute">{visible(m.way_out)}</span>
+            <WithCode>{m.what}</WithCode>
+            <span className="block text-soft">
+              <WithCode>{m.way_out}</WithCode>
+            </span>
           </li>
         ))}
       </ul>

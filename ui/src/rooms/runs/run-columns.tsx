@@ -27,6 +27,10 @@ export function runColumns(isProduction: (environment: string) => boolean): Colu
           <Link to="/runs/$id" params={{ id: run.id }} className={`${rowLink} max-w-3/5 shrink-0 truncate`}>
             {run.swarm}
           </Link>
+          {/* Where the column of ids is left out, two runs of a swarm are still told apart. */}
+          <span className="mono shrink-0 text-mute @min-[880px]:hidden" title={run.id}>
+            …{run.id.slice(-4)}
+          </span>
           {/* Where the column of environments is left out, production is still told. */}
           {isProduction(run.environment) && <span className="@min-[640px]:hidden"><ProductionTag /></span>}
           <Held status={run.status} held={run.held} />

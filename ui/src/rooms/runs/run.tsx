@@ -26,7 +26,7 @@ import { Timeline } from './timeline/timeline'
 import { stepName } from '@/lib/tools'
 
 const TABS = ['timeline', 'agents', 'events', 'cost', 'audit', 'result', 'raw'] as const
-const WITH_STEPS = new Set<RunTab>(['timeline', 'cost'])
+const WITH_STEPS = new Set<RunTab>(['timeline', 'events', 'cost'])
 type RunTab = (typeof TABS)[number]
 
 /** One run: what it does, what it asks, what it costs, and how to stop it. */
@@ -70,7 +70,7 @@ function Content({ run }: { run: RunDetail }) {
       case 'agents':
         return <AgentsTab run={run} asTable={asTable} />
       case 'events':
-        return <EventsTab run={run} kind={search.kind} onKind={(kind) => change({ kind: kind || undefined })} onStep={select} />
+        return <EventsTab run={run} steps={steps.steps} kind={search.kind} onKind={(kind) => change({ kind: kind || undefined })} onStep={select} />
       case 'cost':
         return <CostTab run={run} steps={steps.steps} complete={steps.complete} />
       case 'audit':
