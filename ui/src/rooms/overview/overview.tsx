@@ -108,7 +108,7 @@ const COUNTS = [
 
 function Counts({ counts }: { counts: OverviewData['counts'] }) {
   return (
-    <ul className="flex flex-wrap items-baseline gap-x-7 gap-y-1 px-4 py-3" aria-label="Runs by state">
+    <ul className="flex flex-wrap items-center gap-x-7 gap-y-1 px-4 py-3" aria-label="Runs by state">
       <li className="text-xs text-mute" aria-hidden>
         Runs
       </li>

@@ -24,7 +24,11 @@ export function PlanView({ plan, faded }: { plan: Plan; faded?: boolean }) {
         </Fact>
         <Fact name="Time">
           {plan.missing.length === 0 && range(ticking(plan.time.low_s * 1000), ticking(plan.time.high_s * 1000))}
-          <span className="text-mute">of work, waiting not counted; stopped after {ticking(plan.time.cap_s * 1000)}</span>
+          <span className="text-mute">
+            {plan.missing.length === 0
+              ? `of work, waiting not counted; stopped after ${ticking(plan.time.cap_s * 1000)}`
+              : `stopped after ${ticking(plan.time.cap_s * 1000)} of work, waiting not counted`}
+          </span>
         </Fact>
         <Fact name="Will ask">
           {plan.expected_approvals.length === 0 ? (
@@ -43,7 +47,7 @@ export function PlanView({ plan, faded }: { plan: Plan; faded?: boolean }) {
       <section aria-label="Agents of the plan">
         <h3 className="pb-1.5 text-xs font-semibold text-soft">
           {plural(plan.agents.length, 'agent')}
-          {plan.missing.length > 0 && <span className="font-normal text-mute"> that could run now; those that lack something are not listed</span>}
+          {plan.missing.length > 0 && <span className="font-normal text-mute"> as far as they and their models are declared</span>}
         </h3>
         <ul className="divide-y divide-line rounded-md border border-line">
           {plan.agents.map((agent) => (
