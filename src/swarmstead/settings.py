@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from hmac import compare_digest
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 from urllib.parse import urlsplit
@@ -24,6 +25,8 @@ from swarmstead.kernel.money import micros_from_usd
 PREFIX = "STEAD_"
 _RATE = re.compile(r"((?:tenant|role):[A-Za-z0-9_.@-]{1,63})=([0-9]{1,6}(?:\.[0-9]{1,6})?)/([1-9][0-9]{0,5})")
 _NEAR = 0.75
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_NO_NAME = "must be lower-case letters, digits and dashes, at most 63, and begin and end with no dash"
 _OF_THE_COMMAND_LINE = {f"{PREFIX}KEY", f"{PREFIX}SERVER", f"{PREFIX}CLIENT_CERTIFICATE"}
 _BOUND = re.compile(r"Expected `\w+` (>=|<=|>|<) (\S+)")
 _BOUNDS = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}
@@ -35,6 +38,7 @@ _OPTIONS = {
     "data": " or --data",
     "allowed_paths": " or --allow",
     "config": " or --config",
+    "config_owner": " or --config-owner",
     "identity_providers": " or --identity-providers",
     "tls_cert": " or --tls-cert",
     "tls_key": " or --tls-key",
@@ -94,8 +98,11 @@ class Settings:
     """Folders that runs may name repositories in, separated by ':'. Default: where the server was started, the home
     folder and the folder for temporary files. Too wide, and an operator's run can read any repository of this user."""
     config: tuple[Path, ...] = ()
-    """Files and folders of manifests, separated by ':': applied at start and when they change, to the tenant `default`.
-    Servers that share a database need the same ones, or each takes back what the other declares."""
+    """Files and folders of manifests, separated by ':': applied to the tenant `default`, at start and at changes."""
+    config_owner: str = "config"
+    """Whose `config` is: what its files declare no longer is taken back where this owner has declared it. The same for
+    servers that share a database and the files; where the files differ, each set needs an owner of its own, or they
+    take back each other's."""
     user_day_usd: str = "5"
     """US dollars that the runs of one user may spend in a UTC day."""
     tenant_day_usd: str = "50"
@@ -152,8 +159,8 @@ class Settings:
     retry_share: Annotated[float, Meta(ge=0, le=1)] = 0.1
     """Retries per call that a tool server gets over time. Too high, and retries keep a server down that has failed."""
     listed_tools: Annotated[int, Meta(ge=0, le=1_000_000)] = 100
-    """The most tools that `tools/list` shows a client. Where there are more it shows `search_tools` and
-    `describe_tools` instead; the others are called by the names that those tell."""
+    """The most tools that `tools/list` shows a client. Where there are more it shows `search_tools`,
+    `describe_tools` and `apply_plan` instead; the others are called by the names that those tell."""
     plan_life_s: Annotated[int, Meta(ge=10, le=2_592_000)] = 86_400
     """Seconds that a question waits for a person before it expires."""
     drain_s: Annotated[int, Meta(ge=0, le=3600)] = 30
@@ -166,6 +173,10 @@ class Settings:
     """Seconds after which a connection is dropped whose client reads nothing of what we have for it."""
     idle_timeout_s: Annotated[int, Meta(ge=1, le=3600)] = 60
     """Seconds that a connection is kept between two requests. A proxy in front must let go of it earlier than this."""
+    max_connections: Annotated[int, Meta(ge=1, le=1_000_000)] = 800
+    """HTTP connections at a time, in each process. Beyond, the one that was idle longest is closed; where none is idle,
+    the new one. Too low, and clients are cut off while each tab of the web UI holds one; more than the process has file
+    descriptors for (often 1,024, of which tool servers and the database need some), and it can open nothing more."""
     streams_per_identity: Annotated[int, Meta(ge=1, le=100_000)] = 64
     """Streams that one key or person may hold open in each process: MCP subscriptions, streams of MCP sessions, events.
     Each tab of the web UI holds one. Too low, and clients hear of changes late; too high, and one client can use up the
@@ -191,10 +202,11 @@ class Settings:
     egress_public: Literal["allow", "deny"] = "allow"
     """`deny`: only what `egress_allow` lists is reached."""
     public_url: str = ""
-    """How browsers reach the server when a proxy stands in front of it; checked against Origin.
-
-    Empty: host and port.
-    """
+    """How browsers reach the server behind a proxy; checked against Origin. Empty: host and port."""
+    trusted_proxies: str = ""
+    """Addresses or `network/bits` of the proxies in front, with commas between: their `X-Forwarded-For` and
+    `X-Forwarded-Proto` are believed. Too narrow, and one who guesses keys through a proxy slows all its clients down;
+    too wide, and whoever guesses can say that he is somebody else."""
     identity_providers: Path | None = None
     """A YAML file of `IdentityProvider`s: issuers whose JWTs are let in. Who can write it can let anybody in."""
     tls_cert: Path | None = None
@@ -257,9 +269,11 @@ def _fault(settings: Settings) -> tuple[str, str] | None:
     """The first field whose value is wrong though its type is right, and why."""
     for name, problem in (
         ("database_url", _no_database(settings.database_url.get_secret_value())),
+        ("config_owner", "" if _NAME.fullmatch(settings.config_owner) else _NO_NAME),
         ("user_day_usd", _no_amount(settings.user_day_usd)),
         ("tenant_day_usd", _no_amount(settings.tenant_day_usd)),
         ("public_url", _no_web_address(settings.public_url)),
+        ("trusted_proxies", _no_networks(settings.trusted_proxies)),
     ):
         if problem:
             return name, problem
@@ -289,6 +303,15 @@ def _no_amount(text: str) -> str:
 def _no_web_address(text: str) -> str:
     good = text.startswith(("http://", "https://")) and _is_address(text) and urlsplit(text).hostname
     return "" if good or not text else "must be http:// or https:// and a host, such as https://stead.example.org"
+
+
+def _no_networks(text: str) -> str:
+    try:
+        for part in text.split(",") if text else ():
+            ip_network(part.strip())
+    except ValueError as error:
+        return f"must be addresses or networks, separated by commas: {error}"
+    return ""
 
 
 def _is_address(text: str) -> bool:

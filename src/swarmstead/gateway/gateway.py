@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 from swarmstead.gateway.catalogue import Catalogue
@@ -26,6 +25,7 @@ from swarmstead.gateway.grants import GrantedServers, Grants
 from swarmstead.gateway.health import Health, SessionState, health_of
 from swarmstead.gateway.hearing import Source, hear
 from swarmstead.gateway.links.arguments import Contract
+from swarmstead.gateway.links.asking import Asking
 from swarmstead.gateway.links.attempt import Attempt
 from swarmstead.gateway.links.breaker import Breakers
 from swarmstead.gateway.links.expensive import Expensive
@@ -119,7 +119,7 @@ class Gateway:
         self._catalogue = Catalogue(upstream, clock, StoredPins(db, clock), limits.contracts)
         self._trail = Trail(db)
         rate, load = Rate(self.traffic, limits.call_timeout_s), Load(self.traffic, limits.call_timeout_s)
-        expensive = Expensive(db, clock, self.traffic)
+        expensive, breakers = Expensive(db, clock, self.traffic), Breakers(self.traffic)
         dry_run = PacedDryRun(upstream, self._catalogue, self._trail, rate, load)
         self.looking = Looking(grants, self._catalogue, dry_run)
         self._chain = chained(
@@ -131,13 +131,20 @@ class Gateway:
                 Permit(db, clock, policies, approvals, dry_run, limits.plan_life_ms),
                 rate,
                 load,
-                Breakers(self.traffic),
+                breakers,
                 Attempt(db, clock, approvals, expensive),
                 Retry(self.traffic, limits.call_timeout_s),
                 Redact(),
                 Results(),
             ],
-            CallUpstream(upstream, limits.call_timeout_s, self.experience, self.traffic),
+            CallUpstream(
+                upstream,
+                self._catalogue,
+                limits.call_timeout_s,
+                self.experience,
+                self.traffic,
+                Asking(load, breakers),
+            ),
         )
 
     async def call(self, request: CallRequest) -> CallOutcome | PlanNeeded:
@@ -235,7 +242,7 @@ class Gateway:
             server = grants.server(name, root, caller)
             if server is not None:
                 denied = await self._unreadable(caller, "resource", ((name, uri) for uri in uris))
-                sources.append(Source(server, granted, partial(self._catalogue.outdated, server), denied))
+                sources.append(Source(server, granted, denied))
         await hear(self._upstream, sources, wanted, relay, ready)
 
     async def granted(self, caller: Caller) -> GrantedServers:

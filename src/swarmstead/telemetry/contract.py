@@ -32,6 +32,9 @@ _MARKS = (
     *("-----BEGIN ", "AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "sk-"),
     *("stead_", "AIza", "eyJ", "://"),
 )
+# A text may be JSON, or hold some: there too a field that is named like a secret has none to show.
+_FIELD_NAMES = ("pass", "secret", "token", "key", "authorization", "cookie", "credential")
+_FIELD = re.compile(r'"([^"\\]{1,200})"(\s{0,20}:\s{0,20})"((?:[^"\\]|\\.)*+)', re.DOTALL)
 TRACEPARENT = "traceparent"
 """The header of W3C Trace Context, and the field of MCP's `_meta` (https://www.w3.org/TR/trace-context/)."""
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -42,7 +45,7 @@ _OBJECTS, _ARRAYS, _BYTES = (dict, Mapping), (list, Sequence), (bytes, bytearray
 
 
 def redact_text(text: str) -> str:
-    """`text` with everything that has the form of a credential replaced.
+    """`text` with everything that has the form of a credential replaced, and JSON fields that are named like one.
 
     Cost: linear in the text, whatever it holds.
     """
@@ -50,8 +53,18 @@ def redact_text(text: str) -> str:
         return text
     for mark in _MARKS:
         if mark in text:
-            return _SECRET_VALUE.sub(REDACTED, text)
+            text = _SECRET_VALUE.sub(REDACTED, text)
+            break
+    if '"' in text and ":" in text:
+        lower = text.lower()
+        if any(name in lower for name in _FIELD_NAMES):
+            return _FIELD.sub(_shown, text)
     return text
+
+
+def _shown(field: re.Match[str]) -> str:
+    name, between, value = field.groups()
+    return f'"{name}"{between}"{REDACTED}' if value and _field(name)[1] else field[0]
 
 
 def redact(value: Any) -> Any:
@@ -175,6 +188,11 @@ def request_served(method: str, status: int, seconds: float) -> None:
 def credential_refused(reason: str) -> None:
     """Somebody was not let in; `reason` is the code of the refusal."""
     METER.count("stead_credentials_refused_total", reason=reason)
+
+
+def connection_let_go(why: str) -> None:
+    """There were too many connections: a new one was closed (`refused`), or one that was `idle` in its favour."""
+    METER.count("stead_connections_let_go_total", why=why)
 
 
 def config_read(outcome: str) -> None:

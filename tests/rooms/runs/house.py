@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from swarmstead.budgets import handlers as ledger
+from swarmstead.budgets.tables import budget_leases
 from swarmstead.gateway.gateway import Gateway, GatewayLimits
 from swarmstead.gateway.grants import Grants
 from swarmstead.gateway.traffic.state import Traffic
@@ -44,6 +45,7 @@ from swarmstead.storage.database import Database, Tx
 from swarmstead.storage.signals import Signals
 from swarmstead.wiring import KINDS
 from tests.clocks import MovableClock
+from tests.databases import aged
 from tests.fakes.upstream import FakeUpstream
 from tests.rooms.runs.swarms import manifests
 
@@ -182,6 +184,12 @@ class House:
         """Crash, and start again."""
         await self.engine.crash()
         await self.resume()
+
+    async def later(self, seconds: int) -> None:
+        """Let so much time pass, for this worker and for the database."""
+        self.clock.advance(seconds=seconds)
+        times = (agent_runs.c.created_at, budget_leases.c.expires_at)
+        await self.write(lambda tx: aged(tx, seconds * 1000, *times))
 
     async def declare(self, text: str, scope: Scope = ADA) -> None:
         """Apply manifests."""

@@ -49,6 +49,8 @@ def test_an_empty_variable_is_one_that_is_not_set() -> None:
         ("PLAN_LIFE_S", "9"),
         ("MAX_BODY_BYTES", "4 MB"),
         ("EGRESS_PUBLIC", "perhaps"),
+        ("CONFIG_OWNER", "Team A"),
+        ("CONFIG_OWNER", "-"),
         ("LOG_LEVEL", "loud"),
         ("LOG_JSON", "perhaps"),
         ("ALLOWED_PATHS", "~nobody-of-that-name/src"),

@@ -29,6 +29,7 @@ _HELP = {
     "stead_runs_finished_total": "Runs that have ended since the start.",
     "stead_credentials_refused_total": "Requests whose credential was missing or not accepted, by why.",
     "stead_config_reads_total": "How often the operator's files were read, by what came of it.",
+    "stead_connections_let_go_total": "Connections closed because there were too many: new ones, and idle ones.",
     "stead_http_requests_total": "HTTP requests answered.",
     "stead_http_request_seconds": "How long HTTP requests took, in seconds.",
 }

@@ -1,7 +1,8 @@
 """`/mcp` and `/mcp/TOOLSET`: Streamable HTTP for outside MCP clients, in both eras of the protocol, as bare ASGI.
 
 A risky tool does not run at once: the answer tells the plan's id. Once a person has approved it in the inbox, the
-client calls the same tool with the same arguments and `_meta: {"swarmstead.dev/plan-id": ID}`.
+client calls `apply_plan` with that id, or the same tool with the same arguments and
+`_meta: {"swarmstead.dev/plan-id": ID}`.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from swarmstead.doors.mcp.answers import plain, whole
 from swarmstead.doors.mcp.listening import Listening
 from swarmstead.doors.mcp.methods import Exchange, Methods
 from swarmstead.doors.mcp.offers import Offers
+from swarmstead.doors.mcp.places import Place, Places
 from swarmstead.doors.mcp.protocol import Asked, Headers, Params, RpcError
 from swarmstead.doors.mcp.relays import ClientRelay
 from swarmstead.doors.mcp.resuming import Replays, resume
@@ -59,7 +61,8 @@ class McpEndpoint:
         self._streams = streams
         self._sessions = Sessions()
         self._replays = Replays()
-        self._parking = parking.Parking()
+        self._places = Places()
+        self._parking = parking.Parking(self._places)
         self._offers = Offers(app.gateway)
         self._methods = Methods(
             app.gateway, app.tool_search, app.db, app.sample_repository(), app.settings.listed_tools
@@ -184,6 +187,7 @@ class McpEndpoint:
             token = protocol.progress_token(_mapping(asked.params.get("_meta")))
         except RpcError as error:
             return await _refuse(http, error.status, error, asked.id)
+        place = Place(self._places, http.tenancy)
         replay = partial(self._replays.open, session.id) if session and session.version == protocol.RESUMABLE else None
         relay = ClientRelay(
             http.send,
@@ -193,11 +197,15 @@ class McpEndpoint:
             token=token,
             log_level=(session.log_level or "debug") if session else "",
             session=session,
+            place=place,
             streams=protocol.takes_streams(http.headers),
         )
         lane = session.lane if session else ""
         caller = Caller(http.tenancy, environment=http.tenancy.environment, session=lane)
-        return await self._answer(http, asked, caller, relay, session, *more)
+        try:
+            return await self._answer(http, asked, caller, relay, session, *more)
+        finally:
+            place.close()
 
     async def _answer(
         self, http: Http, asked: Asked, caller: Caller, relay: ClientRelay, session: Session | None, *headers: Header

@@ -26,10 +26,12 @@ from swarmstead.gateway.adapters.http.request import RequestHead, request_head
 from swarmstead.gateway.adapters.http.response import Response
 from swarmstead.gateway.adapters.http_clients import Clients
 from swarmstead.gateway.adapters.mcp_messages import Message, RpcRefused, SessionLost, Ticket
+from swarmstead.gateway.adapters.patience import LendingRelay
 from swarmstead.gateway.adapters.sse import EventReader
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
 from swarmstead.gateway.contract import SUBSCRIPTIONS
 from swarmstead.gateway.errors import EGRESS_DENIED
+from swarmstead.gateway.offers import Conversation
 from swarmstead.gateway.relay import Relay
 from swarmstead.gateway.targets import BadTarget, parse_target
 from swarmstead.kernel.plain import crowded
@@ -43,8 +45,9 @@ _ERROR_BODY = 65_536
 _BURST, _PAUSE_S = 100, 0.1
 _VISIBLE = re.compile(rb"[\x21-\x7e]{1,1000}")
 _SOONEST_MS, _LATEST_MS = 100, 10_000
-# Client errors, but for 408: that is a proxy's or server's word for "I gave up waiting", whatever it had received.
-_NOT_ACTED_ON = frozenset(range(400, 500)) - {408} | {307, 308}
+# What says that the request was not even begun. Not 408 and 499, a proxy's words for "I gave up waiting", whatever the
+# server had received; nor what servers say after they have acted: 402, 409, 410, 412, 422, 424.
+_NOT_ACTED_ON = frozenset({307, 308, 400, 401, 403, 404, 405, 406, 411, 413, 414, 415, 421, 426, 428, 429, 431})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,10 @@ class Endpoint:
 class HttpSession:
     """One MCP session over HTTP. Satisfies `mcp_messages.Session`."""
 
-    def __init__(self, endpoint: Endpoint, clients: Clients, limits: UpstreamLimits) -> None:
+    def __init__(
+        self, endpoint: Endpoint, clients: Clients, limits: UpstreamLimits, conversation: Conversation
+    ) -> None:
+        self.conversation = conversation
         self._endpoint = endpoint
         self._client = clients.calls
         self._listening = clients.listening
@@ -68,6 +74,7 @@ class HttpSession:
         self._heard = asyncio.Event()
         self._limits = limits
         self._session_id = ""
+        self._had_id = False
         self._version = ""
         self._head: RequestHead | None = None
         self._next_id = 0
@@ -147,6 +154,7 @@ class HttpSession:
     def _take_unasked(self, message: Message) -> None:
         notice = mcp.on_its_own(message)
         if notice is not None:
+            self.conversation.hear(notice[0])
             for relay in tuple(self._listeners):
                 relay.notify(*notice)
         elif (reply := mcp.reply_to(message)) is not None:
@@ -182,6 +190,7 @@ class HttpSession:
                 await self._turned_away(response, ticket)
                 if message["method"] == "initialize":
                     self._session_id, self._head = response.header(_SESSION), None
+                    self._had_id = self._session_id != ""
                 result = mcp.result_of(await self._answer(response, message["id"], relay))
             except BaseException:
                 response.close()
@@ -208,30 +217,32 @@ class HttpSession:
     async def _in_stream(self, response: Response, request_id: int, relay: Relay | None) -> Message:
         """The response in a stream, which is taken up again where it ends early and the server has given it ids."""
         reader, current = EventReader(), response
+        way = None if relay is None else LendingRelay(relay, response)
         try:
             while True:
                 try:
                     async with aclosing(self._events(current, reader)) as messages:
                         async for message in messages:
-                            if self._is_answer(message, request_id, relay):
+                            if self._is_answer(message, request_id, way):
                                 return message
                 except HttpFailed:
                     if not reader.last_id:
                         raise
-                if not _VISIBLE.fullmatch(reader.last_id):
-                    raise SessionLost("it ended its answer without the result")
-                if relay is not None:
-                    relay.hang_up()
-                await asyncio.sleep(min(max(reader.retry_ms, _SOONEST_MS), _LATEST_MS) / 1000)
                 if current is not response:
                     current.close()
-                current = await self._resumed(reader.last_id)
+                current = await self._rest(reader, way)
         finally:
             if current is not response:
                 current.close()
 
-    async def _resumed(self, last_id: bytes) -> Response:
-        """The rest of a stream. Fails: SessionLost, RpcRefused."""
+    async def _rest(self, reader: EventReader, way: LendingRelay | None) -> Response:
+        """The rest of a stream, a moment later. Fails: SessionLost, RpcRefused."""
+        last_id = reader.last_id
+        if not _VISIBLE.fullmatch(last_id):
+            raise SessionLost("it ended its answer without the result")
+        if way is not None:
+            way.hang_up()
+        await asyncio.sleep(min(max(reader.retry_ms, _SOONEST_MS), _LATEST_MS) / 1000)
         try:
             response = await self._client.send(self._head_of("GET", {"last-event-id": last_id.decode()}))
         except HttpFailed as error:
@@ -241,6 +252,8 @@ class HttpSession:
         except BaseException:
             response.close()
             raise
+        if way is not None:
+            way.goes_on_in(response)
         return response
 
     def _is_answer(self, message: Message, request_id: int, relay: Relay | None) -> bool:
@@ -286,13 +299,14 @@ class HttpSession:
             return
         if status in _NOT_ACTED_ON:
             ticket.sent = False
-        if status in {Status.UNAUTHORIZED, Status.FORBIDDEN} or (status == Status.NOT_FOUND and self._session_id):
+        forgotten = status == Status.NOT_FOUND and self._had_id
+        if status in {Status.UNAUTHORIZED, Status.FORBIDDEN} or forgotten:
             self._ready = False
             self._session_id, self._head = "", None  # not ours to end
         if response.header("location"):
             raise SessionLost(f"it answered with a redirect (HTTP {status}), which is not followed")
         answer = mcp.decode(await _error_body(response), self._endpoint.secrets)
-        if answer is not None and isinstance(answer.get("error"), dict):
+        if answer is not None and isinstance(answer.get("error"), dict) and not forgotten:
             mcp.result_of(answer)
         raise SessionLost(f"it answered HTTP {status} {_phrase(status)}".rstrip(), spoke=True)
 
