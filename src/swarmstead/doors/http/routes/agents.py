@@ -12,8 +12,7 @@ from swarmstead.doors.http.routes.resources import Digest, compare, versions
 from swarmstead.gatehouse import Gatehouse
 from swarmstead.gateway.contract import Risk
 from swarmstead.gateway.grants import TenantGrants, load
-from swarmstead.gateway.model import class_of
-from swarmstead.gateway.pins.queries import definitions
+from swarmstead.gateway.pins.queries import risks
 from swarmstead.kernel.clock import rfc3339
 from swarmstead.kernel.scope import Scope
 from swarmstead.people.contract import require
@@ -76,7 +75,7 @@ def _agent_facts(app: Gatehouse, conn: Any, scope: Scope, found: Sequence[Resour
     kinds = {model.name: model.spec.kind for model in app.registry.all(conn, scope, "Model", limit=10_000)}
     counts = app.registry.count_versions(conn, scope, "Agent")
     bound = [_bound(grants, one) for one in found]
-    risks = _risks(conn, scope, grants, {tool for tools in bound for tool in tools})
+    classes = _classes(conn, scope, grants, {tool for tools in bound for tool in tools})
     return [
         {
             "name": one.name,
@@ -88,7 +87,7 @@ def _agent_facts(app: Gatehouse, conn: Any, scope: Scope, found: Sequence[Resour
             "labels": dict(one.labels),
             "versions": counts[one.name],
             "updated_at": rfc3339(one.created_at),
-            "tools": [shapes.BoundToolShape(server=s, name=t, risk=risks.get((s, t))) for s, t in tools],
+            "tools": [shapes.BoundToolShape(server=s, name=t, risk=classes.get((s, t))) for s, t in tools],
         }
         for one, tools in zip(found, bound, strict=True)
     ]
@@ -99,17 +98,16 @@ def _bound(grants: TenantGrants, agent: Resource) -> list[tuple[str, str]]:
     return [(server, tool) for server in sorted(granted) for tool in sorted(granted[server].tools)]
 
 
-def _risks(
+def _classes(
     conn: Any, scope: Scope, grants: TenantGrants, tools: Iterable[tuple[str, str]]
 ) -> dict[tuple[str, str], Risk]:
-    """By server and tool: the class that is declared, else the one that the pinned definition gives; else none."""
+    """By server and tool, as far as it is known."""
     by_server: dict[str, set[str]] = {}
     for server, tool in tools:
         by_server.setdefault(server, set()).add(tool)
     found: dict[tuple[str, str], Risk] = {}
     for server, names in by_server.items():
         if declared := grants.servers.get(server):
-            pinned = definitions(conn, scope, server, names)
-            named = {name: {"name": name} for name in names & declared.spec.risk.keys()}
-            found |= {(server, name): class_of(declared.spec, one) for name, one in (named | pinned).items()}
+            classed = risks(conn, scope, server, declared.spec, names)
+            found |= {(server, name): risk for name, risk in classed.items()}
     return found

@@ -6,7 +6,8 @@ from typing import Any
 from fastapi import APIRouter
 
 from swarmstead.budgets import queries as budgets
-from swarmstead.doors.http import run_views, shapes
+from swarmstead.doors.http import overview_shapes as shapes
+from swarmstead.doors.http import run_views
 from swarmstead.doors.http.auth import Caller
 from swarmstead.doors.http.careful import CarefulRoute
 from swarmstead.doors.http.routes.approvals import with_askers
