@@ -34,6 +34,7 @@ from swarmstead.parts import (
     gateway_limits,
     open_identity,
     open_tool_search,
+    open_tracer,
     open_traffic,
     upstream_limits,
 )
@@ -60,6 +61,7 @@ from swarmstead.storage.migrate import migrate
 from swarmstead.storage.probe import Probe
 from swarmstead.storage.signals import FLUSHER as SIGNALS
 from swarmstead.storage.signals import Signals
+from swarmstead.telemetry.spans import Tracer
 
 log = logging.getLogger(__name__)
 _SWEEP_EVERY_S = 5.0
@@ -102,6 +104,7 @@ class Gatehouse:
     tool_search: ToolSearch
     credentials: Credentials
     first_key: NewKey | None
+    tracer: Tracer | None = None
     config: Following | None = None
     closers: Closers = field(default_factory=Closers)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
@@ -193,10 +196,11 @@ async def _opened(
     db = await asyncio.to_thread(open_database, settings, clock, signals, flushers(clock))
     closers.append(lambda: _sync(db.close))  # DBOS takes the loop's threads with it, so not in one of them
     first_key = await _begin(db, settings, clock, signer)
+    tracer = open_tracer(settings, closers)
     config = await _follow(files, documents, settings.config_owner, db, registry, clock, closers) if files else None
     credentials = open_identity(settings, egress, clock, db, signals, closers)
     policies, grants = Policies(db, registry, people_reads, clock), Grants(db, registry)
-    gateway, tool_search = _open_gateway(settings, (db, clock, signals), egress, grants, policies, closers)
+    gateway, tool_search = _open_gateway(settings, (db, clock, signals), egress, grants, policies, tracer, closers)
     _keep_house(settings, db, clock, signals, closers)
     return Gatehouse(
         settings=settings,
@@ -210,6 +214,7 @@ async def _opened(
         tool_search=tool_search,
         credentials=credentials,
         first_key=first_key,
+        tracer=tracer,
         config=config,
         closers=closers,
     )
@@ -259,6 +264,7 @@ def _open_gateway(
     egress: Egress,
     grants: Grants,
     policies: Policies,
+    tracer: Tracer | None,
     closers: Closers,
 ) -> tuple[Gateway, ToolSearch]:
     """The gateway and search over what it reaches. What they keep in memory lasts until a signal says otherwise."""
@@ -273,6 +279,7 @@ def _open_gateway(
         permits,
         limits,
         traffic=traffic,
+        tracer=tracer,
     )
     closers.append(gateway.aclose)
     tool_search = open_tool_search(settings, clock, grants, gateway, closers)

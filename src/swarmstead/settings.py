@@ -10,27 +10,25 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
-from hmac import compare_digest
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_type_hints
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
 from swarmstead.kernel.errors import BadInput
-from swarmstead.kernel.money import micros_from_usd
+from swarmstead.kernel.forms import is_address, no_amount, no_name, no_networks, no_web_address
+from swarmstead.kernel.secrets import Secret, is_reference
 
 PREFIX = "STEAD_"
+_HEADER = re.compile(r"([A-Za-z0-9_-]{1,100})=(\S{1,1000})")
 _RATE = re.compile(r"((?:tenant|role):[A-Za-z0-9_.@-]{1,63})=([0-9]{1,6}(?:\.[0-9]{1,6})?)/([1-9][0-9]{0,5})")
 _NEAR = 0.75
-_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_NO_NAME = "must be lower-case letters, digits and dashes, at most 63, and begin and end with no dash"
 _OF_THE_COMMAND_LINE = {f"{PREFIX}KEY", f"{PREFIX}SERVER", f"{PREFIX}CLIENT_CERTIFICATE"}
 _BOUND = re.compile(r"Expected `\w+` (>=|<=|>|<) (\S+)")
 _BOUNDS = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}
 _TYPES = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
+_ALSO = {"otlp_endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT"}  # names that others have given to the same
 # Settings that are options of `stead up` as well.
 _OPTIONS = {
     "host": " or --host",
@@ -49,31 +47,6 @@ _OPTIONS = {
 
 def _default_allowed() -> tuple[Path, ...]:
     return (Path.cwd(), Path.home(), Path(tempfile.gettempdir()))
-
-
-class Secret:
-    """A text that shows nowhere unless it is asked for."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def get_secret_value(self) -> str:
-        """The text."""
-        return self._text
-
-    def __repr__(self) -> str:
-        """Not the text."""
-        return "Secret()"
-
-    def __eq__(self, other: object) -> bool:
-        """Whether it is the same text."""
-        return isinstance(other, Secret) and compare_digest(self._text.encode(), other._text.encode())
-
-    def __hash__(self) -> int:
-        """As of the text."""
-        return hash(self._text)
 
 
 _NOTHING = Secret("")
@@ -217,6 +190,19 @@ class Settings:
     """CA certificates (PEM) that client certificates must come from. Whoever these CAs vouch for may knock."""
     client_cert: Literal["optional", "required"] = "optional"
     """Whether a connection without a client certificate is taken. Only with `client_ca`."""
+    otlp_endpoint: str = ""
+    """Where traces go: a collector that speaks OTLP over HTTP, such as `http://127.0.0.1:4318`; `/v1/traces` is added.
+    `OTEL_EXPORTER_OTLP_ENDPOINT` is read as well. Empty: nothing is traced. Whoever listens there learns what is
+    called and how that ends, never with what."""
+    otlp_headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Headers for it, each with where its value is found: `authorization=env:OTLP_TOKEN x-tenant=file:/run/tenant`."""
+    trace_calls: Annotated[float, Meta(ge=0, le=1)] = 0.01
+    """Share of calls from outside that are traced. At 1 a call takes two thirds more CPU."""
+    trace_runs: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    """Share of runs that are traced: whole ones, with their calls."""
+    trace_followed_per_s: Annotated[float, Meta(ge=0, le=10_000)] = 1.0
+    """Sampled traces a second that each tenant's clients may have us take part in beside that share, per process; 0 for
+    none. Too high, and clients decide what tracing costs."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """debug, info, warning or error."""
     log_json: bool = False
@@ -247,6 +233,13 @@ def _rates(text: str) -> dict[str, tuple[float, int]]:
     return {one[1]: (float(one[2]), int(one[3])) for one in found if one}
 
 
+def _headers(text: str) -> dict[str, str]:
+    found = [_HEADER.fullmatch(part) for part in text.split()]
+    if not all(one and is_reference(one[2]) for one in found):  # it may be a pasted secret, so it is not repeated
+        raise ValueError("must be like authorization=env:OTLP_TOKEN: a name, and where the value is found")
+    return {one[1].lower(): one[2] for one in found if one}
+
+
 def _truth(text: str) -> bool:
     for words, meaning in _TRUTH:
         if text.lower() in words:
@@ -260,6 +253,7 @@ _READ: Mapping[str, Callable[[str], Any]] = {
     "allowed_paths": _split,
     "config": _split,
     "rates": _rates,
+    "otlp_headers": _headers,
     "log_json": _truth,
     "log_level": str.lower,
 }
@@ -269,11 +263,12 @@ def _fault(settings: Settings) -> tuple[str, str] | None:
     """The first field whose value is wrong though its type is right, and why."""
     for name, problem in (
         ("database_url", _no_database(settings.database_url.get_secret_value())),
-        ("config_owner", "" if _NAME.fullmatch(settings.config_owner) else _NO_NAME),
-        ("user_day_usd", _no_amount(settings.user_day_usd)),
-        ("tenant_day_usd", _no_amount(settings.tenant_day_usd)),
-        ("public_url", _no_web_address(settings.public_url)),
-        ("trusted_proxies", _no_networks(settings.trusted_proxies)),
+        ("config_owner", no_name(settings.config_owner)),
+        ("user_day_usd", no_amount(settings.user_day_usd)),
+        ("tenant_day_usd", no_amount(settings.tenant_day_usd)),
+        ("public_url", no_web_address(settings.public_url)),
+        ("trusted_proxies", no_networks(settings.trusted_proxies)),
+        ("otlp_endpoint", _no_collector(settings.otlp_endpoint)),
     ):
         if problem:
             return name, problem
@@ -289,37 +284,13 @@ def _fault(settings: Settings) -> tuple[str, str] | None:
 def _no_database(text: str) -> str:
     if text and not text.startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
         return "must start with postgresql://; leave it empty for the SQLite file under --data"
-    return "" if _is_address(text) else "is no address; write special characters of the password as %XX"
+    return "" if is_address(text) else "is no address; write special characters of the password as %XX"
 
 
-def _no_amount(text: str) -> str:
-    try:
-        micros_from_usd(text)
-    except ValueError as error:
-        return str(error)
-    return ""
-
-
-def _no_web_address(text: str) -> str:
-    good = text.startswith(("http://", "https://")) and _is_address(text) and urlsplit(text).hostname
-    return "" if good or not text else "must be http:// or https:// and a host, such as https://stead.example.org"
-
-
-def _no_networks(text: str) -> str:
-    try:
-        for part in text.split(",") if text else ():
-            ip_network(part.strip())
-    except ValueError as error:
-        return f"must be addresses or networks, separated by commas: {error}"
-    return ""
-
-
-def _is_address(text: str) -> bool:
-    """Whether host and port can be told apart. Says no more: what is wrong may be a part of a password."""
-    try:
-        return urlsplit(text).port != 0
-    except ValueError:
-        return False
+def _no_collector(text: str) -> str:
+    if any(mark in text for mark in "@?#"):
+        return "must hold no user, no password and no parameters; put secrets into otlp_headers"
+    return no_web_address(text)
 
 
 def _refuse_misspelt(source: Mapping[str, str]) -> None:
@@ -355,7 +326,7 @@ def load(environment: Mapping[str, str] | None = None, **options: Any) -> Settin
     _refuse_misspelt(source)
     values: dict[str, Any] = {}
     for name in (one.name for one in fields(Settings)):
-        text = source.get(PREFIX + name.upper())
+        text = source.get(PREFIX + name.upper()) or source.get(_ALSO.get(name, ""))
         value = options.pop(name, None)
         if value is None and text:
             value = _read(name, text)

@@ -28,6 +28,7 @@ from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, Se
 from swarmstead.gateway.offers import Listed
 from swarmstead.gateway.traffic.gate import Slots
 from swarmstead.permits.contract import PolicyVerdict
+from swarmstead.telemetry.spans import OpenSpan
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,10 @@ class Progress:
     """Since when the breakers of its tool and its server listen to how it ends."""
     asked: bool = False
     """Its client was asked something meanwhile: to send it again would be to ask again."""
+    granted: bool = False
+    """What it asks for is bound to its caller: the name is a declared one, and not only a word of the caller's."""
+    span: OpenSpan | None = None
+    """The call as a trace sees it; None for most calls, which are not looked at."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ from swarmstead.runs.steps.context import Hands
 from swarmstead.runs.tables import agent_runs
 from swarmstead.storage.database import Database, Tx
 from swarmstead.storage.signals import Signals
+from swarmstead.telemetry.spans import Tracer
 from swarmstead.wiring import KINDS
 from tests.clocks import MovableClock
 from tests.databases import aged
@@ -129,7 +130,13 @@ class House:
     """One server's runs. `async with` opens and closes it; on the same database another one can follow."""
 
     def __init__(
-        self, db: Database, clock: MovableClock, signals: Signals, folder: Path, traffic: Traffic | None = None
+        self,
+        db: Database,
+        clock: MovableClock,
+        signals: Signals,
+        folder: Path,
+        traffic: Traffic | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self.db = db
         self.write, self.read = db.write, db.read  # for people, and for the test: whatever is done to those of `db`
@@ -144,7 +151,9 @@ class House:
         policies = self.policies = Policies(db, registry, people_reads, clock)
         signals.watch(policies.forget)
         limits = GatewayLimits(call_timeout_s=5, plan_life_ms=PLAN_LIFE_S * 1000, write_pauses_s=(0, 0, 0))
-        self.gateway = Gateway(db, clock, self.upstream, grants, policies, permits, limits, traffic=traffic)
+        self.gateway = Gateway(
+            db, clock, self.upstream, grants, policies, permits, limits, traffic=traffic, tracer=tracer
+        )
         signals.watch(self.gateway.forget)
         self.hands = Hands(
             db=db,
@@ -160,6 +169,7 @@ class House:
             user_day_cap=50_000_000,
             tenant_day_cap=500_000_000,
             plan_life_ms=PLAN_LIFE_S * 1000,
+            tracer=tracer,
         )
         self.engine = TaskEngine(Runner(self.hands))
         self.runs = Runs(self.hands, Preview(self.hands, LocalRepositories([folder]), people_reads), self.engine)

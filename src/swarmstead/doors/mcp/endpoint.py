@@ -34,7 +34,7 @@ from swarmstead.gateway.contract import Caller
 from swarmstead.kernel.errors import NotFound, NotSignedIn, SteadError
 from swarmstead.kernel.scope import Scope as Tenancy
 from swarmstead.people.contract import require
-from swarmstead.telemetry.contract import TRACEPARENT, trace_of
+from swarmstead.telemetry.contract import TRACEPARENT, parent_of
 
 PATH = "/mcp"
 _SESSION, _LAST_EVENT = b"mcp-session-id", b"last-event-id"
@@ -255,8 +255,8 @@ def _traced(caller: Caller, headers: Headers, params: Params) -> Caller:
         if _TRACEPARENT not in headers:
             return caller
         said = headers[_TRACEPARENT].decode("latin-1")
-    trace = trace_of(said)
-    return replace(caller, trace_id=trace, traceparent=said) if trace else caller
+    found = parent_of(said)
+    return caller if found is None else replace(caller, trace_id=found.trace_id, traceparent=said)
 
 
 def _mapping(value: Any) -> Params:

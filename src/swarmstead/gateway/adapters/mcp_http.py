@@ -5,8 +5,8 @@ the server hands out at the handshake. When it has forgotten it, it says 404; wh
 401 or 403. Both mean that it has not run the call, and that this session is of no more use.
 
 Whether a request may have been received is known from our own client (`adapters/http`): until the operating system has
-taken its first byte, it has not. Afterwards only an answer that turns the request away before it is acted upon (a 4xx
-status, or a JSON-RPC error of that kind) makes it certain.
+taken its first byte, it has not. Afterwards only an answer that turns the request away before it is acted upon (a
+status of `NOT_ACTED_ON`, or a JSON-RPC error of that kind) makes it certain.
 
 Redirects are not followed, cookies not kept, proxies of the environment not used: a request goes where the spec says.
 """
@@ -21,7 +21,8 @@ from http import HTTPStatus as Status
 from typing import Any
 
 from swarmstead.gateway.adapters import mcp_messages as mcp
-from swarmstead.gateway.adapters.http.errors import BadRequest, HttpFailed, Refused, TooLong
+from swarmstead.gateway.adapters.http.answers import NOT_ACTED_ON, error_body, phrase, read_out
+from swarmstead.gateway.adapters.http.errors import BadRequest, HttpFailed, Refused
 from swarmstead.gateway.adapters.http.request import RequestHead, request_head
 from swarmstead.gateway.adapters.http.response import Response
 from swarmstead.gateway.adapters.http_clients import Clients
@@ -41,13 +42,9 @@ _VERSION = "mcp-protocol-version"
 _OURS = frozenset({_SESSION, _VERSION, "accept", "content-type"})
 _ASIDE_S = 2.0
 _PERSON_S = 300.0
-_ERROR_BODY = 65_536
 _BURST, _PAUSE_S = 100, 0.1
 _VISIBLE = re.compile(rb"[\x21-\x7e]{1,1000}")
 _SOONEST_MS, _LATEST_MS = 100, 10_000
-# What says that the request was not even begun. Not 408 and 499, a proxy's words for "I gave up waiting", whatever the
-# server had received; nor what servers say after they have acted: 402, 409, 410, 412, 422, 424.
-_NOT_ACTED_ON = frozenset({307, 308, 400, 401, 403, 404, 405, 406, 411, 413, 414, 415, 421, 426, 428, 429, 431})
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +194,7 @@ class HttpSession:
                 raise
         except HttpFailed as error:
             raise lost(error) from error
-        if not response.complete and not self._do_aside(lambda: _read_out(response)):
+        if not response.complete and not self._do_aside(lambda: read_out(response)):
             response.close()
         return result
 
@@ -297,7 +294,7 @@ class HttpSession:
         status = response.status
         if status == Status.OK:
             return
-        if status in _NOT_ACTED_ON:
+        if status in NOT_ACTED_ON:
             ticket.sent = False
         forgotten = status == Status.NOT_FOUND and self._had_id
         if status in {Status.UNAUTHORIZED, Status.FORBIDDEN} or forgotten:
@@ -305,10 +302,10 @@ class HttpSession:
             self._session_id, self._head = "", None  # not ours to end
         if response.header("location"):
             raise SessionLost(f"it answered with a redirect (HTTP {status}), which is not followed")
-        answer = mcp.decode(await _error_body(response), self._endpoint.secrets)
+        answer = mcp.decode(await error_body(response), self._endpoint.secrets)
         if answer is not None and isinstance(answer.get("error"), dict) and not forgotten:
             mcp.result_of(answer)
-        raise SessionLost(f"it answered HTTP {status} {_phrase(status)}".rstrip(), spoke=True)
+        raise SessionLost(f"it answered HTTP {status} {phrase(status)}".rstrip(), spoke=True)
 
     async def _events(
         self, response: Response, reader: EventReader, *, endless: bool = False
@@ -374,31 +371,6 @@ def _seen(task: asyncio.Task[None]) -> None:
     """Take note of how it ended: asyncio complains when nobody looks."""
     if not task.cancelled():
         task.exception()
-
-
-async def _read_out(response: Response) -> None:
-    """Read what follows an answer, most often nothing: only then can the connection serve another call."""
-    try:
-        async for _ in response.chunks():
-            pass
-    finally:
-        response.close()
-
-
-async def _error_body(response: Response) -> bytes:
-    """What came with an error, unless it is long."""
-    try:
-        return await response.read(_ERROR_BODY)
-    except TooLong:
-        return b""
-
-
-def _phrase(status: int) -> str:
-    """The standard's name for a status: the server's own words could be anything."""
-    try:
-        return Status(status).phrase
-    except ValueError:
-        return ""
 
 
 def lost(error: HttpFailed) -> SessionLost:

@@ -31,12 +31,14 @@ from swarmstead.gateway.model import (
 )
 from swarmstead.gateway.offers import Listed
 from swarmstead.gateway.ports import Approvals, Policies, Upstream
+from swarmstead.gateway.tracing import checked
 from swarmstead.gateway.trail import Trail
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.errors import NotPermitted
 from swarmstead.kernel.hashing import digest
 from swarmstead.permits.contract import UNKNOWN_RISK, Approval, Ask, PolicyQuestion, PolicyVerdict
 from swarmstead.storage.database import Database, Tx
+from swarmstead.telemetry import names
 from swarmstead.telemetry.contract import policy_checked, redact, redact_text
 
 _PREVIEW_S = 10.0
@@ -72,8 +74,11 @@ class Permit:
         else:
             told = _prompt_arguments(request)
             question = read_question(request.caller, request.kind, request.server, request.tool, told, now)
-        verdict = await self._policies.decide(request.caller.scope, question)
         seen = call.progress
+        span = None if seen.span is None else seen.span.child(names.POLICY_CHECK)
+        verdict = await self._policies.decide(request.caller.scope, question)
+        if span is not None:
+            checked(span, verdict)
         seen.risk, seen.idempotent, seen.policy = question.risk, question.idempotent, verdict
         policy_checked(verdict.effect, verdict.monitored.effect if verdict.monitored else "")
         if verdict.effect == "deny":
