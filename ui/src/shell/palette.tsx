@@ -129,7 +129,8 @@ export default function Palette({ onClose }: { onClose: () => void }) {
  * the pointer chooses another.
  */
 function useChoice(first: string): [string, (value: string) => void] {
-  const [chosen, setChosen] = useState<string | null>(null)
+  const [chosen, setChosen] = useState(first)
+  // No state: drawing anew between a key and what it types would take the letter away.
   const moved = useRef(false)
   useEffect(() => {
     const move = () => (moved.current = true)
@@ -139,7 +140,10 @@ function useChoice(first: string): [string, (value: string) => void] {
       for (const sign of signs) document.removeEventListener(sign, move, true)
     }
   }, [])
-  return [chosen ?? first, (value) => moved.current && setChosen(value)]
+  useEffect(() => {
+    if (!moved.current) setChosen(first)
+  }, [first])
+  return [chosen, setChosen]
 }
 
 const questionRow = (a: Approval) => `${a.sentence} ${a.id}`
