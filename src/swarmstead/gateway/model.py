@@ -28,8 +28,8 @@ def tool_from(server: str, spec: ToolServerSpec, definition: Mapping[str, Any]) 
     """
     name = str(definition.get("name", ""))
     annotations = _object(definition.get("annotations"))
-    schema = _object(definition.get("inputSchema")) or {"type": "object", "properties": {}}
-    risk = spec.risk.get(name) or _careful(risk_of(annotations), schema)
+    schema = _input_of(definition)
+    risk = class_of(spec, definition)
     return Tool(
         server=server,
         name=name,
@@ -58,6 +58,17 @@ def definition_hash(definition: Mapping[str, Any]) -> str:
     }
     more = {field: value for field, value in definition.items() if field not in _HASHED and value is not None}
     return digest(said | {"more": more} if more else said)
+
+
+def class_of(spec: ToolServerSpec, definition: Mapping[str, Any]) -> Risk:
+    """The risk class of a tool by its definition, as `tool_from` says it."""
+    declared = spec.risk.get(str(definition.get("name", "")))
+    claimed = risk_of(_object(definition.get("annotations")))
+    return declared or _careful(claimed, _input_of(definition))
+
+
+def _input_of(definition: Mapping[str, Any]) -> Mapping[str, Any]:
+    return _object(definition.get("inputSchema")) or {"type": "object", "properties": {}}
 
 
 def _careful(risk: Risk, schema: Mapping[str, Any]) -> Risk:
