@@ -134,3 +134,26 @@ async def test_calls_that_wait_for_people_keep_nobody_from_the_server_and_get_th
         assert ["action=accept" in one.text for one in await asyncio.gather(*waiting)] == [True] * 8
         assert (await upstreams.call_tool(server, "test_simple_text", {}, vet=unvetted, key="k", timeout_s=CALL_S)).text
         await upstreams.aclose()
+
+
+async def test_calls_whose_clients_answer_at_once_do_not_stand_in_each_others_way() -> None:
+    """Each holds a connection for its answer and needs another one for the client's."""
+    may_answer = asyncio.Event()
+    may_answer.set()
+    upstreams = Upstreams(replace(LIMITS, max_connections_per_host=2), egress=HERE)
+    async with asyncio.timeout(60), serving() as url:
+        server = ServerRef("everything", ToolServerSpec("http", url=url))
+        calls = [
+            upstreams.call_tool(
+                server,
+                "test_elicitation",
+                {"message": "Who?"},
+                vet=unvetted,
+                key=f"k{number}",
+                timeout_s=CALL_S,
+                relay=Thinking(may_answer),
+            )
+            for number in range(6)
+        ]
+        assert ["action=accept" in one.text for one in await asyncio.gather(*calls)] == [True] * 6
+        await upstreams.aclose()

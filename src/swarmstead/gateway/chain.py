@@ -66,6 +66,8 @@ class Progress:
     """What the policies have said; until then it was refused for another reason."""
     precondition: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What the approved plan is bound to of the world that its tool's preview saw; empty for nothing."""
+    server_version: str = ""
+    """Of a call that is sent once more: what its server was declared as when it was planned."""
     slots: Slots | None = None
     """What the call holds of its tool's gate and its tenant's; None before, after, and while its client is asked."""
     turns: tuple[int, int] | None = None

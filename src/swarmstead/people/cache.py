@@ -97,11 +97,12 @@ class Guesses:
 
     It is charged when a credential turns out wrong, so that many good ones at once cost nothing; whoever sends many
     wrong ones at once gets into debt, for up to half a minute. An address may be a proxy's and stand for many: from one
-    in debt, credentials are looked at one after the other, and a good one is let in.
+    in debt, credentials are looked at one after the other, `pace_s` after each wrong one, and a good one is let in.
     """
 
-    def __init__(self, most: int = _MOST) -> None:
+    def __init__(self, most: int = _MOST, pace_s: float = 1 / _PER_S) -> None:
         self._most = most
+        self._pace_s = pace_s
         self._left: dict[str, tuple[float, int]] = {}
         self._queues: dict[str, _Queue] = {}
 
@@ -120,9 +121,11 @@ class Guesses:
         queue.waiting += 1
         try:
             async with queue.turn:
-                return await self._counted(whose, now, look)
-        except NotSignedIn as error:
-            raise _too_many() from error
+                try:
+                    return await self._counted(whose, now, look)
+                except NotSignedIn as error:
+                    await asyncio.sleep(self._pace_s)
+                    raise _too_many() from error
         finally:
             queue.waiting -= 1
             if not queue.waiting:

@@ -150,3 +150,15 @@ async def test_who_has_left_takes_no_place() -> None:
             async with connected(address) as client:
                 assert b"small" in await client.get(_GET.replace(b"Host: x", b"Host: x\r\nConnection: close"))
                 assert await client.is_closed()
+
+
+async def test_who_has_asked_for_nothing_yet_gives_way_to_who_comes_after() -> None:
+    """Or as many silent connections as there may be would keep everybody out, health checks too."""
+    async with (
+        served(App(), connections=2) as address,
+        connected(address) as first,
+        connected(address),
+        connected(address) as late,
+    ):
+        assert b"small" in await late.get()
+        assert await first.is_closed()

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from swarmstead.doors.http.run_views import shown_to_readers
 from tests.doors.http.conftest import Served
 from tests.doors.http.helpers import decide, until, waiting_run
 
@@ -111,6 +112,7 @@ async def test_an_input_that_is_named_like_a_secret_is_shown_nowhere(served: Ser
         done = await until(client, run, "succeeded", "failed")
     async with served.client(viewer) as client:
         found = [await client.get(f"/api/v1/runs/{run}{more}") for more in ("", "/steps", "/events")]
+        found += [await client.get(f"/api/v1/{listed}") for listed in ("runs", "overview")]
         steps = [one["key"] for one in found[1].json()["items"]]
         found += [await client.get(f"/api/v1/runs/{run}/steps/{key}") for key in steps]
     assert "I was told Log in with" in done["result"]
@@ -118,3 +120,21 @@ async def test_an_input_that_is_named_like_a_secret_is_shown_nowhere(served: Ser
     for said in [planned, launched.text, json.dumps(done), *(one.text for one in found)]:
         assert canary not in said
         assert form not in said
+
+
+@pytest.mark.parametrize("secret", ["1", "e", "succeeded", "repeats"])
+async def test_an_ordinary_word_for_a_secret_leaves_ids_and_states_as_they_are(served: Served, secret: str) -> None:
+    async with served.client() as client:
+        await client.post("/api/v1/apply", content=TOLD, headers={"content-type": "application/yaml"})
+        body = {"swarm": "repeats", "input": {"token": secret, "note": "It is short."}}
+        planned = (await client.post("/api/v1/runs:preview", json=body)).json()
+        launched = await client.post("/api/v1/runs", json=body | {"plan_hash": planned["hash"]})
+        assert launched.status_code == 201, launched.text
+        done = await until(client, launched.json()["id"], "succeeded", "failed")
+    assert (done["status"], done["swarm"], done["plan_hash"]) == ("succeeded", "repeats", planned["hash"])
+
+
+@pytest.mark.parametrize("told", [{"db": {"password": "canary"}}, {"token": ["canary"]}, {"api_key": 12345678}])
+async def test_what_is_told_in_secret_may_lie_deep_and_be_a_number(told: dict[str, Any]) -> None:
+    show = shown_to_readers(told)
+    assert show({"a": ["it is canary, or 12345678"]}) != {"a": ["it is canary, or 12345678"]}

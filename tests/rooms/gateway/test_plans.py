@@ -319,3 +319,14 @@ async def test_a_server_that_was_declared_anew_is_asked_about_again(any_desk: De
     assert (await apply(desk, again.id, request.key))[0] == "ok"
     (old,) = [one for one in await desk.asked() if one.id == asked.id]
     assert (old.status, old.reason) == ("expired", "its tool server was declared anew since it was approved")
+
+
+async def test_a_repeat_after_a_crash_goes_by_the_plan_that_it_was_sent_with(desk: Desk) -> None:
+    """Whatever its server was declared as meanwhile: a new question would not say whether the call has happened."""
+    request = desk.request("append", LINE)
+    asked = await desk.approved(request)
+    assert (await apply(desk, asked.id, request.key))[0] == "ok"
+    moved = next(one for one in MANIFESTS.split("---") if "kind: ToolServer" in one)
+    await desk.declare(moved.replace("root: repo,", "root: repo, limits: {timeout_s: 30},"))
+    assert (await apply(desk, asked.id, request.key, repeat=True))[0] == "ok"
+    assert (len(await desk.asked()), desk.upstream.lines) == (1, ["one", "one"])

@@ -1,9 +1,8 @@
 """Runs and plans as the API shows them. Pure."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import BaseModel
 from starlette.responses import Response
 
 from swarmstead.doors.http import shapes
@@ -12,12 +11,13 @@ from swarmstead.doors.http.shapes import when
 from swarmstead.kernel.clock import rfc3339
 from swarmstead.runs.contract import Plan, PlannedAgent, PlannedTool, StoredEvent
 from swarmstead.runs.queries import RunRow
-from swarmstead.telemetry.contract import REDACTED, names_a_secret, redact, redact_text, span_id_of
+from swarmstead.telemetry.contract import REDACTED, names_a_secret, redact, span_id_of
 
 if TYPE_CHECKING:
     from swarmstead.runs.errors import PlanChanged
 
-S = TypeVar("S", bound=BaseModel)
+Show = Callable[[Any], Any]
+_SHORTEST_SECRET = 4
 _REASONS = {
     "queued": "waiting for a worker",
     "running": "",
@@ -27,9 +27,43 @@ _REASONS = {
 }
 
 
+def shown_to_readers(told: Mapping[str, Any]) -> Show:
+    """How a text, or a JSON value, of a run is shown: redacted, and without what the run was `told` in secret.
+
+    Agents repeat what they are told, so an input that is named like a secret may stand in any of their texts. What has
+    fewer than four characters is no secret, and would take ordinary words apart.
+    """
+    found = {text for text in _secrets_in(told) if len(text) >= _SHORTEST_SECRET}
+    secrets = sorted(found, key=len, reverse=True)  # one may be a part of another
+    return (lambda value: _without(redact(value), secrets)) if secrets else redact
+
+
+def _secrets_in(value: Any, *, hidden: bool = False) -> Iterable[str]:
+    """Texts and numbers that lie in a field which is named like a secret."""
+    if isinstance(value, Mapping):
+        for name, one in cast("Mapping[str, Any]", value).items():
+            yield from _secrets_in(one, hidden=hidden or names_a_secret(name))
+    elif isinstance(value, list):
+        for one in cast("list[Any]", value):
+            yield from _secrets_in(one, hidden=hidden)
+    elif hidden and isinstance(value, str | int | float) and not isinstance(value, bool):
+        yield str(value)
+
+
+def _without(value: Any, secrets: Sequence[str]) -> Any:
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, REDACTED)
+        return value
+    if isinstance(value, dict):
+        return {name: _without(one, secrets) for name, one in cast("dict[str, Any]", value).items()}
+    return [_without(one, secrets) for one in cast("list[Any]", value)] if isinstance(value, list) else value
+
+
 def run(found: RunRow, loop_version: str) -> shapes.RunShape:
     """A run for a list."""
     row = found.row
+    show = shown_to_readers(row["input"])
     resting = row["rested_since"] if row["deadline_at"] is not None and row["finished_at"] is None else None
     return shapes.RunShape(
         id=row["id"],
@@ -37,7 +71,7 @@ def run(found: RunRow, loop_version: str) -> shapes.RunShape:
         swarm_digest=row["swarm_digest"],
         environment=row["environment"],
         status=row["status"],
-        status_reason=_reason(row, loop_version, found.said),
+        status_reason=show(_reason(row, loop_version, found.said)),
         held=row["finished_at"] is None and row["desired"] == "paused",
         pending_approvals=row["pending"],
         denied=found.denied,
@@ -55,8 +89,8 @@ def run(found: RunRow, loop_version: str) -> shapes.RunShape:
         input_tokens=found.input_tokens,
         output_tokens=found.output_tokens,
         seq=found.seq,
-        result=redact(row["result"]),
-        error=error(row["error"]),
+        result=show(row["result"]),
+        error=error(show(row["error"])),
         trace_id=row["trace_id"],
     )
 
@@ -83,7 +117,7 @@ def error(stored: Mapping[str, Any] | None) -> shapes.ErrorShape | None:
     return None if not stored else shapes.ErrorShape.model_validate(dict(stored))
 
 
-def agent_run(row: Mapping[str, Any], names: Mapping[str, str]) -> shapes.AgentRunShape:
+def agent_run(row: Mapping[str, Any], names: Mapping[str, str], show: Show) -> shapes.AgentRunShape:
     """An agent run; `names` maps agent run ids to agents' names."""
     plain = (
         "id",
@@ -100,34 +134,34 @@ def agent_run(row: Mapping[str, Any], names: Mapping[str, str]) -> shapes.AgentR
     sums = ("spent_micros", "input_tokens", "output_tokens")
     return shapes.AgentRunShape(
         **{name: row[name] for name in (*plain, *sums)},
-        **{name: redact(row[name]) for name in texts},
+        **{name: show(row[name]) for name in texts},
         delegated_by=names.get(row["parent"] or ""),
-        error=error(row["error"]),
+        error=error(show(row["error"])),
         started_at=when(row["started_at"]),
         finished_at=when(row["finished_at"]),
     )
 
 
-def step(row: Mapping[str, Any], trace_id: str) -> shapes.StepShape:
+def step(row: Mapping[str, Any], trace_id: str, show: Show) -> shapes.StepShape:
     """A step for a list."""
-    return shapes.StepShape(**_step(row, trace_id))
+    return shapes.StepShape(**_step(row, trace_id, show))
 
 
-def step_detail(row: Mapping[str, Any], trace_id: str) -> shapes.StepDetail:
+def step_detail(row: Mapping[str, Any], trace_id: str, show: Show) -> shapes.StepDetail:
     """A step with input and output."""
-    return shapes.StepDetail(**_step(row, trace_id), input=redact(row["input"]), output=redact(row["output"]))
+    return shapes.StepDetail(**_step(row, trace_id, show), input=show(row["input"]), output=show(row["output"]))
 
 
-def _step(row: Mapping[str, Any], trace_id: str) -> dict[str, Any]:
+def _step(row: Mapping[str, Any], trace_id: str, show: Show) -> dict[str, Any]:
     plain = ("key", "agent_run", "agent", "turn", "kind", "name", "status", "attempts", "approval")
     sums = ("spent_micros", "input_tokens", "output_tokens")
     server, mark, tool = row["name"].partition("__") if row["kind"] == "tool" else ("", "", "")
     return {name: row[name] for name in (*plain, *sums)} | {
-        "summary": redact_text(row["summary"]),
+        "summary": show(row["summary"]),
         "server": server if mark else None,
         "tool": tool if mark else None,
         "risk": row["risk"] or None,
-        "error": error(row["error"]),
+        "error": error(show(row["error"])),
         "started_at": rfc3339(row["started_at"]),
         "finished_at": when(row["finished_at"]),
         "waited_from": when(row["waited_from"]),
@@ -169,7 +203,7 @@ def plan(found: Plan) -> shapes.PlanShape:
         environment=found.environment,
         input=redact(dict(found.input)),
         overrides=dict(found.overrides),
-        task=redact_text(found.task),
+        task=shown_to_readers(found.input)(found.task),
         agents=[_planned(agent) for agent in found.agents],
         policy=found.policy,
         cost=shapes.CostShape(
@@ -193,23 +227,6 @@ def _planned_tool(tool: PlannedTool) -> shapes.PlannedToolShape:
     names = ("server", "name", "description", "risk", "idempotent", "schema_hash", "verdict", "rule")
     names += ("rules", "conditional")
     return shapes.PlannedToolShape(**{name: getattr(tool, name) for name in names})
-
-
-def concealed(shape: S, told: Mapping[str, Any]) -> S:
-    """`shape` without the inputs that are named like secrets: agents repeat what they are told."""
-    hidden = (text for name, text in told.items() if names_a_secret(name) and isinstance(text, str) and text)
-    secrets = sorted(hidden, key=len, reverse=True)  # one may be a part of another
-    return type(shape).model_validate(_without(shape.model_dump(), secrets)) if secrets else shape
-
-
-def _without(value: Any, secrets: Sequence[str]) -> Any:
-    if isinstance(value, str):
-        for secret in secrets:
-            value = value.replace(secret, REDACTED)
-        return value
-    if isinstance(value, dict):
-        return {name: _without(one, secrets) for name, one in cast("dict[str, Any]", value).items()}
-    return [_without(one, secrets) for one in cast("list[Any]", value)] if isinstance(value, list) else value
 
 
 async def plan_changed(_request: Any, error: Exception) -> Response:

@@ -41,7 +41,7 @@ class Connections:
         self._idle.pop(one, None)
 
     def rests(self, one: Kept) -> None:
-        """Its answer is given, and no further request has begun."""
+        """No request is under way on it."""
         if one in self._open:
             self._idle[one] = None
 

@@ -53,6 +53,7 @@ class Timed(HttpToolsProtocol):
         if not self.connections_of_all.enter(self):
             transport.close()
             return
+        self.connections_of_all.rests(self)  # until it asks for something, it gives way like any idle one
         self._peer = _peer_of(transport)
         self._expect_headers(self.header_s)
 

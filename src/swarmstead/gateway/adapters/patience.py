@@ -7,8 +7,6 @@ from typing import Any
 from swarmstead.gateway.adapters.http.response import Response
 from swarmstead.gateway.relay import Relay
 
-_AT_ONCE_S = 0.02
-
 
 class PatientRelay:
     """Satisfies `contract.Relay`: the client's own, beside the time limit of the call that it waits for.
@@ -65,7 +63,7 @@ class LendingRelay:
     """Satisfies `contract.Relay`: the client's own, beside the response in which its answer is to come.
 
     Connections to a host are few. One that waits for a person would keep others from the server, and be in the way of
-    the very answer. So it is lent, where the client does not answer at once, until the call is over.
+    the very answer, however soon that comes. So it is lent as soon as something is asked, until the call is over.
     """
 
     __slots__ = ("_lent", "_relay", "_response")
@@ -96,12 +94,6 @@ class LendingRelay:
 
     async def ask(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         """Ask the client. Fails: RelayRefused."""
-        lending = asyncio.get_running_loop().call_later(_AT_ONCE_S, self._lend)
-        try:
-            return await self._relay.ask(method, params)
-        finally:
-            lending.cancel()
-
-    def _lend(self) -> None:
         self._lent = True
         self._response.lend()
+        return await self._relay.ask(method, params)

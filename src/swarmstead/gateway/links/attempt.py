@@ -42,7 +42,8 @@ class Attempt:
             if request.hooks.begin is not None:
                 request.hooks.begin(tx)
             if request.plan_id:
-                payload_hash = digest(plan_payload(request, call.target[0].version, tool, call.progress.precondition))
+                version = call.progress.server_version or call.target[0].version
+                payload_hash = digest(plan_payload(request, version, tool, call.progress.precondition))
                 self._approvals.use(
                     tx, request.caller.scope, self._clock, request.plan_id, payload_hash, again=request.repeat
                 )

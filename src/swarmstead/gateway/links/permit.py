@@ -112,23 +112,27 @@ class Permit:
     async def _look_again(self, call: Call, rule: str) -> PlanNeeded | None:
         """Whether what the plan would change is still what was seen; a new plan where it is not.
 
-        A call that was in flight at a crash is not looked at again: what it finds may be its own work.
+        A call that was in flight at a crash is not looked at again: what it finds may be its own work, and no new plan
+        says whether it has happened. It goes by the plan that it was sent with.
         """
         request = call.request
         scope, plan_id = request.caller.scope, request.plan_id
         plan = await self._db.read(lambda conn: self._approvals.plan_of(conn, scope, plan_id))
         bound = {} if plan is None else dict(plan.payload.get("precondition") or {})
         payload = _payload_of(call, bound)
-        why = "" if plan is None or plan.hash == digest(payload) else _MOVED
+        moved = plan is not None and plan.hash != digest(payload)
         if plan is None or plan.hash != digest(payload | {"server_version": plan.payload.get("server_version")}):
             return None  # it is no plan for this call, which the next link says
         call.progress.precondition = bound
-        if not why and (not bound or request.repeat):
+        if request.repeat:
+            call.progress.server_version = str(plan.payload["server_version"])
+            return None
+        if not moved and not bound:
             return None
         effect, found = await self._dry_run.of(call)
-        why = why or (_CHANGED if found != bound else "")
-        if not why:
+        if not moved and found == bound:
             return None
+        why = _MOVED if moved else _CHANGED
         again = f"{rule[: _LONGEST_RULE - len(_AGAIN)]}{_AGAIN}"
         question = replace(self._question(call, again, effect, found), step=f"{request.key}~{plan_id}")
 

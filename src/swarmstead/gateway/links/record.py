@@ -40,8 +40,10 @@ def _named(request: CallRequest) -> str:
     """A tool or prompt by its name. What a resource's address says behind a `?` or `#` may be anything: its digest."""
     if request.kind != "resource":
         return request.tool
-    address, mark, rest = request.tool.partition("?" if "?" in request.tool else "#")
-    return redact_text(address) + (f"{mark}{_fingerprint(rest)}" if mark else "")
+    end = next((place for place, sign in enumerate(request.tool) if sign in "?#"), None)
+    if end is None:
+        return redact_text(request.tool)
+    return f"{redact_text(request.tool[:end])}{request.tool[end]}{_fingerprint(request.tool[end + 1 :])}"
 
 
 def preview_entry(request: CallRequest, preview: str, verdict: str) -> Entry:

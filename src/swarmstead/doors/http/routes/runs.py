@@ -34,16 +34,14 @@ def _wish(body: shapes.PreviewIn, plan_hash: str = "", key: str = "") -> Launch:
 @router.post("/runs:preview")
 async def preview(body: shapes.PreviewIn, scope: Caller, app: Whole) -> shapes.PlanShape:
     """What would run now: agents, tools with verdicts, cost, time, questions, and what is missing. Starts nothing."""
-    plan = await app.runs.preview(scope, _wish(body))
-    return run_views.concealed(run_views.plan(plan), plan.input)
+    return run_views.plan(await app.runs.preview(scope, _wish(body)))
 
 
 @router.post("/runs", status_code=201)
 async def launch(request: Request, body: shapes.LaunchIn, scope: Caller, app: Whole) -> shapes.RunShape:
     """Launch a swarm. With `plan_hash`, only if exactly that would run; else 409 `plan_changed` with the new plan."""
     run = await app.runs.launch(scope, _wish(body, body.plan_hash, claim_of(request)))
-    found = await app.db.read(lambda conn: queries.get(conn, scope, run))
-    return run_views.concealed(run_views.run(found, app.loop_version), found.row["input"])
+    return run_views.run(await app.db.read(lambda conn: queries.get(conn, scope, run)), app.loop_version)
 
 
 async def _wanted(
@@ -106,13 +104,13 @@ async def show(request: Request, run: str, scope: Caller, app: Whole) -> shapes.
         asked = permits.of_run(conn, scope, run, most=_MOST_QUESTIONS)
         askers = queries.askers(conn, scope, [one.agent_run for one in asked])
         mark(request, str(found.seq))
-        detail = shapes.RunDetail(
+        show = run_views.shown_to_readers(found.row["input"])
+        return shapes.RunDetail(
             **run_views.run(found, app.loop_version).model_dump(),
-            agents=[run_views.agent_run(agent, names) for agent in agents],
+            agents=[run_views.agent_run(agent, names, show) for agent in agents],
             plan=run_views.plan(queries.plan_of(conn, scope, found)),
             approvals=[views.approval(one, askers.get(one.agent_run)) for one in asked],
         )
-        return run_views.concealed(detail, found.row["input"])
 
     return await app.db.read(read)
 
@@ -159,8 +157,8 @@ async def steps(
     found = await app.db.read(lambda conn: queries.get(conn, scope, run))
     rows = await app.db.read(lambda conn: queries.steps_of(conn, scope, run, after=start, limit=limit + 1))
     more = paging.encode(rows[limit - 1]["started_at"], rows[limit - 1]["key"]) if len(rows) > limit else None
-    page = shapes.Page(items=[run_views.step(row, found.row["trace_id"]) for row in rows[:limit]], next=more)
-    return run_views.concealed(page, found.row["input"])
+    show = run_views.shown_to_readers(found.row["input"])
+    return shapes.Page(items=[run_views.step(row, found.row["trace_id"], show) for row in rows[:limit]], next=more)
 
 
 @router.get("/runs/{run}/steps/{key:path}")
@@ -169,7 +167,7 @@ async def step(run: str, key: str, scope: Caller, app: Whole) -> shapes.StepDeta
     require(scope, "read")
     found = await app.db.read(lambda conn: queries.get(conn, scope, run))
     row = await app.db.read(lambda conn: queries.step(conn, scope, run, key))
-    return run_views.concealed(run_views.step_detail(row, found.row["trace_id"]), found.row["input"])
+    return run_views.step_detail(row, found.row["trace_id"], run_views.shown_to_readers(found.row["input"]))
 
 
 @router.post("/runs/{run}/commands", status_code=202)
