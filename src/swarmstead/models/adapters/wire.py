@@ -5,7 +5,8 @@ CPU and 60 to 145 MB, so `direct.py` loads them in a thread, when a hosted model
 by the function that needs it.
 
 Invariants:
-- One HTTP client per Client. The SDKs' own retries are off, and so are redirects: a key goes to one address only.
+- One HTTP client per Client, over `line.py`. The SDKs' own retries are off, and so are redirects: a key goes to one
+  host only, at an address that the egress rules let through.
 - Address and key are always given to the SDK, which would else take them from the server's environment.
 - A request is always streamed, so that cancelling cuts it at once and text can be shown as it comes.
 - Thinking is read off the stream and dropped; nobody stores or shows a chain of thought.
@@ -18,7 +19,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 from pydantic_ai import direct
 from pydantic_ai.exceptions import (
@@ -33,10 +33,11 @@ from pydantic_ai.messages import ModelResponseStreamEvent, PartDeltaEvent, PartS
 from pydantic_ai.models import Model, StreamedResponse, create_async_httpx2_client
 from pydantic_ai.settings import ModelSettings
 
-from swarmstead.models.adapters import mapping
+from swarmstead.models.adapters import line, mapping
 from swarmstead.models.adapters.retries import Failure
 from swarmstead.models.contract import ModelReply, ModelRequest, Usage
-from swarmstead.models.ports import OnDelta
+from swarmstead.models.ports import Addresses, OnDelta
+from swarmstead.models.rules import address_of
 
 _NO_KEY = "not-set"  # SDKs insist on a key; servers that want none ignore it
 _NAMED_BY_OPENAI = re.compile(r"gpt-|o\d")
@@ -66,9 +67,9 @@ class Client:
     Cost: the first one of a provider imports its SDK; make it in a thread.
     """
 
-    def __init__(self, provider: str, base_url: str, key: str) -> None:
+    def __init__(self, provider: str, base_url: str, key: str, addresses: Addresses) -> None:
         self.key = key
-        self._http = create_async_httpx2_client()
+        self._http = create_async_httpx2_client(transport=line.Line(addresses))
         self._models: dict[str, Model[Any]] = {}
         maker = {"anthropic": _anthropic, "google": _google, "ollama": _ollama}.get(provider, _openai)
         self._make = maker(base_url, key or _NO_KEY, self._http)
@@ -89,8 +90,7 @@ def _anthropic(base_url: str, key: str, http: Any) -> _Make:
     from pydantic_ai.models.anthropic import AnthropicModel
     from pydantic_ai.providers.anthropic import AnthropicProvider
 
-    address = base_url or "https://api.anthropic.com"
-    sdk = AsyncAnthropic(api_key=key, base_url=address, http_client=http, max_retries=0)
+    sdk = AsyncAnthropic(api_key=key, base_url=address_of("anthropic", base_url), http_client=http, max_retries=0)
     provider = AnthropicProvider(anthropic_client=sdk)
     return lambda name: AnthropicModel(name, provider=provider)
 
@@ -100,7 +100,7 @@ def _google(base_url: str, key: str, http: Any) -> _Make:
     from pydantic_ai.models.google import GoogleModel
     from pydantic_ai.providers.google import GoogleProvider
 
-    address = base_url or "https://generativelanguage.googleapis.com"
+    address = address_of("google", base_url)
     once = HttpRetryOptions(attempts=1)
     provider = GoogleProvider(api_key=key, http_client=http, base_url=address, retry_options=once)
     return lambda name: GoogleModel(name, provider=provider)
@@ -112,7 +112,7 @@ def _openai(base_url: str, key: str, http: Any) -> _Make:
     from pydantic_ai.profiles.openai import OpenAIModelProfile
     from pydantic_ai.providers.openai import OpenAIProvider
 
-    address = base_url or "https://api.openai.com/v1"
+    address = address_of("openai", base_url)
     provider = OpenAIProvider(openai_client=AsyncOpenAI(api_key=key, base_url=address, http_client=http, max_retries=0))
 
     def make(name: str) -> Model[Any]:
@@ -133,9 +133,7 @@ def _ollama(base_url: str, key: str, http: Any) -> _Make:
     from pydantic_ai.profiles.openai import OpenAIModelProfile
     from pydantic_ai.providers.ollama import OllamaProvider
 
-    address = base_url or "http://127.0.0.1:11434"
-    if urlsplit(address).path in {"", "/"}:
-        address = address.rstrip("/") + "/v1"
+    address = address_of("ollama", base_url)
     provider = OllamaProvider(openai_client=AsyncOpenAI(api_key=key, base_url=address, http_client=http, max_retries=0))
     profile = OpenAIModelProfile(
         openai_chat_streaming_requires_finish_reason=True, openai_chat_supports_max_completion_tokens=False
@@ -195,6 +193,8 @@ def _text_of(event: ModelResponseStreamEvent) -> str:
 
 
 def _failure(error: Exception, key: str) -> Failure:
+    if refused := line.denied(error):
+        return Failure("denied", str(refused))
     match error:
         case ModelHTTPError():
             failure = _http_failure(error, key)
