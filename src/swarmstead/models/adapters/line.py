@@ -138,13 +138,12 @@ class Line(httpx2.AsyncBaseTransport):
             target=request.url.raw_path,
         )
         body = _watched(cast("httpx2.AsyncByteStream", request.stream), ON_SENT.get())
-        extensions = cast("dict[str, Any]", request.extensions)
+        extensions = cast("Any", request).extensions
         wire = httpcore2.Request(request.method, url, headers=request.headers.raw, content=body, extensions=extensions)
         with _as_httpx2():
             answer = await pool.handle_async_request(wire)
-        return httpx2.Response(
-            answer.status, headers=answer.headers, stream=_Body(answer), extensions=answer.extensions
-        )
+        answered = cast("Any", answer).extensions
+        return httpx2.Response(answer.status, headers=answer.headers, stream=_Body(answer), extensions=answered)
 
     async def aclose(self) -> None:
         """Close the connections, those in use included."""
