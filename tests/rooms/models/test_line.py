@@ -11,8 +11,9 @@ import pytest
 
 from swarmstead.gateway.adapters.http.admitted import AdmittedAddresses
 from swarmstead.gateway.egress import Egress, parse_entries, rules
-from swarmstead.kernel.errors import BadInput
+from swarmstead.kernel.errors import BadInput, SteadError
 from swarmstead.models.adapters.direct import DirectModel
+from swarmstead.models.adapters.retries import MAX_ATTEMPTS
 from swarmstead.models.contract import Message, ModelRequest, ModelSpec, Provider
 from swarmstead.models.errors import ModelFailed, ModelNotAllowed, usage_of
 from swarmstead.resources.manifests import parse
@@ -196,3 +197,25 @@ async def test_faults_have_the_names_that_the_sdks_know(then: Literal["close", "
                 await client.get(f"http://127.0.0.1:{server.port}/")
         with pytest.raises(httpx2.UnsupportedProtocol):
             await client.get("ftp://127.0.0.1/")
+
+
+@pytest.mark.parametrize("status", [b"200 OK", b"400 Bad Request", b"500 Oops"])
+@pytest.mark.parametrize(
+    "body", [b"<p>of an inner server</p>", b'{"of": "an inner server"}', b"data: an inner server\n\n"]
+)
+@pytest.mark.parametrize("provider", ["openai", "anthropic", "google", "ollama"])
+async def test_what_is_no_error_of_a_provider_is_not_repeated(
+    provider: Provider, body: bytes, status: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_MODEL_KEY", KEY)
+    model = DirectModel(AdmittedAddresses(PINNED), ManualTiming())
+    async with raw_server.serving() as server:
+        kind = b"text/html" if body.startswith(b"<") else b"application/json"
+        head = b"HTTP/1.1 %b\r\ncontent-type: %b\r\n" % (status, kind)
+        server.plan(*[raw_server.Turn(head + b"content-length: %d\r\n\r\n%b" % (len(body), body))] * MAX_ATTEMPTS)
+        with pytest.raises(SteadError) as caught:
+            await model.request(
+                ModelSpec(provider, "m", f"http://127.0.0.1:{server.port}/v1", "env:FAKE_MODEL_KEY"), ASKED
+            )
+        await model.aclose()
+    assert "inner" not in caught.value.message

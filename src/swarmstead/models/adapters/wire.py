@@ -209,7 +209,7 @@ def _failure(error: Exception, key: str) -> Failure:
         case UserError():
             failure = Failure("request", _cleaned(str(error), key))
         case _:
-            failure = Failure("garbled", _cleaned(f"{type(error).__name__}: {error}", key))
+            failure = Failure("garbled")
     return failure
 
 
@@ -231,17 +231,24 @@ def _answer_failure(error: ModelAPIError, key: str) -> Failure:
         return Failure("unavailable", _detail(error, key), retry_after_s=error.retry_after)
     if "finish_reason" in error.message:
         return Failure("cut")
-    return Failure("garbled", _detail(error, key))
+    return Failure("garbled")
 
 
 def _detail(error: ModelAPIError, key: str) -> str:
-    """The provider's own sentence, found in the forms that error bodies have."""
+    """The provider's own sentence, where it stands as one in the forms that error bodies have.
+
+    Any other answer is nobody's message: it may be a page of a server that was never meant to be read.
+    """
     body = error.body
-    for name in ("error", "message"):
-        if isinstance(body, dict):
-            fields = cast("dict[str, object]", body)
-            body = fields.get(name, fields)
-    return _cleaned(error.message if body is None else str(body), key)
+    if not isinstance(body, dict):
+        return ""
+    fields = cast("dict[str, object]", body)
+    if "error" not in fields and "status" in fields:
+        return ""  # Google's SDK puts whatever it got under `message`, beside the status
+    found = fields.get("error", fields)
+    if isinstance(found, dict):
+        found = cast("dict[str, object]", found).get("message")
+    return _cleaned(found, key) if isinstance(found, str) else ""
 
 
 def _cleaned(text: str, key: str) -> str:
