@@ -45,8 +45,9 @@ class DirectModel:
       client made for it, and no error holds it.
     - One HTTP client per provider, address and key is kept and used again.
     - After a retry `on_delta` starts anew; the reply's text is that of the last attempt alone.
-    - `usage` counts every attempt that began to answer, because all of them are charged; where a provider did not tell,
-      it is our upper bound.
+    - `usage` counts every attempt that the provider may bill: all that it had received and did not refuse. For those
+      that did not end it is what was told or streamed, whichever is more, and where that bounds nothing our upper
+      bound (`mapping.usage_of_broken`).
     """
 
     def __init__(self, addresses: Addresses, timing: Timing | None = None) -> None:

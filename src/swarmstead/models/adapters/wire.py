@@ -42,6 +42,7 @@ from swarmstead.models.rules import address_of
 _NO_KEY = "not-set"  # SDKs insist on a key; servers that want none ignore it
 _NAMED_BY_OPENAI = re.compile(r"gpt-|o\d")
 _MOST_DETAIL = 300
+_TIMED_OUT_BEHIND = frozenset({HTTPStatus.GATEWAY_TIMEOUT.value, 524})  # 524 is Cloudflare's
 _Make = Callable[[str], Model[Any]]
 
 
@@ -49,16 +50,19 @@ _Make = Callable[[str], Model[Any]]
 class Progress:
     """How far an attempt came, for whoever cuts it."""
 
+    sent: bool = False
     started: bool = False
     stream: StreamedResponse | None = None
 
+    def mark_sent(self) -> None:
+        """The provider is about to get the request."""
+        self.sent = True
+
     def usage(self, request: ModelRequest) -> Usage:
-        """What a broken attempt may be charged for: what the provider told, else our upper bound once text had come."""
-        if self.stream is None:
+        """What an attempt that did not end is charged for: nothing before the provider had the request."""
+        if not self.sent:
             return Usage()
-        response = self.stream.get()
-        told = response.usage.input_tokens or response.usage.output_tokens
-        return mapping.usage_of(response, request) if told or response.parts else Usage()
+        return mapping.usage_of_broken(self.stream.get() if self.stream else None, request)
 
 
 class Client:
@@ -147,6 +151,7 @@ async def ask(
     """One attempt. Cancelling it closes the provider's connection."""
     names = mapping.Names(request)
     async with AsyncExitStack() as stack:
+        stack.callback(line.ON_SENT.reset, line.ON_SENT.set(progress.mark_sent))
         try:
             stream = await stack.enter_async_context(
                 direct.model_request_stream(
@@ -158,7 +163,8 @@ async def ask(
                 )
             )
         except Exception as error:  # noqa: BLE001 - whatever the SDK made of what the provider sent
-            return _failure(error, client.key)
+            failure = _failure(error, client.key)
+            return failure if _was_refused(failure, error) else replace(failure, usage=progress.usage(request))
         progress.stream = stream
         failure = await _read(stream, client.key, progress, on_delta)
         if failure is not None:
@@ -211,6 +217,15 @@ def _failure(error: Exception, key: str) -> Failure:
         case _:
             failure = Failure("garbled")
     return failure
+
+
+def _was_refused(failure: Failure, error: Exception) -> bool:
+    """Whether the provider said that it would not answer, before it began to: that is not billed.
+
+    When a gateway says that nothing came in time from behind it, what stands behind has the request.
+    """
+    said_so = failure.status != 0 or (isinstance(error, ModelAPIError) and error.in_stream)
+    return said_so and failure.status not in _TIMED_OUT_BEHIND
 
 
 def _http_failure(error: ModelHTTPError, key: str) -> Failure:
