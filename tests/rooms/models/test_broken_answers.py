@@ -138,16 +138,26 @@ async def test_a_refusal_costs_nothing(rig: Rig, status: int) -> None:
     assert (await rig.charged())[0] == Usage()
 
 
+async def test_a_refusal_in_the_first_event_costs_nothing_and_a_later_one_does(rig: Rig) -> None:
+    rig.server.plan(*[Broken(LONG, 0, "error")] * MAX_ATTEMPTS)
+    assert (await rig.charged())[0] == Usage()
+    rig.server.plan(*[Broken(LONG, 6, "error")] * MAX_ATTEMPTS)
+    used, attempts = await rig.charged()
+    assert used.output_tokens >= attempts * 12
+
+
 async def test_what_was_not_sent_costs_nothing(rig: Rig, unused_tcp_port: int) -> None:
     rig.spec = replace(rig.spec, base_url=f"http://127.0.0.1:{unused_tcp_port}")
     assert await rig.charged() == (Usage(), MAX_ATTEMPTS)
 
 
-@pytest.mark.parametrize(("told", "taken"), [(-5, None), (10**25, 10**12), (900_000, 900_000)])
-async def test_a_count_is_taken_as_told_unless_it_can_be_none(rig: Rig, told: int, taken: int | None) -> None:
-    """A count below nothing would give money back; one beyond all sense could not be written down."""
+@pytest.mark.parametrize(("told", "taken"), [(900_000, 900_000), (10**25, 10**12)])
+async def test_a_count_is_taken_as_told_as_far_as_a_ledger_can_hold_it(rig: Rig, told: int, taken: int) -> None:
     rig.server.plan(Answer("Yes.", input_tokens=told, output_tokens=told))
-    reply = await rig.model.request(rig.spec, ASKED)
-    assert reply.usage.input_tokens == (taken or WHOLE.input_tokens)
-    assert reply.usage.output_tokens == (taken or len("Yes."))
-    assert Models({}).cost(rig.spec, reply) > 0
+    assert (await rig.model.request(rig.spec, ASKED)).usage == Usage(taken, taken)
+
+
+async def test_a_count_below_nothing_gives_no_money_back(rig: Rig) -> None:
+    rig.server.plan(*[Answer("Yes.", input_tokens=-5, output_tokens=-5)] * MAX_ATTEMPTS)
+    used, attempts = await rig.charged()
+    assert used == Usage(attempts * WHOLE.input_tokens, attempts * WHOLE.output_tokens)

@@ -122,7 +122,8 @@ class DirectModel:
             async with self._timing.limit(deadline - self._timing.now()):
                 return await wire.ask(client, spec.model, request, progress, on_delta)
         except TimeoutError:
-            return Failure("timeout" if progress.started else "silent", usage=progress.usage(request))
+            failure = Failure("timeout" if progress.started else "silent")
+            return replace(failure, usage=progress.usage(request, failure))
 
     @asynccontextmanager
     async def _client(self, spec: ModelSpec, key: str) -> AsyncGenerator[Client]:

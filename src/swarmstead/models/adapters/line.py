@@ -36,8 +36,10 @@ _NAMES = (
     "WriteTimeout",
 )
 _SAME = {getattr(httpcore2, name): getattr(httpx2, name) for name in _NAMES}
-ON_SENT: ContextVar[Callable[[], None] | None] = ContextVar("on_sent", default=None)
-"""Called when the provider is about to get the body of a request: from then on it may work, and bill."""
+Heard = Callable[[int], None]
+HEARD: ContextVar[Heard | None] = ContextVar("heard", default=None)
+"""Told 0 when the provider is about to get the body of a request, for from then on it may work, and bill; then the
+status of its answer."""
 
 
 class Denied(httpcore2.ConnectError):
@@ -137,11 +139,14 @@ class Line(httpx2.AsyncBaseTransport):
             port=request.url.port,
             target=request.url.raw_path,
         )
-        body = _watched(cast("httpx2.AsyncByteStream", request.stream), ON_SENT.get())
+        heard = HEARD.get()
+        body = _watched(cast("httpx2.AsyncByteStream", request.stream), heard)
         extensions = cast("Any", request).extensions
         wire = httpcore2.Request(request.method, url, headers=request.headers.raw, content=body, extensions=extensions)
         with _as_httpx2():
             answer = await pool.handle_async_request(wire)
+        if heard is not None:
+            heard(answer.status)
         answered = cast("Any", answer).extensions
         return httpx2.Response(answer.status, headers=answer.headers, stream=_Body(answer), extensions=answered)
 
@@ -166,9 +171,9 @@ class _Body(httpx2.AsyncByteStream):
         await self._answer.aclose()
 
 
-async def _watched(body: httpx2.AsyncByteStream, on_sent: Callable[[], None] | None) -> AsyncGenerator[bytes]:
-    if on_sent is not None:
-        on_sent()
+async def _watched(body: httpx2.AsyncByteStream, heard: Heard | None) -> AsyncGenerator[bytes]:
+    if heard is not None:
+        heard(0)
     async for part in body:
         yield part
 

@@ -88,10 +88,10 @@ def to_wire(messages: Sequence[Message], names: Names) -> list[ModelMessage]:
 
 def to_reply(response: ModelResponse, request: ModelRequest, names: Names) -> ModelReply | Failure:
     """One complete answer, or what is wrong with it. `attempts` is left for the caller to count."""
-    usage = usage_of(response, request)
     details = response.provider_details or {}
     if response.finish_reason is None and not details.get("finish_reason"):
-        return Failure("cut", usage=usage)
+        return Failure("cut", usage=usage_of_broken(response, request))
+    usage = usage_of(response, request)
     finish = _FINISH.get(response.finish_reason or "", "other")
     text = plain_text("".join(part.content for part in response.parts if isinstance(part, TextPart)))
     try:
@@ -125,13 +125,16 @@ def usage_of_broken(response: ModelResponse | None, request: ModelRequest) -> Us
     return Usage(read, max(told.output_tokens, wrote), told.cached_tokens)
 
 
+def is_empty(response: ModelResponse) -> bool:
+    """Whether nothing was told or said yet."""
+    return _told(response) == Usage() and not response.parts
+
+
 def _told(response: ModelResponse) -> Usage:
-    """The provider's count. What is no count of tokens (negative, or beyond all sense) is bent to the nearest one."""
+    """The provider's count. One that is beyond all sense is cut to what a ledger can hold."""
     used = response.usage
-    read, wrote, cached = (
-        min(max(count, 0), _MOST_TOKENS) for count in (used.input_tokens, used.output_tokens, used.cache_read_tokens)
-    )
-    return Usage(read, wrote, min(cached, read))
+    read = min(used.input_tokens, _MOST_TOKENS)
+    return Usage(read, min(used.output_tokens, _MOST_TOKENS), min(used.cache_read_tokens, read))
 
 
 def _said(response: ModelResponse) -> int:

@@ -34,7 +34,7 @@ from pydantic_ai.models import Model, StreamedResponse, create_async_httpx2_clie
 from pydantic_ai.settings import ModelSettings
 
 from swarmstead.models.adapters import line, mapping
-from swarmstead.models.adapters.retries import Failure
+from swarmstead.models.adapters.retries import Failure, FailureKind
 from swarmstead.models.contract import ModelReply, ModelRequest, Usage
 from swarmstead.models.ports import Addresses, OnDelta
 from swarmstead.models.rules import address_of
@@ -42,7 +42,10 @@ from swarmstead.models.rules import address_of
 _NO_KEY = "not-set"  # SDKs insist on a key; servers that want none ignore it
 _NAMED_BY_OPENAI = re.compile(r"gpt-|o\d")
 _MOST_DETAIL = 300
-_TIMED_OUT_BEHIND = frozenset({HTTPStatus.GATEWAY_TIMEOUT.value, 524})  # 524 is Cloudflare's
+_TAKEN = range(200, 300)
+_SAYS_NO: frozenset[FailureKind] = frozenset({"unavailable", "rate_limited", "quota", "key", "request"})
+_NOT_ITS_OWN = frozenset({504, 524})
+"""A gateway says that nothing came in time from behind it: the provider has the request, and refused nothing."""
 _Make = Callable[[str], Model[Any]]
 
 
@@ -51,18 +54,25 @@ class Progress:
     """How far an attempt came, for whoever cuts it."""
 
     sent: bool = False
+    status: int = 0
     started: bool = False
     stream: StreamedResponse | None = None
 
-    def mark_sent(self) -> None:
-        """The provider is about to get the request."""
-        self.sent = True
+    def heard(self, status: int) -> None:
+        """What `line.HEARD` tells."""
+        self.sent, self.status = True, status
 
-    def usage(self, request: ModelRequest) -> Usage:
-        """What an attempt that did not end is charged for: nothing before the provider had the request."""
-        if not self.sent:
+    def usage(self, request: ModelRequest, failure: Failure) -> Usage:
+        """What an attempt that did not end is charged for: nothing that the provider had not got, or has refused."""
+        if not self.sent or self._refused(failure):
             return Usage()
         return mapping.usage_of_broken(self.stream.get() if self.stream else None, request)
+
+    def _refused(self, failure: Failure) -> bool:
+        if self.status in _TAKEN:  # then it may still say no in the first event of its answer
+            nothing_came = self.stream is None or mapping.is_empty(self.stream.get())
+            return failure.kind in _SAYS_NO and nothing_came
+        return self.status != 0 and self.status not in _NOT_ITS_OWN
 
 
 class Client:
@@ -151,7 +161,7 @@ async def ask(
     """One attempt. Cancelling it closes the provider's connection."""
     names = mapping.Names(request)
     async with AsyncExitStack() as stack:
-        stack.callback(line.ON_SENT.reset, line.ON_SENT.set(progress.mark_sent))
+        stack.callback(line.HEARD.reset, line.HEARD.set(progress.heard))
         try:
             stream = await stack.enter_async_context(
                 direct.model_request_stream(
@@ -164,11 +174,11 @@ async def ask(
             )
         except Exception as error:  # noqa: BLE001 - whatever the SDK made of what the provider sent
             failure = _failure(error, client.key)
-            return failure if _was_refused(failure, error) else replace(failure, usage=progress.usage(request))
+            return replace(failure, usage=progress.usage(request, failure))
         progress.stream = stream
         failure = await _read(stream, client.key, progress, on_delta)
         if failure is not None:
-            return replace(failure, usage=progress.usage(request))
+            return replace(failure, usage=progress.usage(request, failure))
         return mapping.to_reply(stream.get(), request, names)
 
 
@@ -217,15 +227,6 @@ def _failure(error: Exception, key: str) -> Failure:
         case _:
             failure = Failure("garbled")
     return failure
-
-
-def _was_refused(failure: Failure, error: Exception) -> bool:
-    """Whether the provider said that it would not answer, before it began to: that is not billed.
-
-    When a gateway says that nothing came in time from behind it, what stands behind has the request.
-    """
-    said_so = failure.status != 0 or (isinstance(error, ModelAPIError) and error.in_stream)
-    return said_so and failure.status not in _TIMED_OUT_BEHIND
 
 
 def _http_failure(error: ModelHTTPError, key: str) -> Failure:
