@@ -2,7 +2,8 @@
 
 Where a price comes from, in this order:
 1. `price` in the model's spec: set by hand, the last word.
-2. `scripted`, `local` and `ollama`: nothing. Scripted models cost nothing, the others run on your own machines.
+2. `scripted`, `local`, and `ollama` on this machine or at a private address: nothing. Scripted models cost nothing, the
+   others run on your own machines.
 3. genai-prices: its list ships with the package and is never fetched. With a `base_url`, the seller at that address
    counts, because the same name costs something else elsewhere.
 4. Nobody knows: PriceUnknown. An unknown price is refused, never zero.
@@ -21,7 +22,6 @@ from swarmstead.models.contract import Message, ModelPrice, ModelRequest, ModelS
 from swarmstead.models.errors import PriceUnknown
 
 _MILLION = 1_000_000
-_FREE = frozenset({"scripted", "local", "ollama"})
 _TOKENS_PER_MESSAGE = 16  # role, separators and call ids in every provider's chat format
 _TOKENS_PER_TOOL = 32
 _TOKENS_FOR_TOOL_USE = (
@@ -65,7 +65,7 @@ def check_price(price: ModelPrice) -> None:
 def _micros(spec: ModelSpec, model: str, usage: Usage) -> int:
     if spec.price is not None:
         return _by_hand(spec.price, usage)
-    if spec.provider in _FREE:
+    if spec.provider == "scripted" or spec.runs_at_home:
         return 0
     for name in dict.fromkeys((model, spec.model)):
         found = _listed(spec, name, usage)
