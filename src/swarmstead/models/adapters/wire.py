@@ -35,7 +35,7 @@ from pydantic_ai.settings import ModelSettings
 
 from swarmstead.models.adapters import line, mapping
 from swarmstead.models.adapters.retries import Failure, FailureKind
-from swarmstead.models.contract import ModelReply, ModelRequest, Usage
+from swarmstead.models.contract import ModelReply, ModelRequest, ModelSpec, Usage
 from swarmstead.models.ports import Addresses, OnDelta
 from swarmstead.models.rules import address_of
 
@@ -144,7 +144,7 @@ def _openai(base_url: str, key: str, http: Any) -> _Make:
 def _ollama(base_url: str, key: str, http: Any) -> _Make:
     from openai import AsyncOpenAI
     from pydantic_ai.models.ollama import OllamaModel
-    from pydantic_ai.profiles.openai import OpenAIModelProfile
+    from pydantic_ai.profiles.openai import OpenAIJsonSchemaTransformer, OpenAIModelProfile
     from pydantic_ai.providers.ollama import OllamaProvider
 
     address = address_of("ollama", base_url)
@@ -152,6 +152,9 @@ def _ollama(base_url: str, key: str, http: Any) -> _Make:
     profile = OpenAIModelProfile(
         openai_chat_streaming_requires_finish_reason=True, openai_chat_supports_max_completion_tokens=False
     )
+    if not ModelSpec("ollama", base_url=base_url).runs_at_home:
+        # For some families schemas would go out with all references written out, without a bound on what that costs.
+        profile["json_schema_transformer"] = OpenAIJsonSchemaTransformer
     return lambda name: OllamaModel(name, provider=provider, profile=profile)
 
 
