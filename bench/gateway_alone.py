@@ -17,7 +17,7 @@ from bench.server import KEY, Server, running
 from bench.upstream import ToolServer
 
 _REST_S = 3
-_CONFIG = """
+CONFIG = """
 apiVersion: swarmstead.dev/v1alpha1
 kind: ToolServer
 metadata: {name: eyes}
@@ -33,7 +33,7 @@ spec: {agent: "*", server: eyes, tools: [look]}
 def measure(folder: Path, port: int, times: int) -> dict[str, Any]:
     """Seconds and megabytes of first and second starts."""
     config = folder / "config.yaml"
-    config.write_text(_CONFIG % port)
+    config.write_text(CONFIG % port)
     found: dict[str, Any] = {"first": {"ready_s": []}, "second": {"ready_s": []}}
     for number in range(times):
         for sort in ("first", "second"):

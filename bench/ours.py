@@ -4,7 +4,7 @@ What is left is the product's own work: journal, events, reservations, audit, th
 """
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from bench.manifests import document, dump
 from bench.workload import FINDING, Counts, Stamps, arguments_of, said_of, task_of, work_of
 from swarmstead import gatehouse, wiring
 from swarmstead.gateway.contract import CallResult, ServerRef
+from swarmstead.gateway.offers import Conversation, Listing, Vet
 from swarmstead.gateway.relay import Relay
 from swarmstead.kernel.scope import Actor, Scope
 from swarmstead.models.contract import ModelReply, ModelRequest, ModelSpec, ToolCall, Usage
@@ -81,10 +82,21 @@ class Model:
 class ToolServer:
     """A tool server without a wire."""
 
-    async def list_tools(self, server: ServerRef) -> list[Mapping[str, Any]]:
+    def __init__(self) -> None:
+        self._conversation = Conversation()
+
+    def watch(self, changed: Callable[[ServerRef], None]) -> None:
+        """Nothing changes."""
+
+    def conversation(self, server: ServerRef) -> Conversation:
+        """The same for all."""
+        del server
+        return self._conversation
+
+    async def list_tools(self, server: ServerRef) -> Listing:
         """One tool, read-only."""
         del server
-        return [_TOOL]
+        return Listing(self._conversation, 0, [_TOOL])
 
     async def call_tool(
         self,
@@ -92,6 +104,7 @@ class ToolServer:
         tool: str,
         arguments: Mapping[str, Any],
         *,
+        vet: Vet,
         key: str,
         timeout_s: float,
         more: Mapping[str, Any] | None = None,
@@ -102,6 +115,8 @@ class ToolServer:
     ) -> CallResult:
         """Always the same finding."""
         del server, tool, arguments, key, timeout_s, more, headers, relay, expect, traceparent
+        if (look := vet(self._conversation)) is not None:
+            await look
         return CallResult(({"type": "text", "text": FINDING},))
 
     async def aclose(self) -> None:

@@ -16,7 +16,6 @@ from typing import Any
 
 from bench import postgres
 from swarmstead.gateway.adapters.shared_buckets import SharedBuckets
-from swarmstead.gateway.catalogue import Listed
 from swarmstead.gateway.chain import Answer, Call, Link, Next, chained
 from swarmstead.gateway.contract import Caller, CallOutcome, CallRequest, ServerRef, ToolServerSpec
 from swarmstead.gateway.links.breaker import Breakers
@@ -24,6 +23,7 @@ from swarmstead.gateway.links.load import Load
 from swarmstead.gateway.links.rate import Rate
 from swarmstead.gateway.links.retry import Retry
 from swarmstead.gateway.model import tool_from
+from swarmstead.gateway.offers import Listed
 from swarmstead.gateway.schemas.compiled import contract_of
 from swarmstead.gateway.schemas.limits import ContractLimits
 from swarmstead.gateway.traffic.bucket import Claim

@@ -18,15 +18,27 @@ import psycopg
 import sqlalchemy as sa
 from psycopg import sql
 
+from swarmstead.storage.database import Tx
 from swarmstead.storage.engines import make_engine
 from swarmstead.storage.migrate import migrate
 
 _TEMPLATE = "stead_template"
+Times = sa.Column[int]
 # A crash of the machine may cost the tests' data, and nothing else: so nothing waits for the disk.
 _FAST = (
     "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nautovacuum = off\nmax_connections = 200\n"
     "deadlock_timeout = 50ms\n"
 )
+
+
+def aged(tx: Tx, ms: int, *times: Times) -> None:
+    """As if so many milliseconds had passed since these were stored, where the time is the database's: Postgres.
+
+    On SQLite it is the process's, and nothing is done: a test moves its clock as well.
+    """
+    if tx.conn.dialect.name == "postgresql":
+        for column in times:
+            tx.conn.execute(sa.update(column.table).values({column.name: column - ms}))
 
 
 def migrated_sqlite(path: Path) -> Path:

@@ -34,11 +34,13 @@ from swarmstead.parts import (
     gateway_limits,
     open_identity,
     open_tool_search,
+    open_tracer,
     open_traffic,
     upstream_limits,
 )
 from swarmstead.people import handlers as people
 from swarmstead.people import queries as people_reads
+from swarmstead.people.adapters.unshown import Unshown
 from swarmstead.people.contract import NewKey
 from swarmstead.people.credentials import Credentials
 from swarmstead.permits import handlers as permits
@@ -46,7 +48,7 @@ from swarmstead.permits.contract import Asker, PolicySpec
 from swarmstead.permits.policies.checks import check_policy
 from swarmstead.permits.policies.service import Policies
 from swarmstead.resources import handlers as resource_handlers
-from swarmstead.resources.contract import Document, Kind
+from swarmstead.resources.contract import FILES, Document, Kind, files_actor
 from swarmstead.resources.files import DeclaredFiles
 from swarmstead.resources.following import Following
 from swarmstead.resources.queries import Registry
@@ -59,11 +61,10 @@ from swarmstead.storage.migrate import migrate
 from swarmstead.storage.probe import Probe
 from swarmstead.storage.signals import FLUSHER as SIGNALS
 from swarmstead.storage.signals import Signals
+from swarmstead.telemetry.spans import Tracer
 
 log = logging.getLogger(__name__)
 _SWEEP_EVERY_S = 5.0
-CONFIG = "config"
-"""Who declares what stands in the operator's files: `system:config`."""
 Closers = list[Callable[[], Awaitable[None]]]
 Chore = Callable[[], Awaitable[object]]
 Flushers = Sequence[tuple[str, Flusher]]
@@ -87,7 +88,7 @@ def gateway_kinds(egress: Egress | None = None) -> dict[str, Kind]:
 
 @dataclass(kw_only=True)
 class Gatehouse:
-    """A running gateway without its doors. `first_key` is set on the very first start only."""
+    """A running gateway without its doors. `first_key` is set until a start has shown it: see `first_key_shown`."""
 
     role: ClassVar[Literal["server", "gateway"]] = "gateway"
     takes: ClassVar[str] = "calls"
@@ -103,6 +104,7 @@ class Gatehouse:
     tool_search: ToolSearch
     credentials: Credentials
     first_key: NewKey | None
+    tracer: Tracer | None = None
     config: Following | None = None
     closers: Closers = field(default_factory=Closers)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
@@ -127,6 +129,10 @@ class Gatehouse:
     def count_runs(self, conn: sa.Connection) -> Mapping[str, int] | None:
         """How many runs of all tenants are in each open state; None without runs."""
         del conn
+
+    def first_key_shown(self) -> None:
+        """A person has `first_key` now: it is kept nowhere any more, and no later start shows it."""
+        _unshown(self.settings).drop()
 
     def sample_repository(self) -> str:
         """The folder whose tools are shown where a tool server needs one; ''. Without runs nobody names any."""
@@ -189,11 +195,12 @@ async def _opened(
         signer.known_as(public_key)
     db = await asyncio.to_thread(open_database, settings, clock, signals, flushers(clock))
     closers.append(lambda: _sync(db.close))  # DBOS takes the loop's threads with it, so not in one of them
-    first_key = await db.write(lambda tx: _begin(tx, settings, clock, signer))
-    config = await _follow(files, documents, db, registry, clock, closers) if files else None
+    first_key = await _begin(db, settings, clock, signer)
+    tracer = open_tracer(settings, closers)
+    config = await _follow(files, documents, settings.config_owner, db, registry, clock, closers) if files else None
     credentials = open_identity(settings, egress, clock, db, signals, closers)
     policies, grants = Policies(db, registry, people_reads, clock), Grants(db, registry)
-    gateway, tool_search = _open_gateway(settings, (db, clock, signals), egress, grants, policies, closers)
+    gateway, tool_search = _open_gateway(settings, (db, clock, signals), egress, grants, policies, tracer, closers)
     _keep_house(settings, db, clock, signals, closers)
     return Gatehouse(
         settings=settings,
@@ -207,6 +214,7 @@ async def _opened(
         tool_search=tool_search,
         credentials=credentials,
         first_key=first_key,
+        tracer=tracer,
         config=config,
         closers=closers,
     )
@@ -225,10 +233,28 @@ def _prepared(settings: Settings, signer: Ed25519Signer) -> str:
     return signer.public_key
 
 
-def _begin(tx: Tx, settings: Settings, clock: Clock, signer: Ed25519Signer) -> NewKey | None:
-    """The first start's tenant and key, and a new host's key among those that sign checkpoints."""
-    made = people.bootstrap(tx, clock, settings.bootstrap_key.get_secret_value())
-    audit_handlers.introduce(tx, people.DEFAULT_TENANT, clock, signer)
+def _unshown(settings: Settings) -> Unshown:
+    return Unshown(settings.data / "first-admin.key")
+
+
+async def _begin(db: Database, settings: Settings, clock: Clock, signer: Ed25519Signer) -> NewKey | None:
+    """The first start's tenant and key, and a new host's key among those that sign checkpoints.
+
+    The key is on the disk before it is known, and stays there until it was shown: a start that dies between the two
+    leaves it to the next one.
+    """
+    unshown, bootstrap_key = _unshown(settings), settings.bootstrap_key.get_secret_value()
+    first = not bootstrap_key and not await db.read(people_reads.any_key)
+    kept = unshown.keep() if first else unshown.found()
+
+    def begin(tx: Tx) -> NewKey | None:
+        made = people.bootstrap(tx, clock, bootstrap_key, kept)
+        audit_handlers.introduce(tx, people.DEFAULT_TENANT, clock, signer)
+        return made
+
+    made = await db.write(begin)
+    if made is None:  # another server was first, or it has ended, or there is a bootstrap key: nobody waits for it
+        unshown.drop()
     return made
 
 
@@ -238,6 +264,7 @@ def _open_gateway(
     egress: Egress,
     grants: Grants,
     policies: Policies,
+    tracer: Tracer | None,
     closers: Closers,
 ) -> tuple[Gateway, ToolSearch]:
     """The gateway and search over what it reaches. What they keep in memory lasts until a signal says otherwise."""
@@ -252,6 +279,7 @@ def _open_gateway(
         permits,
         limits,
         traffic=traffic,
+        tracer=tracer,
     )
     closers.append(gateway.aclose)
     tool_search = open_tool_search(settings, clock, grants, gateway, closers)
@@ -263,13 +291,14 @@ def _open_gateway(
 async def _follow(
     files: DeclaredFiles,
     documents: Sequence[Document],
+    owner: str,
     db: Database,
     registry: Registry,
     clock: Clock,
     closers: Closers,
 ) -> Following:
     """Apply the operator's files, and go on doing so when they change."""
-    scope = system_scope(people.DEFAULT_TENANT, CONFIG)
+    scope = system_scope(people.DEFAULT_TENANT, files_actor(owner))
 
     async def applied(found: Sequence[Document]) -> list[str]:
         done = await db.write(lambda tx: resource_handlers.declare(tx, scope, clock, found, registry.kinds))
@@ -277,6 +306,8 @@ async def _follow(
         for document, warnings in zip(found, dangling, strict=True):
             for warning in warnings:
                 log.warning("%s %s: %s", document.kind, document.metadata.name, warning)
+        if owner == FILES and any(one.action == "deleted" for one in done):
+            log.warning("Are those of another server's files? Then give each set of files a STEAD_CONFIG_OWNER.")
         return [f"{one.kind}/{one.name} {one.action}" for one in done if one.action != "unchanged"]
 
     following = Following(files, applied, clock)

@@ -1,4 +1,4 @@
-"""Parts of the composition: who is let in, where calls may go, how much of it at once, and how tools are found."""
+"""Parts of the composition: who is let in, where calls may go and how many, how tools are found, what is traced."""
 
 import asyncio
 import logging
@@ -23,6 +23,7 @@ from swarmstead.gateway.traffic.state import Traffic
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.hashing import digest
+from swarmstead.kernel.secrets import resolve_reference
 from swarmstead.people.contract import IdentityProviderSpec
 from swarmstead.people.credentials import Credentials
 from swarmstead.people.issuers import Issuers
@@ -31,9 +32,11 @@ from swarmstead.resources.contract import Kind
 from swarmstead.settings import Settings
 from swarmstead.storage.database import Database
 from swarmstead.storage.signals import Signals
+from swarmstead.telemetry.spans import Sampling, Tracer
 
 log = logging.getLogger(__name__)
 _LOOK_EVERY_S = 5.0
+_FLUSH_S = 3.0
 # Read from the operator's own files, never applied: a tenant declares none of these.
 OPERATOR_KINDS: dict[str, Kind] = {
     kind.name: kind for kind in (Kind("IdentityProvider", IdentityProviderSpec, check_provider),)
@@ -176,3 +179,25 @@ def open_traffic(settings: Settings, db: Database) -> Traffic:
         retry_share=settings.retry_share,
     )
     return Traffic(limits, None if settings.single_process else SharedBuckets(db))
+
+
+def open_tracer(settings: Settings, closers: list[Callable[[], Awaitable[None]]]) -> Tracer | None:
+    """What tells of calls and runs; None, and nothing of it is loaded, where no collector is named.
+
+    Fails: SecretMissing for a header's value.
+    """
+    if not settings.otlp_endpoint:
+        return None
+    headers = {name: resolve_reference(where) for name, where in settings.otlp_headers.items()}
+    from swarmstead import __version__
+    from swarmstead.telemetry.adapters.otlp import OtlpSpans
+
+    service = {"service.name": "swarmstead", "service.version": __version__}
+    spans = OtlpSpans(settings.otlp_endpoint, headers, service)
+
+    async def flushed() -> None:
+        spans.close(_FLUSH_S)  # nothing else goes on by now, and the loop's threads may be gone
+
+    closers.append(flushed)
+    sampling = Sampling(settings.trace_calls, settings.trace_runs, settings.trace_followed_per_s)
+    return Tracer(spans.keep, sampling)

@@ -10,24 +10,25 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
-from hmac import compare_digest
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_type_hints
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
 from swarmstead.kernel.errors import BadInput
-from swarmstead.kernel.money import micros_from_usd
+from swarmstead.kernel.forms import is_address, no_amount, no_name, no_networks, no_web_address
+from swarmstead.kernel.secrets import Secret, is_reference
 
 PREFIX = "STEAD_"
+_HEADER = re.compile(r"([A-Za-z0-9_-]{1,100})=(\S{1,1000})")
 _RATE = re.compile(r"((?:tenant|role):[A-Za-z0-9_.@-]{1,63})=([0-9]{1,6}(?:\.[0-9]{1,6})?)/([1-9][0-9]{0,5})")
 _NEAR = 0.75
 _OF_THE_COMMAND_LINE = {f"{PREFIX}KEY", f"{PREFIX}SERVER", f"{PREFIX}CLIENT_CERTIFICATE"}
 _BOUND = re.compile(r"Expected `\w+` (>=|<=|>|<) (\S+)")
 _BOUNDS = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}
 _TYPES = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
+_ALSO = {"otlp_endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT"}  # names that others have given to the same
 # Settings that are options of `stead up` as well.
 _OPTIONS = {
     "host": " or --host",
@@ -35,6 +36,7 @@ _OPTIONS = {
     "data": " or --data",
     "allowed_paths": " or --allow",
     "config": " or --config",
+    "config_owner": " or --config-owner",
     "identity_providers": " or --identity-providers",
     "tls_cert": " or --tls-cert",
     "tls_key": " or --tls-key",
@@ -45,31 +47,6 @@ _OPTIONS = {
 
 def _default_allowed() -> tuple[Path, ...]:
     return (Path.cwd(), Path.home(), Path(tempfile.gettempdir()))
-
-
-class Secret:
-    """A text that shows nowhere unless it is asked for."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def get_secret_value(self) -> str:
-        """The text."""
-        return self._text
-
-    def __repr__(self) -> str:
-        """Not the text."""
-        return "Secret()"
-
-    def __eq__(self, other: object) -> bool:
-        """Whether it is the same text."""
-        return isinstance(other, Secret) and compare_digest(self._text.encode(), other._text.encode())
-
-    def __hash__(self) -> int:
-        """As of the text."""
-        return hash(self._text)
 
 
 _NOTHING = Secret("")
@@ -94,8 +71,11 @@ class Settings:
     """Folders that runs may name repositories in, separated by ':'. Default: where the server was started, the home
     folder and the folder for temporary files. Too wide, and an operator's run can read any repository of this user."""
     config: tuple[Path, ...] = ()
-    """Files and folders of manifests, separated by ':': applied at start and when they change, to the tenant `default`.
-    Servers that share a database need the same ones, or each takes back what the other declares."""
+    """Files and folders of manifests, separated by ':': applied to the tenant `default`, at start and at changes."""
+    config_owner: str = "config"
+    """Whose `config` is: what its files declare no longer is taken back where this owner has declared it. The same for
+    servers that share a database and the files; where the files differ, each set needs an owner of its own, or they
+    take back each other's."""
     user_day_usd: str = "5"
     """US dollars that the runs of one user may spend in a UTC day."""
     tenant_day_usd: str = "50"
@@ -152,8 +132,8 @@ class Settings:
     retry_share: Annotated[float, Meta(ge=0, le=1)] = 0.1
     """Retries per call that a tool server gets over time. Too high, and retries keep a server down that has failed."""
     listed_tools: Annotated[int, Meta(ge=0, le=1_000_000)] = 100
-    """The most tools that `tools/list` shows a client. Where there are more it shows `search_tools` and
-    `describe_tools` instead; the others are called by the names that those tell."""
+    """The most tools that `tools/list` shows a client. Where there are more it shows `search_tools`,
+    `describe_tools` and `apply_plan` instead; the others are called by the names that those tell."""
     plan_life_s: Annotated[int, Meta(ge=10, le=2_592_000)] = 86_400
     """Seconds that a question waits for a person before it expires."""
     drain_s: Annotated[int, Meta(ge=0, le=3600)] = 30
@@ -166,6 +146,10 @@ class Settings:
     """Seconds after which a connection is dropped whose client reads nothing of what we have for it."""
     idle_timeout_s: Annotated[int, Meta(ge=1, le=3600)] = 60
     """Seconds that a connection is kept between two requests. A proxy in front must let go of it earlier than this."""
+    max_connections: Annotated[int, Meta(ge=1, le=1_000_000)] = 800
+    """HTTP connections at a time, in each process. Beyond, the one that was idle longest is closed; where none is idle,
+    the new one. Too low, and clients are cut off while each tab of the web UI holds one; more than the process has file
+    descriptors for (often 1,024, of which tool servers and the database need some), and it can open nothing more."""
     streams_per_identity: Annotated[int, Meta(ge=1, le=100_000)] = 64
     """Streams that one key or person may hold open in each process: MCP subscriptions, streams of MCP sessions, events.
     Each tab of the web UI holds one. Too low, and clients hear of changes late; too high, and one client can use up the
@@ -191,10 +175,11 @@ class Settings:
     egress_public: Literal["allow", "deny"] = "allow"
     """`deny`: only what `egress_allow` lists is reached."""
     public_url: str = ""
-    """How browsers reach the server when a proxy stands in front of it; checked against Origin.
-
-    Empty: host and port.
-    """
+    """How browsers reach the server behind a proxy; checked against Origin. Empty: host and port."""
+    trusted_proxies: str = ""
+    """Addresses or `network/bits` of the proxies in front, with commas between: their `X-Forwarded-For` and
+    `X-Forwarded-Proto` are believed. Too narrow, and one who guesses keys through a proxy slows all its clients down;
+    too wide, and whoever guesses can say that he is somebody else."""
     identity_providers: Path | None = None
     """A YAML file of `IdentityProvider`s: issuers whose JWTs are let in. Who can write it can let anybody in."""
     tls_cert: Path | None = None
@@ -205,6 +190,19 @@ class Settings:
     """CA certificates (PEM) that client certificates must come from. Whoever these CAs vouch for may knock."""
     client_cert: Literal["optional", "required"] = "optional"
     """Whether a connection without a client certificate is taken. Only with `client_ca`."""
+    otlp_endpoint: str = ""
+    """Where traces go: a collector that speaks OTLP over HTTP, such as `http://127.0.0.1:4318`; `/v1/traces` is added.
+    `OTEL_EXPORTER_OTLP_ENDPOINT` is read as well. Empty: nothing is traced. Whoever listens there learns what is
+    called and how that ends, never with what."""
+    otlp_headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Headers for it, each with where its value is found: `authorization=env:OTLP_TOKEN x-tenant=file:/run/tenant`."""
+    trace_calls: Annotated[float, Meta(ge=0, le=1)] = 0.01
+    """Share of calls from outside that are traced. At 1 a call takes two thirds more CPU."""
+    trace_runs: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    """Share of runs that are traced: whole ones, with their calls."""
+    trace_followed_per_s: Annotated[float, Meta(ge=0, le=10_000)] = 1.0
+    """Sampled traces a second that each tenant's clients may have us take part in beside that share, per process; 0 for
+    none. Too high, and clients decide what tracing costs."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """debug, info, warning or error."""
     log_json: bool = False
@@ -235,6 +233,13 @@ def _rates(text: str) -> dict[str, tuple[float, int]]:
     return {one[1]: (float(one[2]), int(one[3])) for one in found if one}
 
 
+def _headers(text: str) -> dict[str, str]:
+    found = [_HEADER.fullmatch(part) for part in text.split()]
+    if not all(one and is_reference(one[2]) for one in found):  # it may be a pasted secret, so it is not repeated
+        raise ValueError("must be like authorization=env:OTLP_TOKEN: a name, and where the value is found")
+    return {one[1].lower(): one[2] for one in found if one}
+
+
 def _truth(text: str) -> bool:
     for words, meaning in _TRUTH:
         if text.lower() in words:
@@ -248,6 +253,7 @@ _READ: Mapping[str, Callable[[str], Any]] = {
     "allowed_paths": _split,
     "config": _split,
     "rates": _rates,
+    "otlp_headers": _headers,
     "log_json": _truth,
     "log_level": str.lower,
 }
@@ -257,9 +263,12 @@ def _fault(settings: Settings) -> tuple[str, str] | None:
     """The first field whose value is wrong though its type is right, and why."""
     for name, problem in (
         ("database_url", _no_database(settings.database_url.get_secret_value())),
-        ("user_day_usd", _no_amount(settings.user_day_usd)),
-        ("tenant_day_usd", _no_amount(settings.tenant_day_usd)),
-        ("public_url", _no_web_address(settings.public_url)),
+        ("config_owner", no_name(settings.config_owner)),
+        ("user_day_usd", no_amount(settings.user_day_usd)),
+        ("tenant_day_usd", no_amount(settings.tenant_day_usd)),
+        ("public_url", no_web_address(settings.public_url)),
+        ("trusted_proxies", no_networks(settings.trusted_proxies)),
+        ("otlp_endpoint", _no_collector(settings.otlp_endpoint)),
     ):
         if problem:
             return name, problem
@@ -275,28 +284,13 @@ def _fault(settings: Settings) -> tuple[str, str] | None:
 def _no_database(text: str) -> str:
     if text and not text.startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
         return "must start with postgresql://; leave it empty for the SQLite file under --data"
-    return "" if _is_address(text) else "is no address; write special characters of the password as %XX"
+    return "" if is_address(text) else "is no address; write special characters of the password as %XX"
 
 
-def _no_amount(text: str) -> str:
-    try:
-        micros_from_usd(text)
-    except ValueError as error:
-        return str(error)
-    return ""
-
-
-def _no_web_address(text: str) -> str:
-    good = text.startswith(("http://", "https://")) and _is_address(text) and urlsplit(text).hostname
-    return "" if good or not text else "must be http:// or https:// and a host, such as https://stead.example.org"
-
-
-def _is_address(text: str) -> bool:
-    """Whether host and port can be told apart. Says no more: what is wrong may be a part of a password."""
-    try:
-        return urlsplit(text).port != 0
-    except ValueError:
-        return False
+def _no_collector(text: str) -> str:
+    if any(mark in text for mark in "@?#"):
+        return "must hold no user, no password and no parameters; put secrets into otlp_headers"
+    return no_web_address(text)
 
 
 def _refuse_misspelt(source: Mapping[str, str]) -> None:
@@ -332,7 +326,7 @@ def load(environment: Mapping[str, str] | None = None, **options: Any) -> Settin
     _refuse_misspelt(source)
     values: dict[str, Any] = {}
     for name in (one.name for one in fields(Settings)):
-        text = source.get(PREFIX + name.upper())
+        text = source.get(PREFIX + name.upper()) or source.get(_ALSO.get(name, ""))
         value = options.pop(name, None)
         if value is None and text:
             value = _read(name, text)

@@ -182,6 +182,7 @@ def _hands(house: Gatehouse, models: Models) -> Hands:
         user_day_cap=micros_from_usd(settings.user_day_usd),
         tenant_day_cap=micros_from_usd(settings.tenant_day_usd),
         plan_life_ms=settings.plan_life_s * 1000,
+        tracer=house.tracer,
     )
 
 

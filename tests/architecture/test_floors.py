@@ -67,6 +67,7 @@ def test_every_dependency_is_kept_out_of_contracts() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = {line.split(">")[0].split("[")[0].strip().replace("-", "_") for line in project["dependencies"]}
     imported = {"pyyaml": "yaml", "pydantic_ai_slim": "pydantic_ai"}
+    imported |= {name: "opentelemetry" for name in names if name.startswith("opentelemetry_")}
     expected = {imported.get(name, name) for name in names} - {"annotated_types"}
     assert expected <= set(_contracts()["frameworks"]["forbidden_modules"])
 

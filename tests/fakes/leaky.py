@@ -1,6 +1,6 @@
 """A tool server over Streamable HTTP that says what it should not: arguments, our headers, secrets of its own.
 
-The tool's name says how. `seen` has the headers of every request that came.
+The tool's name says how. `seen` has the headers of every request that came, `traces` what calls said of their trace.
 """
 
 import asyncio
@@ -27,6 +27,8 @@ class Leaky:
         self.words = words
         self.url = ""
         self.seen: list[Mapping[str, str]] = []
+        self.traces: list[str] = []
+        self.hanging = asyncio.Event()
         self._hang = asyncio.Event()
         self._plain: Mapping[str, Callable[[dict[str, Any], web.Request], web.Response]] = {
             "apologise": lambda message, _: self._text(message, self.words, is_error=True),
@@ -35,6 +37,10 @@ class Leaky:
             "garble": lambda _, request: web.text_response(f"{{{self.words} {dict(request.headers)}", "text/html"),
             "refuse": self._refusal,
         }
+
+    def answer_all(self) -> None:
+        """From now on nothing hangs."""
+        self._hang.set()
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one request."""
@@ -57,12 +63,14 @@ class Leaky:
             case "resources/read":
                 return self._result(message, {"contents": [{"uri": params["uri"], "text": self.words}]})
             case "tools/call":
+                self.traces.append(params.get("_meta", {}).get("traceparent", ""))
                 return await self._call(params["name"], message, request)
             case _:
                 return web.Response(status=202)
 
     async def _call(self, name: str, message: dict[str, Any], request: web.Request) -> web.Response:
         if name == "hang":
+            self.hanging.set()
             await self._hang.wait()
         if name == "cut":
             request.abort()

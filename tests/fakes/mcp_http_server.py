@@ -19,10 +19,12 @@ class FakeHttpServer:
         self.seen: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.deleted: list[str] = []
+        self.tools: list[dict[str, Any]] = [{"name": "echo", "inputSchema": {"type": "object"}}]
         self.calls = 0
         self.token = ""
         self.connections: set[int] = set()
         self.live: set[str] = set()
+        self.says_gone_in_json_rpc = False
         self.started = 0
         self.cancelled = asyncio.Event()
         self.replies: list[dict[str, Any]] = []
@@ -41,13 +43,17 @@ class FakeHttpServer:
         if message.get("method") == "initialize":
             return self._initialize(message)
         if request.headers.get(SESSION) not in self.live:
+            if self.says_gone_in_json_rpc:
+                error = {"code": -32600, "message": "Session not found"}
+                body = json.dumps({"jsonrpc": "2.0", "id": None, "error": error})
+                return web.Response(404, body.encode(), {"Content-Type": "application/json"})
             return web.text_response("no such session", status=404)
         return await self._in_session(request, message)
 
     async def _in_session(self, request: web.Request, message: dict[str, Any]) -> web.Response:
         method = message.get("method")
         if method == "tools/list":
-            return answer(message, {"tools": [{"name": "echo", "inputSchema": {"type": "object"}}]})
+            return answer(message, {"tools": self.tools})
         if method == "tools/call":
             self.calls += 1
             return await self._call(request, message)

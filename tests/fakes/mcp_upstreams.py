@@ -13,6 +13,7 @@ from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
 from swarmstead.gateway.adapters.upstreams import Upstreams
 from swarmstead.gateway.contract import CallResult, ServerRef, ToolServerSpec
 from swarmstead.gateway.egress import LOOPBACK, Egress
+from swarmstead.gateway.offers import Conversation
 
 FAKES = Path(__file__).parent
 LIMITS = UpstreamLimits(start_timeout_s=20, stop_grace_s=0.5, max_message_bytes=1_000_000, max_pages=5)
@@ -21,6 +22,11 @@ HERE = Egress(LOOPBACK)
 CALL_S = 20.0
 SOON_S = 0.5
 """Time limit of calls that are meant to run out of it."""
+
+
+def unvetted(conversation: Conversation) -> None:
+    """A `Vet` that lets everything out: for tests of what comes after it."""
+    del conversation
 
 
 class Clock:
@@ -61,7 +67,7 @@ async def call(
     *,
     timeout_s: float = CALL_S,
 ) -> CallResult:
-    return await upstreams.call_tool(server, tool, arguments or {}, key="k1", timeout_s=timeout_s)
+    return await upstreams.call_tool(server, tool, arguments or {}, vet=unvetted, key="k1", timeout_s=timeout_s)
 
 
 async def structured(

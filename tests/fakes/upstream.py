@@ -11,6 +11,7 @@ from typing import Any
 from swarmstead.gateway.contract import CallResult, ServerRef
 from swarmstead.gateway.errors import UpstreamFailed, UpstreamRefused, UpstreamUnknown
 from swarmstead.gateway.health import SessionState
+from swarmstead.gateway.offers import TOOLS_CHANGED, Conversation, Listing, Vet
 from swarmstead.gateway.relay import Relay
 
 WRITE = {"readOnlyHint": False, "destructiveHint": False}
@@ -84,6 +85,9 @@ class FakeUpstream:
         self.flaky: dict[str, int] = {}
         self.rejecting: set[str] = set()
         self.during: Callable[[Called], Awaitable[None]] | None = None
+        self.looks = 0
+        self._conversations: dict[tuple[object, ...], Conversation] = {}
+        self._changed: Callable[[ServerRef], None] = lambda _: None
         self._holds: dict[str, Hold] = {}
         self._held: list[Hold] = []
 
@@ -101,11 +105,36 @@ class FakeUpstream:
         """How often a tool was called."""
         return sum(call.tool == name for call in self.calls)
 
-    async def list_tools(self, server: ServerRef) -> list[Mapping[str, Any]]:
+    def watch(self, changed: Callable[[ServerRef], None]) -> None:
+        """Call it when a test says that tools have changed."""
+        self._changed = changed
+
+    def tell_changed(self) -> None:
+        """Every session hears that tools have changed, and so do those who listen."""
+        for conversation in self._conversations.values():
+            conversation.hear(TOOLS_CHANGED)
+        for _, _, relay in self.listeners:
+            relay.notify(TOOLS_CHANGED, {})
+
+    def restart(self) -> None:
+        """All sessions end."""
+        self._conversations.clear()
+
+    def conversation(self, server: ServerRef) -> Conversation | None:
+        """The session, if a list or a call has begun one."""
+        return self._conversations.get(server.key)
+
+    def _begun(self, server: ServerRef) -> Conversation:
+        made = Conversation(changed=lambda: self._changed(server))
+        return self._conversations.setdefault(server.key, made)
+
+    async def list_tools(self, server: ServerRef) -> Listing:
         """The definitions, the same for every server."""
         if self.down:
             raise UpstreamFailed(self.down)
-        return list(self.tools)
+        self.looks += 1
+        conversation = self._begun(server)
+        return Listing(conversation, conversation.doubts, list(self.tools))
 
     async def list_all(self, server: ServerRef, method: str) -> list[Mapping[str, Any]]:
         """The items of `lists`, the same for every server."""
@@ -139,6 +168,7 @@ class FakeUpstream:
         tool: str,
         arguments: Mapping[str, Any],
         *,
+        vet: Vet,
         key: str,
         timeout_s: float,
         more: Mapping[str, Any] | None = None,
@@ -151,6 +181,8 @@ class FakeUpstream:
 
         `losing` ones act so often without an answer. `rejecting` ones are those that the server says it does not take.
         """
+        if (look := vet(self._begun(server))) is not None:
+            await look
         self.relay = relay
         call = Called(server, tool, arguments, key, timeout_s, expect, traceparent)
         self.calls.append(call)

@@ -64,6 +64,16 @@ async def test_the_narrowest_of_several_claims_decides(make: Make) -> None:
     assert await taken(buckets, TENANT, IDENTITY._replace(name="key:k_3")) == 0
 
 
+async def test_the_bucket_that_stood_in_the_way_is_known(make: Make, clock: MovableClock) -> None:
+    buckets, others = make(), [IDENTITY._replace(name=f"key:{n}") for n in range(9)]
+    assert await taken(buckets, TENANT, IDENTITY) == 4
+    assert buckets.empty([TENANT, IDENTITY]) == [IDENTITY]
+    assert [await taken(buckets, TENANT, one, tries=1) for one in others] == [1] * 4 + [0] * 5
+    assert buckets.empty([TENANT, others[8]]) == [TENANT]
+    clock.advance(seconds=60)
+    assert buckets.empty([TENANT, IDENTITY]) == []
+
+
 async def test_tenants_and_names_do_not_share(make: Make) -> None:
     buckets = make()
     assert await taken(buckets, IDENTITY) == 4

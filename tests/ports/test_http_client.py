@@ -142,6 +142,42 @@ async def test_a_turn_that_comes_just_as_its_waiter_leaves_is_passed_on(server: 
     await client.aclose()
 
 
+async def test_an_answer_that_waits_for_a_person_takes_no_place(server: RawServer) -> None:
+    client = limited(max_per_host=1)
+    begun = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n"
+    server.plan(Turn(begun, "hold"), Turn(begun, "hold"))
+    waiting = await client.send(head_to(server))
+    second = asyncio.create_task(client.send(head_to(server)))
+    await asyncio.sleep(0)
+    waiting.lend()
+    waiting.lend()
+    third = asyncio.create_task(client.send(head_to(server)))
+    (await second).close()  # only one was let in for the one that was lent
+    assert (await third).whole() == b"hello"
+    waiting.close()
+    assert [(await client.send(head_to(server))).whole() for _ in range(3)] == [b"hello"] * 3
+    assert server.connections == 3
+    await client.aclose()
+
+
+@pytest.mark.parametrize(("busy", "connections"), [(False, 1), (True, 2)])
+async def test_a_lent_connection_serves_on_if_there_is_a_place_for_it(
+    server: RawServer, busy: bool, connections: int
+) -> None:
+    client = limited(max_per_host=1)
+    begun = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n"
+    server.plan(Turn(begun, "talk", later=b"0\r\n\r\n"))
+    waiting = await client.send(head_to(server))
+    waiting.lend()
+    if busy:
+        assert (await client.send(head_to(server))).whole() == b"hello"
+    server.release.set()
+    assert await waiting.read(10) == b"one"
+    assert [(await client.send(head_to(server))).whole() for _ in range(3)] == [b"hello"] * 3
+    assert server.connections == connections
+    await client.aclose()
+
+
 # What was sent -------------------------------------------------------------------------------------------------------
 
 

@@ -21,6 +21,7 @@ from swarmstead.gateway.egress import Egress, parse_entries
 from swarmstead.gateway.errors import UpstreamFailed
 from swarmstead.gateway.targets import parse_target
 from tests.fakes import raw_server
+from tests.fakes.mcp_upstreams import unvetted
 from tests.fakes.raw_server import RawServer, ok
 from tests.fakes.resolvers import StubResolver
 from tests.fakes.tls import Authority
@@ -172,7 +173,7 @@ async def test_a_tool_server_behind_the_rules_fails_with_a_code_and_a_way_out(na
     server = ServerRef("inner", ToolServerSpec("http", url="https://inner.test/mcp"))
     for _ in range(3):  # the last is refused by the pause after failures, for the same reason
         with pytest.raises(UpstreamFailed, match="egress rule: not-public") as failed:
-            await upstreams.call_tool(server, "look", {}, key="k", timeout_s=5)
+            await upstreams.call_tool(server, "look", {}, vet=unvetted, key="k", timeout_s=5)
         assert failed.value.code == "egress_denied"
         assert "STEAD_EGRESS_ALLOW" in failed.value.way_out
         assert "10.11" not in failed.value.message

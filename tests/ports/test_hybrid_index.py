@@ -21,6 +21,7 @@ from swarmstead.gateway.search.ranking import search
 from swarmstead.gateway.search.weights import shipped
 
 WEIGHTS = shipped()
+_WITHIN_S = 30.0
 TOOLS = [
     ToolDocument("sky", "get_forecast", "Meteorological outlook for a location.", {}, "read"),
     ToolDocument("shop", "list_orders", "All purchases of a customer.", {}, "read"),
@@ -148,6 +149,70 @@ def test_many_changes_do_not_make_it_grow_for_ever(tmp_path: Path) -> None:
         index.refresh([ToolDocument("s", f"tool_{turn}_{n}", f"Does thing {n}.", {}, "read") for n in range(50)])
     assert (tmp_path / "static.f16").stat().st_size <= 5 * 50 * 256 * 2
     assert len(search(index, WEIGHTS, "does thing 7", None)) > 0
+
+
+def worn(folder: Path) -> HybridIndex:
+    """An index whose next refresh makes it anew: most of its rows are struck out."""
+    index = HybridIndex(folder, WEIGHTS)
+    index.refresh([*TOOLS, *many(200)])
+    index.improve(3)
+    index.refresh(TOOLS)
+    return index
+
+
+def test_a_search_finds_while_the_index_is_made_anew(tmp_path: Path) -> None:
+    """In the middle of it: the tools that come are handed over while somebody else searches."""
+    index = worn(tmp_path)
+    found: list[str] = []
+
+    def handed_over() -> Generator[ToolDocument]:
+        yield from many(3)
+        with ThreadPoolExecutor(1) as other:
+            found.extend(other.submit(first, index, task).result(_WITHIN_S) for task in ("purchases", "broken car"))
+        yield from TOOLS
+
+    before = (tmp_path / "static.f16").stat().st_size
+    assert index.refresh(handed_over()) == Changed(6, 0)
+    assert (tmp_path / "static.f16").stat().st_size < before
+    assert found == ["list_orders", "book_repair"]
+    assert first(index, "paint wall 2") == "paint_blue_2"
+    assert index.improve(100) == 0
+    index.close()
+    again = HybridIndex(tmp_path, WEIGHTS)
+    assert again.refresh([*many(3), *TOOLS]) == Changed(0, 0)
+    assert first(again, "my car is broken") == "book_repair"
+
+
+def test_an_index_that_could_not_be_made_anew_stays_as_it_was(tmp_path: Path) -> None:
+    index = worn(tmp_path)
+
+    def cut_off() -> Generator[ToolDocument]:
+        yield from many(3)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        index.refresh(cut_off())
+    assert first(index, "purchases") == "list_orders"
+    assert first(HybridIndex(tmp_path, WEIGHTS), "purchases") == "list_orders"  # and whoever opens it finds it whole
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
+
+
+def test_all_tools_may_go_when_the_index_is_made_anew(tmp_path: Path) -> None:
+    index = worn(tmp_path)
+    assert index.refresh([]) == Changed(0, 0)
+    assert search(index, WEIGHTS, "purchases", None) == []
+    index.refresh(TOOLS)
+    assert first(index, "purchases") == "list_orders"
+
+
+def test_what_a_process_left_that_ended_while_it_built_is_taken_away(tmp_path: Path) -> None:
+    index = HybridIndex(tmp_path, WEIGHTS)
+    index.refresh(TOOLS)
+    index.close()
+    (tmp_path / ".beside").mkdir()
+    (tmp_path / ".beside" / "static.f16").write_bytes(b"half")
+    assert HybridIndex(tmp_path, WEIGHTS).refresh(TOOLS) == Changed(0, 0)
+    assert not (tmp_path / ".beside").exists()
 
 
 def test_a_large_index_uses_its_graph_and_still_filters_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from swarmstead.gateway.adapters.patience import PatientRelay
 from swarmstead.gateway.adapters.upstreams import Upstreams
-from swarmstead.gateway.contract import ServerRef, ToolServerSpec
+from swarmstead.gateway.contract import CallResult, ServerRef, ToolServerSpec
 from tests.fakes.everything import serving
-from tests.fakes.mcp_upstreams import CALL_S, Clock, opened
+from tests.fakes.mcp_upstreams import CALL_S, HERE, LIMITS, Clock, opened, unvetted
 from tests.fakes.relays import FakeRelay
 
 ANSWER: Mapping[str, Any] = {"action": "accept", "content": {"name": "Ada"}}
@@ -48,7 +49,9 @@ async def test_a_person_may_take_longer_than_the_call(
     async with serving(sessions=not modern) as url:
         server = ServerRef("everything", ToolServerSpec("http", url=url))
         arguments = {"message": "Who?"}
-        result = await upstreams.call_tool(server, tool, arguments, key="k", timeout_s=CALL_S, relay=relay)
+        result = await upstreams.call_tool(
+            server, tool, arguments, vet=unvetted, key="k", timeout_s=CALL_S, relay=relay
+        )
         await upstreams.aclose()
     assert relay.asked == ["elicitation/create"]
     assert not result.is_error
@@ -90,3 +93,44 @@ async def test_a_limit_that_is_over_is_not_prolonged() -> None:
 
     with pytest.raises(TimeoutError):
         await late()
+
+
+class Thinking(FakeRelay):
+    """A client whose person answers once `may_answer` is set."""
+
+    def __init__(self, may_answer: asyncio.Event) -> None:
+        super().__init__({"elicitation/create": ANSWER})
+        self.may_answer = may_answer
+        self.reached = asyncio.Event()
+
+    async def ask(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        self.reached.set()
+        await self.may_answer.wait()
+        return await super().ask(method, params)
+
+
+async def test_calls_that_wait_for_people_keep_nobody_from_the_server_and_get_their_answers() -> None:
+    """More of them wait than there may be connections to the host."""
+    may_answer = asyncio.Event()
+    upstreams = Upstreams(replace(LIMITS, max_connections_per_host=2), egress=HERE)
+    async with asyncio.timeout(60), serving() as url:
+        server = ServerRef("everything", ToolServerSpec("http", url=url))
+        arguments = {"message": "Who?"}
+        people, waiting = [Thinking(may_answer) for _ in range(8)], list[asyncio.Task[CallResult]]()
+        for one in people:
+            waiting.append(
+                asyncio.create_task(
+                    upstreams.call_tool(
+                        server, "test_elicitation", arguments, vet=unvetted, key="k", timeout_s=CALL_S, relay=one
+                    )
+                )
+            )
+            await one.reached.wait()
+        for _ in range(3):
+            assert (
+                await upstreams.call_tool(server, "test_simple_text", {}, vet=unvetted, key="k", timeout_s=CALL_S)
+            ).text
+        may_answer.set()
+        assert ["action=accept" in one.text for one in await asyncio.gather(*waiting)] == [True] * 8
+        assert (await upstreams.call_tool(server, "test_simple_text", {}, vet=unvetted, key="k", timeout_s=CALL_S)).text
+        await upstreams.aclose()

@@ -15,7 +15,7 @@ from swarmstead.gateway.adapters.upstreams import Upstreams
 from swarmstead.gateway.contract import ServerRef, ToolServerSpec
 from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown
 from tests.fakes import mcp_http_server, mcp_sdk_server
-from tests.fakes.mcp_upstreams import CALL_S, FAKES, SOON_S, Clock, call, fake, http, opened, structured
+from tests.fakes.mcp_upstreams import CALL_S, FAKES, SOON_S, Clock, call, fake, http, opened, structured, unvetted
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ async def test_the_shipped_servers_are_reached_by_name_and_limited_to_a_folder(
     for name in ["files", "report"]:
         spec = ToolServerSpec("stdio", (f"builtin:{name}",), root="repo")
         server = ServerRef(name, spec, str(tmp_path))
-        assert [tool["inputSchema"]["type"] for tool in await upstreams.list_tools(server)]
+        assert [tool["inputSchema"]["type"] for tool in (await upstreams.list_tools(server)).definitions]
     files = ServerRef("files", ToolServerSpec("stdio", ("builtin:files",), root="repo"), str(tmp_path))
     report = ServerRef("report", ToolServerSpec("stdio", ("builtin:report",), root="repo"), str(tmp_path))
     assert (await structured(upstreams, files, "read", {"path": "a.txt"}))["text"] == "hello"
@@ -47,7 +47,7 @@ async def test_the_shipped_servers_are_reached_by_name_and_limited_to_a_folder(
 
 async def test_without_a_folder_a_shipped_server_can_still_be_listed(upstreams: Upstreams) -> None:
     server = ServerRef("git", ToolServerSpec("stdio", ("builtin:git",), root="repo"))
-    assert "log" in [tool["name"] for tool in await upstreams.list_tools(server)]
+    assert "log" in [tool["name"] for tool in (await upstreams.list_tools(server)).definitions]
     assert "without a folder" in (await call(upstreams, server, "status")).text
 
 
@@ -68,7 +68,7 @@ async def test_an_sdk_server_over_http(upstreams: Upstreams, json_response: bool
 
 
 async def _oracle(upstreams: Upstreams, server: ServerRef) -> None:
-    tools = {tool["name"]: tool for tool in await upstreams.list_tools(server)}
+    tools = {tool["name"]: tool for tool in (await upstreams.list_tools(server)).definitions}
     assert tools["add"]["inputSchema"]["required"] == ["a", "b"]
     assert tools["add"]["description"] == "Add two numbers."
     assert (await structured(upstreams, server, "add", {"a": 2, "b": 3})) == {"result": 5}
@@ -91,7 +91,7 @@ async def test_calls_share_one_process_and_find_their_own_answers(upstreams: Ups
 
 async def test_a_trace_is_told_where_the_protocol_has_it(upstreams: Upstreams) -> None:
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
-    answer = await upstreams.call_tool(fake(), "echo", {}, key="k1", timeout_s=CALL_S, traceparent=trace)
+    answer = await upstreams.call_tool(fake(), "echo", {}, vet=unvetted, key="k1", timeout_s=CALL_S, traceparent=trace)
     told: Any = answer.structured
     assert told["params"]["_meta"] == {"swarmstead.dev/idempotency-key": "k1", "traceparent": trace}
 
@@ -125,7 +125,7 @@ async def test_a_program_gets_its_own_environment_and_its_folder(
 
 
 async def test_pages_are_joined_and_bounded(upstreams: Upstreams) -> None:
-    assert [tool["name"] for tool in await upstreams.list_tools(fake())] == ["t0", "t1", "t2"]
+    assert [tool["name"] for tool in (await upstreams.list_tools(fake())).definitions] == ["t0", "t1", "t2"]
     for start, words in [
         ("endless", "more than 5 pages"),
         ("loose", "is not a list"),

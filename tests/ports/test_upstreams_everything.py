@@ -11,7 +11,7 @@ from swarmstead.gateway.adapters.upstreams import Upstreams
 from swarmstead.gateway.contract import CallResult, ServerRef, ToolServerSpec
 from swarmstead.gateway.errors import UpstreamFailed
 from tests.fakes.everything import Everything, serving
-from tests.fakes.mcp_upstreams import CALL_S, Clock, opened
+from tests.fakes.mcp_upstreams import CALL_S, Clock, opened, unvetted
 from tests.fakes.relays import FakeRelay
 
 WATCHED = "test://watched-resource"
@@ -52,7 +52,9 @@ async def called(
     upstreams: Upstreams, server: ServerRef, tool: str, relay: FakeRelay | None = None, **more: Any
 ) -> CallResult:
     arguments = more.pop("arguments", {})
-    return await upstreams.call_tool(server, tool, arguments, key="k1", timeout_s=CALL_S, relay=relay, **more)
+    return await upstreams.call_tool(
+        server, tool, arguments, vet=unvetted, key="k1", timeout_s=CALL_S, relay=relay, **more
+    )
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
 from swarmstead.gateway.adapters.upstreams import Upstreams
 from swarmstead.gateway.contract import ServerRef, ToolServerSpec
 from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown
-from tests.fakes.mcp_upstreams import LIMITS, SOON_S, Clock, call, fake, opened, structured
+from tests.fakes.mcp_upstreams import LIMITS, SOON_S, Clock, call, fake, opened, structured, unvetted
 from tests.fakes.relays import FakeRelay
 
 
@@ -111,7 +111,7 @@ async def test_a_server_that_only_asks_is_ended(upstreams: Upstreams) -> None:
     pid = (await structured(upstreams, fake(), "echo"))["pid"]
     relay = FakeRelay({"roots/list": {"roots": []}})
     with pytest.raises(UpstreamUnknown, match="more than 10000 messages without an answer"):
-        await upstreams.call_tool(fake(), "ask_forever", {}, key="k", timeout_s=20, relay=relay)
+        await upstreams.call_tool(fake(), "ask_forever", {}, vet=unvetted, key="k", timeout_s=20, relay=relay)
     assert (await structured(upstreams, fake(), "echo"))["pid"] != pid
 
 

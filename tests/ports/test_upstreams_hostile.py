@@ -11,7 +11,7 @@ from swarmstead.gateway.adapters.upstreams import Upstreams
 from swarmstead.gateway.errors import UpstreamUnknown
 from tests.fakes import mcp_hostile
 from tests.fakes.mcp_hostile import Hostile
-from tests.fakes.mcp_upstreams import HERE, SOON_S, http
+from tests.fakes.mcp_upstreams import HERE, SOON_S, http, unvetted
 from tests.fakes.relays import FakeRelay
 
 CALL_S = 20.0
@@ -36,7 +36,9 @@ async def upstreams() -> AsyncGenerator[Upstreams]:
 async def call(upstreams: Upstreams, hostile: Hostile, tool: str, timeout_s: float = CALL_S) -> str:
     """What the answer says."""
     relay = FakeRelay({"roots/list": {"roots": []}})
-    found = await upstreams.call_tool(http(hostile.url), tool, {}, key="k", timeout_s=timeout_s, relay=relay)
+    found = await upstreams.call_tool(
+        http(hostile.url), tool, {}, vet=unvetted, key="k", timeout_s=timeout_s, relay=relay
+    )
     return (found.structured or {})["words"]
 
 

@@ -65,9 +65,11 @@ async def test_connections_are_used_again_after_json_and_after_streams(
     assert len(web.connections) <= 2
 
 
+@pytest.mark.parametrize("says_so_in_json_rpc", [False, True])
 async def test_a_forgotten_session_is_renewed_once_and_the_call_runs_once(
-    upstreams: Upstreams, web: mcp_http_server.FakeHttpServer
+    upstreams: Upstreams, web: mcp_http_server.FakeHttpServer, *, says_so_in_json_rpc: bool
 ) -> None:
+    web.says_gone_in_json_rpc = says_so_in_json_rpc  # as the official SDK's server does
     await call(upstreams, http(web.url), "echo")
     web.live.clear()
     await asyncio.gather(*(call(upstreams, http(web.url), "echo") for _ in range(10)))
@@ -106,7 +108,7 @@ async def test_nobody_there_means_nothing_happened(upstreams: Upstreams, clock: 
     clock.now += 60
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 413, 415, 429, 307, 308])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 406, 413, 415, 429, 307, 308])
 async def test_a_status_that_turns_the_call_away_means_nothing_happened(
     upstreams: Upstreams, web: mcp_http_server.FakeHttpServer, status: int
 ) -> None:
@@ -119,7 +121,7 @@ async def test_a_status_that_turns_the_call_away_means_nothing_happened(
     assert web.started == (3 if over else 1)
 
 
-@pytest.mark.parametrize("status", [202, 302, 303, 408, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [202, 302, 303, 408, 409, 410, 422, 424, 499, 500, 502, 503, 504])
 async def test_any_other_status_leaves_the_outcome_unknown(
     upstreams: Upstreams, web: mcp_http_server.FakeHttpServer, status: int
 ) -> None:

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from swarmstead.doors.mcp.relays import ClientRelay
 from swarmstead.doors.mcp.streams import Stream
 from swarmstead.gateway.adapters.upstreams import Upstreams
-from swarmstead.gateway.contract import CallResult
+from swarmstead.gateway.contract import CallResult, ServerRef
 from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown
 from tests.fakes import odd_server
-from tests.fakes.mcp_upstreams import CALL_S, HERE, LIMITS, http
+from tests.fakes.mcp_upstreams import CALL_S, HERE, LIMITS, http, unvetted
 from tests.fakes.odd_server import OddServer
 from tests.oddities import change
 
@@ -70,6 +70,10 @@ def _with_its_id(message: dict[str, Any], asked: dict[str, Any]) -> dict[str, An
     return {**message, "id": asked["id"]} if message.get("id") == 0 and "id" in asked else message
 
 
+async def offered(upstreams: Upstreams, server: ServerRef) -> Any:
+    return (await upstreams.list_tools(server)).definitions
+
+
 async def _judge(odd: OddServer, changed: dict[str, Any], tells: list[dict[str, Any]], *, modern: bool) -> None:
     odd.changes = {method: lambda asked, m=message: _with_its_id(m, asked) for method, message in changed.items()}
     odd.tells = tells
@@ -82,8 +86,8 @@ async def _judge(odd: OddServer, changed: dict[str, Any], tells: list[dict[str, 
         upstreams.listen(server, {"toolsListChanged": True, "resourceSubscriptions": ["odd://1"]}, stream, ready.set)
     )
     asks = [
-        lambda: upstreams.call_tool(server, "odd", {}, key="k", timeout_s=CALL_S, relay=relay),
-        lambda: upstreams.list_tools(server),
+        lambda: upstreams.call_tool(server, "odd", {}, vet=unvetted, key="k", timeout_s=CALL_S, relay=relay),
+        lambda: offered(upstreams, server),
         lambda: upstreams.list_all(server, "prompts/list"),
         lambda: upstreams.list_all(server, "resources/list"),
         lambda: upstreams.fetch(server, "resources/read", {"uri": "odd://1"}, timeout_s=CALL_S, relay=relay),

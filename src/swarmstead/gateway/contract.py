@@ -289,8 +289,9 @@ class CallRequest:
     `key` names it for ever: a repeat carries the same key. `root` is the folder a root-limited server works in;
     `schema_hash`, when given, is the tool definition that was previewed: another one is refused. `repeat` is set only
     by a run that found this very call in flight after a crash and may send it again; it lets the plan be spent a
-    second time. `planned` false says that the caller's plan does not hold this tool: it is refused like one that does
-    not exist, even if it was bound since.
+    second time. `by_plan`: the plan is all that the caller has named, so it is spent or the call is refused, also where
+    policies would let it through without. `planned` false says that the caller's plan does not hold this tool: it is
+    refused like one that does not exist, even if it was bound since.
 
     `kind` says what is asked for: a tool by default; else `tool` holds the address of a resource or the name of a
     prompt, and `method` the MCP request. `more` holds further params of the request, sent on as they came.
@@ -307,6 +308,7 @@ class CallRequest:
     schema_hash: str = ""
     planned: bool = True
     plan_id: str = ""
+    by_plan: bool = False
     repeat: bool = False
     hooks: CallHooks = field(default_factory=CallHooks)
     kind: Kind = "tool"
@@ -352,6 +354,7 @@ class CallOutcome:
 
     `fault` is there where the server turned the call away with a JSON-RPC error.
     `retry_after_s`, when it is not 0: a limit stood in the way, and this is when to try again.
+    `effect`: it was begun as a side effect, as the tool is classed now, and calling it twice is not calling it once.
     """
 
     verdict: Verdict
@@ -362,12 +365,12 @@ class CallOutcome:
     duration_ms: int = 0
     fault: RpcFault | None = None
     retry_after_s: float = 0.0
+    effect: bool = False
 
-    def after(self, duration_ms: int) -> "CallOutcome":
-        """The same, once it is known how long it took."""
-        return CallOutcome(
-            self.verdict, self.result, self.code, self.reason, self.way_out, duration_ms, self.fault, self.retry_after_s
-        )
+    def after(self, duration_ms: int, *, effect: bool = False) -> "CallOutcome":
+        """The same, once it is known how long it took, and what it was."""
+        known = (self.verdict, self.result, self.code, self.reason, self.way_out)
+        return CallOutcome(*known, duration_ms, self.fault, self.retry_after_s, effect)
 
 
 @dataclass(frozen=True, slots=True)

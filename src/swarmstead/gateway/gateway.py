@@ -1,13 +1,13 @@
 """The gateway: `call` is the one way to a tool, `tools` is what a caller may know of."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from swarmstead.gateway.catalogue import Catalogue
-from swarmstead.gateway.chain import Call, Foreseen, Progress, chained
+from swarmstead.gateway.chain import Answer, Call, Foreseen, Progress, chained
 from swarmstead.gateway.contract import (
     SUBSCRIPTIONS,
     Caller,
@@ -26,6 +26,7 @@ from swarmstead.gateway.grants import GrantedServers, Grants
 from swarmstead.gateway.health import Health, SessionState, health_of
 from swarmstead.gateway.hearing import Source, hear
 from swarmstead.gateway.links.arguments import Contract
+from swarmstead.gateway.links.asking import Asking
 from swarmstead.gateway.links.attempt import Attempt
 from swarmstead.gateway.links.breaker import Breakers
 from swarmstead.gateway.links.expensive import Expensive
@@ -47,6 +48,7 @@ from swarmstead.gateway.reach import check_command, check_headers, check_url, ch
 from swarmstead.gateway.relay import Relay
 from swarmstead.gateway.schemas.limits import ContractLimits
 from swarmstead.gateway.search.experience import Experience
+from swarmstead.gateway.tracing import begun, traced
 from swarmstead.gateway.traffic.limits import check_limits
 from swarmstead.gateway.traffic.state import Traffic
 from swarmstead.gateway.trail import Trail
@@ -55,6 +57,7 @@ from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.scope import Scope
 from swarmstead.permits.contract import PolicyVerdict
 from swarmstead.storage.database import Database
+from swarmstead.telemetry.spans import Tracer
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +113,18 @@ class Gateway:
         limits: GatewayLimits,
         *,
         traffic: Traffic | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self.traffic = traffic or Traffic()
         self.experience = Experience()
-        self._upstream = upstream
-        self._grants = grants
-        self._policies = policies
+        self._tracer, self._upstream, self._grants, self._policies = tracer, upstream, grants, policies
         self._catalogue = Catalogue(upstream, clock, StoredPins(db, clock), limits.contracts)
         self._trail = Trail(db)
         rate, load = Rate(self.traffic, limits.call_timeout_s), Load(self.traffic, limits.call_timeout_s)
-        expensive = Expensive(db, clock, self.traffic)
+        expensive, breakers = Expensive(db, clock, self.traffic), Breakers(self.traffic)
         dry_run = PacedDryRun(upstream, self._catalogue, self._trail, rate, load)
         self.looking = Looking(grants, self._catalogue, dry_run)
+        end = partial(CallUpstream, upstream, self._catalogue, limits.call_timeout_s, traced=tracer is not None)
         self._chain = chained(
             [
                 Record(db, self._trail, limits.write_pauses_s),
@@ -131,13 +134,13 @@ class Gateway:
                 Permit(db, clock, policies, approvals, dry_run, limits.plan_life_ms),
                 rate,
                 load,
-                Breakers(self.traffic),
+                breakers,
                 Attempt(db, clock, approvals, expensive),
                 Retry(self.traffic, limits.call_timeout_s),
                 Redact(),
                 Results(),
             ],
-            CallUpstream(upstream, limits.call_timeout_s, self.experience, self.traffic),
+            end(self.experience, self.traffic, Asking(load, breakers)),
         )
 
     async def call(self, request: CallRequest) -> CallOutcome | PlanNeeded:
@@ -146,7 +149,7 @@ class Gateway:
         Fails: storage.errors only, when nothing could be written; then no side effect was started, or the step is left
         marked as attempted for whoever repeats it to judge.
         """
-        answer = await self._chain(Call(request))
+        answer = await self._walked(Call(request))
         if isinstance(answer, Foreseen):
             raise TypeError("what is to be carried out is not foreseen")
         return answer
@@ -157,7 +160,7 @@ class Gateway:
         A read that nobody has to be asked about is carried out; of anything else comes back what it would do. No plan
         is made or spent. Fails: as `call`.
         """
-        answer = await self._chain(Call(replace(request, plan_id=""), progress=Progress(dry_run=True)))
+        answer = await self._walked(Call(replace(request, plan_id=""), progress=Progress(dry_run=True)))
         if isinstance(answer, PlanNeeded):
             raise TypeError("a dry run asks nobody")
         return answer
@@ -235,7 +238,7 @@ class Gateway:
             server = grants.server(name, root, caller)
             if server is not None:
                 denied = await self._unreadable(caller, "resource", ((name, uri) for uri in uris))
-                sources.append(Source(server, granted, partial(self._catalogue.outdated, server), denied))
+                sources.append(Source(server, granted, denied))
         await hear(self._upstream, sources, wanted, relay, ready)
 
     async def granted(self, caller: Caller) -> GrantedServers:
@@ -275,6 +278,10 @@ class Gateway:
         """End the sessions with tool servers, and write what is still to be written."""
         await self._upstream.aclose()
         await self._trail.aclose()
+
+    def _walked(self, call: Call) -> Awaitable[Answer]:
+        span = None if self._tracer is None else begun(self._tracer, call.request)
+        return self._chain(call) if span is None else traced(span, self._chain, call)
 
     async def _unreadable(
         self, caller: Caller, kind: Kind, named: Iterable[tuple[str, str]]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+_MINUTE = 60
 Condition = Literal["up", "resting", "problem", "idle"]
 
 
@@ -13,7 +14,7 @@ class SessionState:
 
     `version` names the declaration that it is for; `protocol` is what was agreed, '' while it is not up. `trouble` says
     why the last question was not answered, '' if it was. `since_s`: for how long that has been so, None before the
-    first question. `resting_s`: how long it is still left alone.
+    first question. `ago_s`: how long ago the last one was. `resting_s`: how long it is still left alone.
     """
 
     server: str
@@ -23,6 +24,7 @@ class SessionState:
     trouble: str
     since_s: float | None
     resting_s: float
+    ago_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,22 @@ def health_of(sessions: Sequence[SessionState], breaker_s: float | None = None) 
     elif shown:
         state = "up"
     since = max((one.since_s for one in shown if one.since_s is not None), default=None)
-    trouble = failing[0].trouble if failing else ""
+    trouble = _told(failing, sessions)
     if breaker_s is not None and not trouble:
         trouble = "too many of its calls have failed lately"
     return Health(state, since, trouble, protocols, sum(one.up for one in sessions), len(failing), rest_s)
+
+
+def _told(failing: Sequence[SessionState], sessions: Sequence[SessionState]) -> str:
+    """What troubles a session that is there; else what the one that ended last had to say, and that it has ended."""
+    there = next((one for one in failing if one.up), None)
+    if there is not None or not failing:
+        return there.trouble if there else ""
+    last = min(failing, key=lambda one: one.ago_s)
+    which = "one of its sessions has ended" if any(one.up for one in sessions) else "it has no session now"
+    return f"{which}; {_ago(last.ago_s)} ago: {last.trouble}"
+
+
+def _ago(seconds: float) -> str:
+    whole = int(seconds)
+    return f"{whole} s" if whole < _MINUTE else f"{whole // _MINUTE} m"

@@ -17,14 +17,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One server that is listened to. `changed` is called when its list of tools is not what it was.
+    """One server that is listened to.
 
     `denied` are (server, address) of resources that policies do not let the caller read.
     """
 
     server: ServerRef
     granted: Granted
-    changed: Callable[[], None]
     denied: frozenset[tuple[str, str]] = frozenset()
 
     def holds(self, uri: str) -> bool:
@@ -63,8 +62,6 @@ class _Filter:
 
     def notify(self, method: str, params: Mapping[str, Any]) -> None:
         """Pass on that a list or a granted resource has changed."""
-        if CHANGES.get(method, ("", ""))[0] == "tool":
-            self._source.changed()
         if method in CHANGES or (method == UPDATED and self._source.holds(str(params.get("uri")))):
             self._relay.notify(method, params)
 

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from swarmstead.gateway.contract import CallResult, Kind, ServerRef
 from swarmstead.gateway.health import SessionState
+from swarmstead.gateway.offers import Conversation, Listing, Vet
 from swarmstead.gateway.relay import Relay
 from swarmstead.gateway.traffic.bucket import Claim
 from swarmstead.kernel.clock import Clock
@@ -73,11 +74,19 @@ class Policies(Protocol):
 class Upstream(Protocol):
     """Sessions with tool servers, pooled. Adapter: `adapters/upstreams.py` (stdio and Streamable HTTP)."""
 
-    async def list_tools(self, server: ServerRef) -> list[Mapping[str, Any]]:
-        """All tool definitions as the server gives them (MCP `Tool` objects), every page.
+    async def list_tools(self, server: ServerRef) -> Listing:
+        """All tool definitions as the server gives them, every page, and in which session.
 
         Fails: gateway.errors.UpstreamFailed.
         """
+        ...
+
+    def conversation(self, server: ServerRef) -> Conversation | None:
+        """The session that a call would go out in now; None where one would have to be started first."""
+        ...
+
+    def watch(self, changed: Callable[[ServerRef], None]) -> None:
+        """Have `changed` called when a server says, in whichever session, that its tools have changed."""
         ...
 
     async def list_all(self, server: ServerRef, method: str) -> list[Mapping[str, Any]]:
@@ -102,6 +111,7 @@ class Upstream(Protocol):
         tool: str,
         arguments: Mapping[str, Any],
         *,
+        vet: Vet,
         key: str,
         timeout_s: float,
         more: Mapping[str, Any] | None = None,
@@ -112,6 +122,7 @@ class Upstream(Protocol):
     ) -> CallResult:
         """Call; sent again at most once, and only when it is certain that it did not start.
 
+        `vet` is asked about the session just before the call goes out in it, and what it raises is raised.
         `key` goes upstream in `_meta` as `swarmstead.dev/idempotency-key`, and what the tool's preview told to
         `expect` as `swarmstead.dev/expect`; so does `traceparent`, under its own name. `more` holds further params,
         `headers` what is to be repeated in headers where the way to the server has any; what the server tells and asks
@@ -157,4 +168,8 @@ class Buckets(Protocol):
 
         Claims are of one tenant. Fails: storage.errors, where the buckets are shared.
         """
+        ...
+
+    def empty(self, claims: Sequence[Claim]) -> list[Claim]:
+        """Of claims that `take` has just refused: those whose bucket stood in the way, as far as that still shows."""
         ...

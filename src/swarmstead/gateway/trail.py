@@ -79,7 +79,7 @@ class Trail:
             while self._waiting:
                 batch = self._waiting[:_TOGETHER]
                 try:
-                    await self._db.write(lambda tx, batch=batch: _write(tx, batch))
+                    await self._write_batch(batch)
                 except Unavailable as error:
                     if self._closing:
                         log.error("the audit rows of %d reads are lost: %s", len(self._waiting), error.message)  # noqa: TRY400 - its words say it
@@ -87,21 +87,32 @@ class Trail:
                     log.warning("the audit rows of %d reads cannot be written yet: %s", len(batch), error.message)
                     await asyncio.sleep(_PAUSE_S)
                     continue
-                except Exception:
-                    log.exception("audit rows of %d reads cannot be written together; one by one", len(batch))
-                    await self._one_by_one(batch)
-                del self._waiting[: len(batch)]
                 self._room.set()
         finally:
             self._writer = None
 
-    async def _one_by_one(self, batch: list[Late]) -> None:
-        """One row that can never be written must not keep the others from it, nor go without a word."""
+    async def _write_batch(self, batch: list[Late]) -> None:
+        """Write what waits longest, and let go of what is written. Fails: Unavailable; the rest waits on.
+
+        One row that can never be written must not keep the others from it, nor go without a word.
+        """
+        try:
+            await self._db.write(lambda tx: _write(tx, batch))
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception("audit rows of %d reads cannot be written together; one by one", len(batch))
+        else:
+            del self._waiting[: len(batch)]
+            return
         for entry in batch:
             try:
                 await self._db.write(lambda tx, entry=entry: _write(tx, [entry]))
+            except Unavailable:
+                raise
             except Exception:
                 log.exception("a row of the audit trail cannot be written and is left out")
+            del self._waiting[0]
 
 
 def _write(tx: Tx, batch: list[Late]) -> None:

@@ -8,8 +8,29 @@ import math
 import re
 from typing import Any, cast
 
-UNSEEN = "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
-"""A pattern: controls, and marks that reorder or hide text. A line break and a tab may stay."""
+_CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff"
+_TURNING = "\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+_BLANK = "\xad\u034f\u115f\u1160\u17b4\u17b5\u200b-\u200d\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb"
+_RARE = "\U00013430-\U0001345f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+_SELECTING = "\u180b-\u180f\ufe00-\ufe0f"
+_TAGS = "\U000e0000-\U000e0fff"
+_EMOJI = (
+    "[\xa9\xae\u203c\u2049\u2122\u2139\u2190-\u21ff\u2300-\u23ff\u24c2\u25a0-\u27bf\u2900-\u297f\u2b00-\u2bff"
+    "\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]"
+)
+UNSEEN = (
+    f"[{_CONTROLS}{_TURNING}{_BLANK}{_RARE}{_SELECTING}{_TAGS}]"
+    "(?!(?<=\r)\n)"
+    f"(?<!{_EMOJI}[\ufe0e\ufe0f])(?!(?<=[#*0-9]\ufe0f)\u20e3)"
+    f"(?!(?<={_EMOJI}\u200d){_EMOJI})(?!(?<={_EMOJI}\ufe0f\u200d){_EMOJI})"
+)
+"""A pattern: what a person does not see though a model reads it, or what makes a text read other than it is.
+
+Controls, marks that turn the direction, characters without a shape (zero-width ones, fillers, tags, variation
+selectors) and halves of surrogate pairs. Three may stay, where they do what a person sees: a line break and a tab; one
+selector U+FE0E or U+FE0F right after an emoji, or in a keycap; and U+200D between two emoji. The flags of England,
+Scotland and Wales are spelt in tags, and are written out like any other tag. `ui/src/lib/unseen.ts` is the same.
+"""
 _BROKEN = re.compile("[\0\ud800-\udfff]")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _DEEPEST = 100

@@ -3,6 +3,7 @@
 import os
 import re
 import stat
+from hmac import compare_digest
 from pathlib import Path
 
 from swarmstead.kernel.errors import BadInput, SteadError
@@ -11,6 +12,31 @@ _ENV = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]{0,254})")
 _FILE = re.compile(r"file:(/[^\0\r\n]{1,1000})")
 _MOST_BYTES = 65_536
 _FORMS = "`env:NAME` (a variable of the server's environment) or `file:/absolute/path`"
+
+
+class Secret:
+    """A text that shows nowhere unless it is asked for."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def get_secret_value(self) -> str:
+        """The text."""
+        return self._text
+
+    def __repr__(self) -> str:
+        """Not the text."""
+        return "Secret()"
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same text."""
+        return isinstance(other, Secret) and compare_digest(self._text.encode(), other._text.encode())
+
+    def __hash__(self) -> int:
+        """As of the text."""
+        return hash(self._text)
 
 
 class SecretMissing(SteadError):

@@ -4,7 +4,9 @@ Invariants: no credential is kept, only its SHA-256; every structure is bounded;
 only, but for `Verified.forget`, which makes single assignments and may come from any thread.
 """
 
+import asyncio
 import ipaddress
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from swarmstead.kernel.errors import NotSignedIn
@@ -15,6 +17,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 _MOST = 10_000
 _BURST, _PER_S, _DEBT = 30.0, 5.0, -150.0
+_WAITING = 32
 
 
 class Epoch:
@@ -93,25 +96,46 @@ class Guesses:
     """A token bucket per address for wrong credentials: 30 at once, then five a second. IPv6 counts by /64.
 
     It is charged when a credential turns out wrong, so that many good ones at once cost nothing; whoever sends many
-    wrong ones at once gets into debt, and waits for up to half a minute.
+    wrong ones at once gets into debt, for up to half a minute. An address may be a proxy's and stand for many: from one
+    in debt, credentials are looked at one after the other, and a good one is let in.
     """
 
     def __init__(self, most: int = _MOST) -> None:
         self._most = most
         self._left: dict[str, tuple[float, int]] = {}
+        self._queues: dict[str, _Queue] = {}
 
-    def check(self, address: str, now: int) -> None:
-        """Fails: TooManyGuesses, with the seconds to wait, when this address has guessed too often."""
-        if self._of(_network(address), now) < 1:
-            raise TooManyGuesses(
-                "Too many wrong credentials came from your address.",
-                way_out="Wait a second, and send a credential that is good.",
-                extra={"retry_after_s": 1},
-            )
+    async def look(self, address: str, now: int, look: Callable[[], Awaitable[V]]) -> V:
+        """What a look at a credential finds.
 
-    def wrong(self, address: str, now: int) -> None:
-        """Count a wrong credential."""
+        Fails: NotSignedIn for a wrong one; TooManyGuesses for one that comes from an address in debt, and when too
+        many wait there already.
+        """
         whose = _network(address)
+        if self._of(whose, now) >= 1:
+            return await self._counted(whose, now, look)
+        queue = self._queues.setdefault(whose, _Queue())
+        if queue.waiting >= _WAITING:
+            raise _too_many()
+        queue.waiting += 1
+        try:
+            async with queue.turn:
+                return await self._counted(whose, now, look)
+        except NotSignedIn as error:
+            raise _too_many() from error
+        finally:
+            queue.waiting -= 1
+            if not queue.waiting:
+                self._queues.pop(whose, None)
+
+    async def _counted(self, whose: str, now: int, look: Callable[[], Awaitable[V]]) -> V:
+        try:
+            return await look()
+        except NotSignedIn:
+            self._wrong(whose, now)
+            raise
+
+    def _wrong(self, whose: str, now: int) -> None:
         left = max(_DEBT, self._of(whose, now) - 1)
         self._left.pop(whose, None)  # the one that was quiet for longest goes first
         _make_room(self._left, self._most)
@@ -120,6 +144,24 @@ class Guesses:
     def _of(self, whose: str, now: int) -> float:
         left, at = self._left.get(whose, (_BURST, now))
         return min(_BURST, left + max(0, now - at) / 1000 * _PER_S)
+
+
+class _Queue:
+    """Who waits for a look, of one network in debt."""
+
+    __slots__ = ("turn", "waiting")
+
+    def __init__(self) -> None:
+        self.turn = asyncio.Lock()
+        self.waiting = 0
+
+
+def _too_many() -> TooManyGuesses:
+    return TooManyGuesses(
+        "Too many wrong credentials came from your address.",
+        way_out="Wait a second, and send a credential that is good.",
+        extra={"retry_after_s": 1},
+    )
 
 
 def _network(address: str) -> str:

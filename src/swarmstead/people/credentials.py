@@ -118,18 +118,11 @@ class Credentials:
 
         Fails: TooManyGuesses; whatever `look` does.
         """
-        now = self._clock.now_ms()
         with _counted:
             try:
-                self._guesses.check(address, now)
-            except TooManyGuesses:
-                look.close()
-                raise
-            try:
-                return await look
-            except NotSignedIn:
-                self._guesses.wrong(address, now)
-                raise
+                return await self._guesses.look(address, self._clock.now_ms(), lambda: look)
+            finally:
+                look.close()  # does nothing where it was awaited
 
     async def _entry(
         self, found: Mapping[bytes, bytes], peer: PeerCertificate | None, address: str, *, cookies: bool
@@ -142,16 +135,17 @@ class Credentials:
             return kept
         if (refused := self._verified.refusal(digest, now)) is not None:
             raise refused
-        if kept is None:  # one that was good a moment ago is no guess, whatever its neighbours do
-            self._guesses.check(address, now)
         told = self._verified.told
-        try:
-            identity, until = await look()
-        except NotSignedIn as error:
-            self._guesses.wrong(address, now)
-            if told == self._verified.told:
-                self._verified.refuse(digest, error, now + REFUSED_MS)
-            raise
+
+        async def looked() -> tuple[Identity, int]:
+            try:
+                return await look()
+            except NotSignedIn as error:
+                if told == self._verified.told:
+                    self._verified.refuse(digest, error, now + REFUSED_MS)
+                raise
+
+        identity, until = await self._guesses.look(address, now, looked)
         # What ended while we looked may be this very credential: then it is good for this request and not kept.
         return self._verified.put(digest, identity, until if told == self._verified.told else now)
 

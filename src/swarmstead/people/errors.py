@@ -29,6 +29,12 @@ class IssuerAway(Unavailable):
     code = "issuer_away"
 
 
+class FirstKeyNotKept(Unavailable):
+    """The first admin key cannot be written down before it is made known, so it is not made."""
+
+    code = "first_key_not_kept"
+
+
 class CertificateTaken(Conflict):
     """Another key stands for this identity already. Whose is not said: it may be another tenant's."""
 

@@ -38,11 +38,13 @@ def secret_hash(secret: str) -> str:
     return sha256_hex(secret.encode())
 
 
-def bootstrap(tx: Tx, clock: Clock, bootstrap_key: str = "") -> NewKey | None:
+def bootstrap(tx: Tx, clock: Clock, bootstrap_key: str = "", kept: str = "") -> NewKey | None:
     """The first start: tenant `default`, environments `dev` and `prod`, and one admin key.
 
     Does nothing (and answers None) when there is a key already, unless `bootstrap_key` is given and new: then that key
-    is made known, so that automation can rely on it. Fails: BadInput when `bootstrap_key` is shorter than 16.
+    is made known, so that automation can rely on it. `kept` becomes the secret of the first key. While the caller still
+    keeps it, it was not shown: the key is answered again, unless it has ended meanwhile.
+    Fails: BadInput when `bootstrap_key` is shorter than 16.
     """
     if bootstrap_key and len(bootstrap_key) < _MIN_BOOTSTRAP_LENGTH:
         raise BadInput(
@@ -56,14 +58,17 @@ def bootstrap(tx: Tx, clock: Clock, bootstrap_key: str = "") -> NewKey | None:
         insert_or_ignore(tx.conn, environments, {"tenant": DEFAULT_TENANT, "name": name, "production": production})
     # Workers that start together ask one after the other.
     tx.conn.execute(sa.select(tenants).where(tenants.c.name == DEFAULT_TENANT).with_for_update())
-    known = tx.conn.execute(sa.select(api_keys.c.hash)).scalars().all()
+    known = {row.hash: row for row in tx.conn.execute(sa.select(api_keys))}
     if bootstrap_key:
         if secret_hash(bootstrap_key) in known:
             return None
         return _make_key(tx, system_scope(DEFAULT_TENANT), clock, "bootstrap", ("admin",), None, bootstrap_key)
-    if known:
+    if not known:
+        return _make_key(tx, system_scope(DEFAULT_TENANT), clock, "first admin", ("admin",), None, kept or new_secret())
+    row = known.get(secret_hash(kept)) if kept else None
+    if row is None or row.revoked_at is not None:
         return None
-    return _make_key(tx, system_scope(DEFAULT_TENANT), clock, "first admin", ("admin",), None, new_secret())
+    return NewKey(KeyView(row.id, row.name, row.prefix, tuple(row.roles), row.created_at, row.expires_at, None), kept)
 
 
 def create_key(
@@ -80,9 +85,11 @@ def create_key(
     Fails: NotPermitted, BadInput, CertificateTaken.
     """
     require(scope, "key.manage")
-    if not 0 < len(name.strip()) <= _MAX_NAME:
+    if not 0 < len(name.strip()) <= _MAX_NAME or not name.isprintable():
         raise BadInput(
-            "A key needs a name of 1 to 120 characters.", field="name", way_out="Say who or what will use it."
+            "A key needs a name of 1 to 120 characters that can be seen.",
+            field="name",
+            way_out="Say who or what will use it.",
         )
     check_roles(roles)
     if expires_in_s is not None and not 0 < expires_in_s <= _LONGEST_LIFE_S:

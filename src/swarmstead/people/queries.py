@@ -80,6 +80,11 @@ def identity_of_certificate(conn: sa.Connection, clock: Clock, peer: PeerCertifi
     return Identity(_scope(row), "certificate", end)
 
 
+def any_key(conn: sa.Connection) -> bool:
+    """Whether a key was ever made, in whichever tenant: after that there is no first one."""
+    return conn.execute(sa.select(api_keys.c.id).limit(1)).first() is not None
+
+
 def environments_of(conn: sa.Connection, tenant: str) -> frozenset[str] | None:
     """The names of a tenant's environments; None when there is no such tenant."""
     if conn.execute(sa.select(tenants.c.name).where(tenants.c.name == tenant)).first() is None:

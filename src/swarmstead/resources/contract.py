@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 API_VERSION = "swarmstead.dev/v1alpha1"
+FILES = "config"
+"""Who acts for the operator's files, and their owner where none is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,19 @@ class Applied:
     name: str
     digest: str
     action: str
+
+
+def files_actor(owner: str) -> str:
+    """The name of the system actor that declares the files of this owner."""
+    return FILES if owner == FILES else f"{FILES}/{owner}"
+
+
+def files_owner(actor_id: str) -> str:
+    """Whose files this actor declares; '' for any other actor."""
+    name = actor_id.removeprefix("system:")
+    if name == actor_id or name.partition("/")[0] != FILES:
+        return ""
+    return name.partition("/")[2] or FILES
 
 
 def resources_topic(tenant: str) -> str:

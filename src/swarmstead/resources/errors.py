@@ -1,6 +1,6 @@
 """What is wrong with a manifest, and where."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from swarmstead.kernel.errors import BadInput, NotFound
@@ -43,7 +43,43 @@ class ManifestRefused(BadInput):
         )
 
 
+class DeclaredElsewhere(BadInput):
+    """Nothing was applied: files of another owner declare one of the resources, and stand."""
+
+    code = "declared_elsewhere"
+
+    def __init__(self, kind: str, name: str, theirs: str, ours: str) -> None:
+        super().__init__(
+            f"{kind} {name} is declared by the files of two owners: {theirs!r}, who has it, and {ours!r}.",
+            field="metadata.name",
+            way_out=f"Take it out of one owner's files. Once {theirs!r} has given it up, or after `stead delete "
+            f"{kind.lower()} {name}`, {ours!r} has it. Servers with the same files need the same STEAD_CONFIG_OWNER.",
+            extra={"kind": kind, "name": name, "owners": [theirs, ours]},
+        )
+
+
 class ResourceUnknown(NotFound):
     """There is no resource of that kind and name, or no such version."""
 
     code = "resource_unknown"
+
+
+class KindUnknown(ResourceUnknown):
+    """This server knows no resources of that kind, but those that it names."""
+
+    def __init__(self, kind: str, known: Iterable[str]) -> None:
+        super().__init__(f"There is no kind {kind!r}.", way_out=f"Known kinds: {', '.join(sorted(known))}.")
+
+
+class ReferencesDangling(BadInput):
+    """Documents name what nobody has declared, and whoever applies them wants that refused. Nothing was applied."""
+
+    code = "references_dangling"
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        more = f" {len(lines) - _SHOWN} more like these." if len(lines) > _SHOWN else ""
+        super().__init__(
+            f"Nothing was applied. {' '.join(lines[:_SHOWN])}{more}",
+            way_out="Declare that before, or together with these. Without `strict` it is a warning.",
+            extra={"errors": [{"message": line} for line in lines]},
+        )

@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from swarmstead.kernel.errors import BadInput
+from swarmstead.kernel.errors import BadInput, SteadError
 
 if TYPE_CHECKING:
     from swarmstead.resources.contract import Document, Kind
@@ -78,6 +79,20 @@ class DeclaredFiles:
         from swarmstead.resources.manifests import parse_all
 
         return parse_all(self._texts(), self._kinds)
+
+    def declaring(self, kind: str, name: str) -> str:
+        """The file that declares it as they stand now; '' where none does, or what does is faulty."""
+        from swarmstead.resources.manifests import parse
+
+        def declares(file: str, text: str) -> bool:
+            with suppress(SteadError):
+                return any((one.kind, one.metadata.name) == (kind, name) for one in parse(text, self._kinds, file))
+            return False
+
+        with suppress(SteadError):
+            texts = [found for path in self._paths for found in texts_of(path)]
+            return next((file for file, text in texts if declares(file, text)), "")
+        return ""
 
     def _texts(self) -> list[Text]:
         """What changes while it is read may be half old and half new: it is read again, up to a bound."""

@@ -12,7 +12,7 @@ from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.errors import SteadError, Unavailable
 from swarmstead.kernel.hashing import digest
 from swarmstead.resources.contract import Document
-from swarmstead.resources.errors import ManifestRefused
+from swarmstead.resources.errors import DeclaredElsewhere, ManifestRefused
 from swarmstead.resources.files import DeclaredFiles
 from swarmstead.telemetry.contract import config_read
 
@@ -42,10 +42,15 @@ class Following:
         self._apply = apply
         self._clock = clock
         self._asked = asyncio.Event()
+        self._held_up: tuple[Sequence[Document], str] | None = None
 
     async def begin(self, documents: Sequence[Document]) -> None:
         """Apply what was loaded at start. Fails: as `apply`."""
         await self._take(documents)
+
+    async def declaring(self, kind: str, name: str) -> str:
+        """The file that declares it, and so brings it back whenever any of the files changes; '' for none."""
+        return await asyncio.to_thread(self._files.declaring, kind, name)
 
     async def watch(self) -> None:
         """Until cancelled: look every second, and at once upon SIGHUP. What goes wrong is logged and counted."""
@@ -73,12 +78,24 @@ class Following:
         if not forced:
             found = await asyncio.to_thread(self._files.state)
             if found == self._files.loaded:
+                if self._held_up:
+                    await self._try(self._held_up[0])
                 return
             await asyncio.sleep(_LOOK_EVERY_S)
             if await asyncio.to_thread(self._files.state) != found:
                 return
+        self._held_up = None
+        await self._try()
+
+    async def _try(self, documents: Sequence[Document] | None = None) -> None:
+        """Take these, or read what the files declare now. What is in their way may go without a change of the files."""
         try:
-            await self._take(await asyncio.to_thread(self._files.load))
+            documents = await asyncio.to_thread(self._files.load) if documents is None else documents
+            await self._take(documents)
+        except DeclaredElsewhere as error:
+            if self._held_up != (documents, error.message):  # it is said once, and looked at every second
+                self._refuse(error)
+            self._held_up = documents or [], error.message
         except Unavailable:
             self._again("the database does not answer")
         except SteadError as error:
@@ -95,6 +112,7 @@ class Following:
     async def _take(self, documents: Sequence[Document]) -> None:
         named = digest(sorted([one.kind, one.metadata.name, one.digest] for one in documents))
         done = await self._apply(documents)
+        self._held_up = None
         config_read("applied" if done else "unchanged")
         self.state = InForce(named, self._clock.now_ms() if named != self.state.digest else self.state.since)
         for line in done:
@@ -107,5 +125,7 @@ class Following:
         if isinstance(error, ManifestRefused):  # its words may repeat what stands there: those are for the log only
             first = error.errors[0]
             where = f"{Path(first.file).name}:{first.line}:{first.column}"
+        elif isinstance(error, DeclaredElsewhere):
+            where = "another owner's files declare one of its resources"
         self.state = InForce(self.state.digest, self.state.since, where)
         log.error("the configuration is refused, and the last good one stays in force: %s", error.message)

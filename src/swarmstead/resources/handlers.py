@@ -9,8 +9,8 @@ from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.errors import ChangedMeanwhile
 from swarmstead.kernel.scope import Scope
 from swarmstead.people.contract import require
-from swarmstead.resources.contract import Applied, Document, resources_topic
-from swarmstead.resources.errors import ResourceUnknown
+from swarmstead.resources.contract import Applied, Document, files_owner, resources_topic
+from swarmstead.resources.errors import DeclaredElsewhere, ResourceUnknown
 from swarmstead.resources.tables import DELETED, resource_versions, resources
 from swarmstead.storage.database import Tx
 from swarmstead.storage.signals import wake
@@ -49,7 +49,7 @@ def declare(tx: Tx, scope: Scope, clock: Clock, documents: Sequence[Document], k
 
     All that the documents name is this actor's from now on, also what was there in the same words. What somebody else
     has declared, or has declared otherwise since, is never taken back; nor is what is of none of these `kinds`: whoever
-    cannot declare a kind does not look after it. Fails: NotPermitted.
+    cannot declare a kind does not look after it. Fails: NotPermitted, DeclaredElsewhere.
     """
     require(scope, "resource.apply")
     done = apply(tx, scope, clock, documents)
@@ -59,8 +59,9 @@ def declare(tx: Tx, scope: Scope, clock: Clock, documents: Sequence[Document], k
         is_it = (resources.c.tenant == scope.tenant) & (resources.c.kind == kind) & (resources.c.name == name)
         tx.conn.execute(resources.update().where(is_it, resources.c.declared_by != own).values(declared_by=own))
     is_own = (resources.c.declared_by == own) & (resources.c.digest != DELETED) & resources.c.kind.in_(kinds)
-    rows = tx.conn.execute(sa.select(resources).where(resources.c.tenant == scope.tenant, is_own)).all()
-    for row in sorted(rows, key=lambda row: (row.kind, row.name)):
+    # Locked as it is read: what somebody else declares anew at this moment is theirs, and stays.
+    query = sa.select(resources).where(resources.c.tenant == scope.tenant, is_own).with_for_update()
+    for row in tx.conn.execute(query.order_by(resources.c.kind, resources.c.name)).all():
         if (row.kind, row.name) not in kept:
             delete(tx, scope, clock, row.kind, row.name)
             done.append(Applied(row.kind, row.name, row.digest, "deleted"))
@@ -95,6 +96,8 @@ def _apply(tx: Tx, scope: Scope, now: int, document: Document, seen: frozenset[s
     is_new = insert_or_ignore(tx.conn, resources, {**key, **facts, "versions": 0, "updated_at": now})
     current = tx.conn.execute(sa.select(resources).where(is_mine).with_for_update()).one()
     is_gone = is_new or current.digest == DELETED
+    if not is_gone:
+        _refuse_foreign(scope, document, current.declared_by)
     if seen and (is_gone or not seen & {current.digest, "*"}):
         raise _changed(document.kind, meta.name, "" if is_gone else current.digest)
     if not is_new and facts == {name: fields(current)[name] for name in facts}:
@@ -117,6 +120,13 @@ def _apply(tx: Tx, scope: Scope, now: int, document: Document, seen: frozenset[s
         tx, Entry(scope, "resource.apply", target, data={"digest": document.digest, "before": before, "action": action})
     )
     return Applied(document.kind, meta.name, document.digest, action)
+
+
+def _refuse_foreign(scope: Scope, document: Document, declared_by: str) -> None:
+    """Files of two owners would take it from each other at every start. What a person has declared, files may have."""
+    ours, theirs = files_owner(scope.actor.id), files_owner(declared_by)
+    if ours and theirs and ours != theirs:
+        raise DeclaredElsewhere(document.kind, document.metadata.name, theirs, ours)
 
 
 def _changed(kind: str, name: str, current: str) -> ChangedMeanwhile:

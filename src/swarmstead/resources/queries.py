@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from swarmstead.kernel.scope import Scope
 from swarmstead.resources.contract import Document, Kind, Metadata, Resource
-from swarmstead.resources.errors import ResourceUnknown
+from swarmstead.resources.errors import KindUnknown, ReferencesDangling, ResourceUnknown
 from swarmstead.resources.instances import instance
 from swarmstead.resources.tables import DELETED, resource_versions, resources
 
@@ -93,9 +93,7 @@ class Registry:
 
     def _of(self, scope: Scope, kind: str) -> sa.Select[Any]:
         if kind not in self.kinds:
-            raise ResourceUnknown(
-                f"There is no kind {kind!r}.", way_out=f"Known kinds: {', '.join(sorted(self.kinds))}."
-            )
+            raise KindUnknown(kind, self.kinds)
         return _JOINED.where(resource_versions.c.tenant == scope.tenant, resource_versions.c.kind == kind)
 
     def _resource(self, row: sa.Row[Any]) -> Resource:
@@ -112,6 +110,20 @@ class Registry:
             row.created_at,
             row.created_by,
         )
+
+
+def refuse_dangling(documents: Sequence[Document], dangling: Sequence[Sequence[str]]) -> None:
+    """For whoever wants every reference to lead somewhere; `dangling` is `Registry.dangling` of these documents.
+
+    Fails: ReferencesDangling.
+    """
+    lines = [
+        f"{document.kind} {document.metadata.name}: {text}"
+        for document, texts in zip(documents, dangling, strict=True)
+        for text in texts
+    ]
+    if lines:
+        raise ReferencesDangling(lines)
 
 
 def manifest(resource: Resource) -> str:

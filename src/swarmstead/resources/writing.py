@@ -7,7 +7,7 @@ import yaml
 
 from swarmstead.kernel.plain import UNSEEN
 
-_ODD = re.compile(f"{UNSEEN}|\x85")
+_ODD = re.compile(UNSEEN)
 _WIDTH = 110
 
 

@@ -11,6 +11,7 @@ from swarmstead.runs.contract import ACTIVE
 from swarmstead.runs.model import ending_words
 from swarmstead.runs.steps.context import Hands
 from swarmstead.runs.tables import agent_runs, runs
+from swarmstead.runs.traces import tell_agent
 from swarmstead.storage.database import Tx
 
 
@@ -20,6 +21,14 @@ def end_run(
     """The run is over, and so is what it still asked people. Ending twice changes nothing."""
     if records.finish_run(tx, scope, hands.clock, run, status, result, error):
         hands.inbox.expire_of_run(tx, scope.tenant, hands.clock, run, f"the run {ending_words(status)}")
+
+
+def end_agent(
+    tx: Tx, scope: Scope, hands: Hands, agent_run: str, status: str, outcome: str, error: Mapping[str, Any] | None
+) -> None:
+    """An agent's loop is over. Ending twice changes nothing, and is told once."""
+    if records.finish_agent(tx, scope, hands.clock, agent_run, status, outcome, error):
+        tell_agent(tx, hands, agent_run)
 
 
 def give_up(tx: Tx, hands: Hands, ids: Sequence[str]) -> int:
@@ -36,7 +45,7 @@ def give_up(tx: Tx, hands: Hands, ids: Sequence[str]) -> int:
     }
     rows = tx.conn.execute(sa.select(agent_runs).where(open_)).all()
     for row in rows:
-        records.finish_agent(tx, system_scope(row.tenant), hands.clock, row.id, "failed", "", error)
+        end_agent(tx, system_scope(row.tenant), hands, row.id, "failed", "", error)
         if row.parent is None:
             records.stop_others(tx, row.run)
     return len(rows)
@@ -50,7 +59,7 @@ def end_strangers(tx: Tx, hands: Hands, ids: Sequence[str]) -> None:
     open_ = agent_runs.c.id.in_(ids) & agent_runs.c.finished_at.is_(None)
     for row in tx.conn.execute(sa.select(agent_runs).where(open_)).all():
         said = "Cancelled; its loop version is not carried here."
-        records.finish_agent(tx, system_scope(row.tenant), hands.clock, row.id, "cancelled", said, None)
+        end_agent(tx, system_scope(row.tenant), hands, row.id, "cancelled", said, None)
 
 
 def headless(conn: sa.Connection) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from swarmstead.runs.contract import Plan
 from swarmstead.runs.errors import RunUnknown
 from swarmstead.runs.plans import load_plan
 from swarmstead.runs.tables import DENIED, agent_runs, events, runs, steps, visible, workers
-from swarmstead.storage.sql import DatabaseNow, fields
+from swarmstead.storage.sql import DatabaseNow, SharedNow, fields
 
 _everybody = agent_runs.alias("everybody")
 
@@ -196,8 +196,12 @@ def step(conn: sa.Connection, scope: Scope, run: str, key: str) -> Mapping[str, 
     return whole | {name: records.loaded(conn, scope.tenant, whole[name]) for name in ("input", "output")}
 
 
-def unstarted(conn: sa.Connection, older_than: int) -> list[str]:
-    """Agent runs of every tenant that were stored and never begun: a crash between the two."""
+def unstarted(conn: sa.Connection, now: int, older_ms: int) -> list[str]:
+    """Agent runs of every tenant that were stored so long ago and never begun: a crash between the two.
+
+    `now` by the caller's clock; where workers share the database it is not asked.
+    """
+    older_than = SharedNow(now) - older_ms
     query = (
         sa.select(agent_runs.c.id)
         .join(runs, runs.c.id == agent_runs.c.run)

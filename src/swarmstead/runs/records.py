@@ -276,8 +276,8 @@ def _taken_up(tx: Tx, scope: Scope, row: _Run, now: int) -> None:
 
 def finish_agent(
     tx: Tx, scope: Scope, clock: Clock, agent_run: str, status: str, outcome: str, error: Mapping[str, Any] | None
-) -> None:
-    """An agent's loop has ended; finishing twice changes nothing. Wakes the parent.
+) -> bool:
+    """An agent's loop has ended; False when it had before, and nothing changes. Wakes the parent.
 
     What it still asked is not waited for any more, so the run may rest or go on for want of it.
     """
@@ -285,7 +285,7 @@ def finish_agent(
     values = {"status": status, "outcome": outcome, "error": error and dict(error), "finished_at": now}
     ended = _END_AGENT.rows(tx.conn, {"of": agent_run, **values})
     if not ended:
-        return
+        return False
     run, agent = ended[0]
     ((waiting,),) = _COUNT_WAITING.rows(tx.conn, {"of": agent_run})
     _END_STEPS.run(tx.conn, {"of": agent_run, "now": now})
@@ -296,6 +296,7 @@ def finish_agent(
         data["error"] = dict(error)
     emit(tx, "agent.finished", scope, run=run, trace_id=row.trace_id, data=data)
     wake(tx, agent_topic(agent_run))
+    return True
 
 
 def stop_others(tx: Tx, run: str) -> None:

@@ -14,7 +14,7 @@ from swarmstead.kernel.scope import Scope
 from swarmstead.runs import ports, records
 from swarmstead.runs.contract import ENDED, agent_topic
 from swarmstead.runs.control import RunControl
-from swarmstead.runs.endings import end_run
+from swarmstead.runs.endings import end_agent, end_run
 from swarmstead.runs.errors import JournalMoved
 from swarmstead.runs.loop import AgentLoop, Ending
 from swarmstead.runs.steps.context import AWAY, Hands, agent_scope, load
@@ -137,8 +137,8 @@ class Runner:
 
     def _fail_and_stop(self, tx: Tx, facts: _Facts, ending: Ending) -> None:
         """From here on the run ends as failed, by us or by the sweeper (`endings.end_headless`)."""
-        clock, agent_run = self._hands.clock, facts.agent_run
-        records.finish_agent(tx, facts.scope, clock, agent_run, ending.status, ending.outcome, ending.error)
+        hands, agent_run = self._hands, facts.agent_run
+        end_agent(tx, facts.scope, hands, agent_run, ending.status, ending.outcome, ending.error)
         records.stop_others(tx, facts.run)
 
     def _finish(self, tx: Tx, facts: _Facts, ending: Ending) -> bool:
@@ -146,7 +146,7 @@ class Runner:
         hands = self._hands
         if facts.is_root and _others(tx.conn, facts):
             return False
-        records.finish_agent(tx, facts.scope, hands.clock, facts.agent_run, ending.status, ending.outcome, ending.error)
+        end_agent(tx, facts.scope, hands, facts.agent_run, ending.status, ending.outcome, ending.error)
         if facts.is_root:
             result = ending.outcome if ending.status == "succeeded" else None
             end_run(tx, facts.scope, hands, facts.run, ending.status, result, ending.error)

@@ -170,8 +170,8 @@ class Runs:
         `all_queued` is for the start of the only process, when nobody else can be about to start them.
         """
         hands = self._hands
-        before = hands.clock.now_ms() - (0 if all_queued else _SETTLING_MS)
-        left = await hands.db.read(lambda conn: queries.unstarted(conn, before))
+        now, settling = hands.clock.now_ms(), 0 if all_queued else _SETTLING_MS
+        left = await hands.db.read(lambda conn: queries.unstarted(conn, now, settling))
         left = [] if self.draining else left
         await asyncio.gather(*(self._engine.start(agent_run) for agent_run in left))
         await hands.db.write(lambda tx: charge_abandoned(tx, hands))

@@ -24,6 +24,7 @@ async def listen(url: str, signals: Signals) -> None:
     """Pass on notifications until cancelled.
 
     A lost connection, or one that has gone silent, is opened again; then every waiter is woken, for what was missed.
+    While it cannot be opened, every waiter is woken once a second: nobody goes on believing what another one has ended.
     """
     plain = url.replace("postgresql+psycopg://", "postgresql://", 1)
     while True:
@@ -36,6 +37,7 @@ async def listen(url: str, signals: Signals) -> None:
                         signals.notify([notification.payload])
                     async with asyncio.timeout(_ANSWER_S):
                         await connection.execute("SELECT 1")
-        except (psycopg.OperationalError, TimeoutError) as error:
+        except (psycopg.Error, OSError) as error:
             log.warning("the connection that hears other workers was lost: %s", type(error).__name__)
+            signals.notify_all()
             await asyncio.sleep(_RECONNECT_S)

@@ -4,7 +4,8 @@ A claim's life:  claimed -> answered   |   claimed -> released (it was refused, 
 
 Whoever answers does so in the transaction of the work itself, so a claim that stays open is one whose work was not
 committed (or whose handler can tell its own repeats by the claim's `id`). It may be taken over once it is stale: by one
-only, and from then on whoever had it before can neither answer, release nor abandon it. `created_at` says whose it is.
+only, and from then on whoever had it before can neither answer, release nor abandon it. `created_at` says whose it is,
+in the time that all servers of the database share.
 """
 
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ from swarmstead.kernel.hashing import digest
 from swarmstead.kernel.ids import new_id
 from swarmstead.kernel.scope import Scope
 from swarmstead.storage.database import Tx
-from swarmstead.storage.sql import insert_or_ignore
+from swarmstead.storage.sql import SharedNow, insert_or_ignore, shared_now
 from swarmstead.storage.tables import Millis, metadata
 
 STALE_MS = 60_000
@@ -72,7 +73,7 @@ def claim(tx: Tx, scope: Scope, clock: Clock, route: str, key: str, asked: str, 
 
     The same request that was not answered for `patience_ms` is taken over.
     """
-    now = clock.now_ms()
+    now = shared_now(tx.conn, clock)
     is_old = _mine(scope, route, key) & (requests.c.created_at <= now - LIFE_MS)
     tx.conn.execute(requests.delete().where(is_old))
     made = Claim(new_id("q", now), asked, now)
@@ -131,7 +132,7 @@ def _claim(row: sa.Row[Any]) -> Claim:
 
 def forget_old(tx: Tx, clock: Clock) -> None:
     """Remove what is older than a day, in all tenants. Called by the sweeper."""
-    tx.conn.execute(requests.delete().where(requests.c.created_at <= clock.now_ms() - LIFE_MS))
+    tx.conn.execute(requests.delete().where(requests.c.created_at <= SharedNow(clock.now_ms()) - LIFE_MS))
 
 
 def _key(scope: Scope, route: str, key: str) -> dict[str, str]:

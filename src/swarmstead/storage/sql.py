@@ -8,6 +8,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from swarmstead.kernel.clock import Clock
 from swarmstead.storage.tables import Millis
 
 
@@ -45,3 +46,30 @@ def _now_on_postgres(_element: DatabaseNow, _compiler: SQLCompiler, **_more: Any
 @compiles(DatabaseNow, "sqlite")
 def _now_on_sqlite(_element: DatabaseNow, _compiler: SQLCompiler, **_more: Any) -> str:
     return "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
+
+
+class SharedNow(FunctionElement[int]):
+    """The time that all processes of a database agree on, in a statement: the database's, or, on SQLite, the one given.
+
+    On SQLite there is one process, and its clock is everybody's.
+    """
+
+    type = Millis()
+    inherit_cache = True
+
+
+@compiles(SharedNow, "postgresql")
+def _shared_on_postgres(_element: SharedNow, compiler: SQLCompiler, **more: Any) -> str:
+    return compiler.process(DatabaseNow(), **more)
+
+
+@compiles(SharedNow, "sqlite")
+def _shared_on_sqlite(element: SharedNow, compiler: SQLCompiler, **more: Any) -> str:
+    return compiler.process(element.clause_expr, **more)
+
+
+def shared_now(conn: sa.Connection, clock: Clock) -> int:
+    """`SharedNow` as a number. Cost: a statement on Postgres, none on SQLite."""
+    if conn.dialect.name == "sqlite":
+        return clock.now_ms()
+    return conn.execute(sa.select(DatabaseNow())).scalar_one()

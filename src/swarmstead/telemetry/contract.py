@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from swarmstead.kernel.hashing import sha256_hex
 from swarmstead.telemetry.meter import METER
@@ -32,9 +32,12 @@ _MARKS = (
     *("-----BEGIN ", "AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "sk-"),
     *("stead_", "AIza", "eyJ", "://"),
 )
+# A text may be JSON, or hold some: there too a field that is named like a secret has none to show.
+_FIELD_NAMES = ("pass", "secret", "token", "key", "authorization", "cookie", "credential")
+_FIELD = re.compile(r'"([^"\\]{1,200})"(\s{0,20}:\s{0,20})"((?:[^"\\]|\\.)*+)', re.DOTALL)
 TRACEPARENT = "traceparent"
 """The header of W3C Trace Context, and the field of MCP's `_meta` (https://www.w3.org/TR/trace-context/)."""
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 _DEEPEST = 40
 _SHORTEST = 6  # `://:p@`: nothing shorter has any of the forms
 _LONGEST_NAME = 200
@@ -42,7 +45,7 @@ _OBJECTS, _ARRAYS, _BYTES = (dict, Mapping), (list, Sequence), (bytes, bytearray
 
 
 def redact_text(text: str) -> str:
-    """`text` with everything that has the form of a credential replaced.
+    """`text` with everything that has the form of a credential replaced, and JSON fields that are named like one.
 
     Cost: linear in the text, whatever it holds.
     """
@@ -50,8 +53,18 @@ def redact_text(text: str) -> str:
         return text
     for mark in _MARKS:
         if mark in text:
-            return _SECRET_VALUE.sub(REDACTED, text)
+            text = _SECRET_VALUE.sub(REDACTED, text)
+            break
+    if '"' in text and ":" in text:
+        lower = text.lower()
+        if any(name in lower for name in _FIELD_NAMES):
+            return _FIELD.sub(_shown, text)
     return text
+
+
+def _shown(field: re.Match[str]) -> str:
+    name, between, value = field.groups()
+    return f'"{name}"{between}"{REDACTED}' if value and _field(name)[1] else field[0]
 
 
 def redact(value: Any) -> Any:
@@ -109,15 +122,33 @@ def span_id_of(step: str) -> str:
     return sha256_hex(f"span:{step}".encode())[:16]
 
 
-def trace_of(traceparent: object) -> str:
-    """The trace id in a `traceparent` of W3C Trace Context; '' for what is none: nothing else is passed on."""
+class TraceParent(NamedTuple):
+    """What a `traceparent` of W3C Trace Context says: a trace, the span in it that asks, and whether it is kept."""
+
+    trace_id: str
+    span_id: str
+    sampled: bool
+
+
+def parent_of(traceparent: object) -> TraceParent | None:
+    """What a `traceparent` says; None for what is none: nothing else is passed on."""
     found = _TRACEPARENT.fullmatch(traceparent) if isinstance(traceparent, str) else None
-    return "" if found is None else found[1]
+    return None if found is None else TraceParent(found[1], found[2], bool(int(found[3], 16) & 1))
 
 
-def traceparent_of(trace_id: str, step: str) -> str:
-    """What a call of this step says of itself. Sampled: whoever keeps spans decides about them by himself."""
-    return f"00-{trace_id}-{span_id_of(step)}-01"
+def traceparent_of(trace_id: str, step: str, *, sampled: bool = True) -> str:
+    """What a call of this step says of itself. Sampled, unless we know better: whoever keeps spans decides himself."""
+    return f"00-{trace_id}-{span_id_of(step)}-{'01' if sampled else '00'}"
+
+
+def spans_exported(count: int) -> None:
+    """The collector has taken spans."""
+    METER.count("stead_spans_exported_total", count)
+
+
+def spans_dropped(count: int, why: str) -> None:
+    """Spans were given up; `why` is `queue` (full), `collector` (did not take them) or `closing` (no time left)."""
+    METER.count("stead_spans_dropped_total", count, why=why)
 
 
 def tool_called(verdict: str, path: str, seconds: float) -> None:
@@ -175,6 +206,11 @@ def request_served(method: str, status: int, seconds: float) -> None:
 def credential_refused(reason: str) -> None:
     """Somebody was not let in; `reason` is the code of the refusal."""
     METER.count("stead_credentials_refused_total", reason=reason)
+
+
+def connection_let_go(why: str) -> None:
+    """There were too many connections: a new one was closed (`refused`), or one that was `idle` in its favour."""
+    METER.count("stead_connections_let_go_total", why=why)
 
 
 def config_read(outcome: str) -> None:

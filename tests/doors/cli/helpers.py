@@ -47,7 +47,8 @@ class Done:
 
 def environment(home: Path, **more: str) -> dict[str, str]:
     """The environment of somebody whose home is `home`: nothing of ours leaks in from outside."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("STEAD_", "XDG_", "NO_COLOR"))}
+    ours = ("STEAD_", "OTEL_", "XDG_", "NO_COLOR")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**kept, "HOME": str(home), "TERM": "xterm", **more}
 
 

@@ -54,9 +54,17 @@ def test_what_is_deleted_is_gone_until_it_is_applied_again(call: Call, tmp_path:
 def test_apply_warns_of_what_is_not_there(call: Call, tmp_path: Path) -> None:
     path = tmp_path / "lost.yaml"
     path.write_text(_AGENT.format(name="lost", description="Looks.").replace("scripted", "nowhere"))
+    for options in (["--strict"], ["--strict", "--dry-run"]):
+        done = call("apply", "-f", path, *options)
+        done.refused("Nothing was applied. Agent lost: model: there is no Model called 'nowhere'", "Without `strict`")
+    call("get", "agent", "lost").refused("no Agent called 'lost'")
     done = call("apply", "-f", path)
     assert done.code == 0
     assert "Warning: Agent lost: model: there is no Model called 'nowhere'." in done.err
+    assert "nowhere" not in done.out
+    found = tmp_path / "found.yaml"
+    found.write_text(_AGENT.format(name="found", description="Looks.").replace("model: scripted", "model: default"))
+    assert "created" in call("apply", "-f", found, "--strict").out
 
 
 def test_apply_from_standard_input(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -122,6 +122,9 @@ def test_it_serves_clients_and_what_operating_it_needs_and_no_more(tmp_path: Pat
         assert stead(tmp_path, "inbox", "list").code == 0
         doctor = stead(tmp_path, "doctor", "-o", "json").json["checks"]
         assert [one for one in doctor if one["name"] == "models"] == []
+        for command in ("run list", "run watch r_1", "run pause r_1", "run start repo-review", "model list", "drain"):
+            done = stead(tmp_path, *command.split())
+            done.refused("a gateway alone: it has neither runs nor models", "`stead up`", "STEAD_SERVER")
         assert any("2026-07-28" in one["detail"] for one in doctor if one["name"] == "protocol")
         assert server.stop() == 0
         assert "Traceback" not in server.said
@@ -159,6 +162,24 @@ def test_files_are_followed_and_a_bad_change_leaves_the_last_good_one(tmp_path: 
         names = [one["name"] for one in stead(tmp_path, "get", "binding", "-o", "json").json["items"]]
         assert names == ["own"]
         assert later.stop() == 0
+
+
+def test_whoever_deletes_what_a_file_declares_is_told_that_it_comes_back(tmp_path: Path) -> None:
+    config = declare(tmp_path, servers=server_of(tmp_path), one=BINDING.format(name="one", tools="read"))
+    (tmp_path / "own.yaml").write_text(BINDING.format(name="own", tools="look").lstrip())
+    with gateway(tmp_path, "--config", config) as server:
+        assert stead(tmp_path, "apply", "-f", "own.yaml").code == 0
+        own = stead(tmp_path, "delete", "binding", "own")
+        assert (own.code, "Warning" in own.err) == (0, False)
+        gone = stead(tmp_path, "delete", "binding", "one")
+        assert (gone.code, tools(server)) == (0, [])
+        assert f"Warning: Binding one: {config}/one.yaml declares it: it comes back" in gone.err
+        declare(tmp_path, two=BINDING.format(name="two", tools="put"))
+        until(lambda: tools(server) == ["put", "read"], server)
+        unbound = stead(tmp_path, "mcp", "unbind", "*", "chaos", "read")
+        assert (unbound.code, tools(server)) == (0, ["put"])
+        assert f"{config}/one.yaml declares it: it comes back" in unbound.err
+        assert server.stop() == 0
 
 
 def test_a_whole_server_follows_files_of_every_kind(tmp_path: Path) -> None:
@@ -232,3 +253,20 @@ def test_told_twice_it_waits_for_nobody(tmp_path: Path, again: signal.Signals) -
         assert server.process.wait(_WITHIN_S) == 0
         assert cut(answer)
         hold.close()
+
+
+@pytest.mark.parametrize(("trusted", "slowed"), [("", True), ("10.0.0.0/8", True), ("10.0.0.0/8, 127.0.0.1", False)])
+def test_what_a_client_says_of_its_address_counts_only_from_a_trusted_proxy(
+    tmp_path: Path, trusted: str, *, slowed: bool
+) -> None:
+    def guess(number: int) -> int:
+        headers = {"authorization": f"Bearer stead_guess-{number}", "x-forwarded-for": f"203.0.113.{number}"}
+        return httpx.get(f"{server.address}/api/v1/session", headers=headers, timeout=30, trust_env=False).status_code
+
+    with gateway(tmp_path, STEAD_TRUSTED_PROXIES=trusted) as server:
+        assert (429 in {guess(number) for number in range(60)}) is slowed
+
+
+def test_a_trusted_proxy_that_is_no_address_is_refused(tmp_path: Path) -> None:
+    done = stead(tmp_path, "gateway", "--port", "0", env={"STEAD_TRUSTED_PROXIES": "*"})
+    done.refused("STEAD_TRUSTED_PROXIES", "addresses or networks")

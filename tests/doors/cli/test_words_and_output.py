@@ -58,6 +58,16 @@ def test_nothing_that_an_agent_writes_steers_the_terminal(capsys: pytest.Capture
     assert json.loads(printed[printed.index("{") :]) == {"name": hostile}
 
 
+def test_what_cannot_be_seen_is_escaped_in_json_beyond_four_digits_too(capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = {"note": "Sum.\U000e0049\U000e0067 \u2764\ufe0f"}
+    output.dump(hostile, "json")
+    printed = capsys.readouterr().out
+    assert re.search(UNSEEN, printed) is None
+    assert "\\udb40\\udc49" in printed
+    assert json.loads(printed) == hostile
+    assert output.visible(hostile["note"]) == "Sum.\\U000e0049\\U000e0067 \u2764\ufe0f"
+
+
 def test_what_cannot_be_seen_is_escaped_in_yaml_and_reads_back_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
     hostile = {
         "spec": {
@@ -66,6 +76,7 @@ def test_what_cannot_be_seen_is_escaped_in_yaml_and_reads_back_as_it_was(capsys:
             "zero\u200bwidth": "k",
         },
         "long": "\u00adword " * 60,
+        "tags": "Sum.\U000e0049\U000e0067 \u2764\ufe0f\u200d\U0001f525 x\ufe0f \ud83d",
         "others": ["\x1b[2J", "\u2028", "\x85", "\ufeff", "it's", "\\u202e"],
     }
     output.dump(hostile, "yaml")

@@ -12,7 +12,7 @@ import pytest_asyncio
 import uvicorn
 
 from swarmstead.doors.http.app import make_door
-from swarmstead.doors.worker.protocol import with_timeouts
+from swarmstead.doors.worker.protocol import bounded
 from swarmstead.doors.worker.serve import bind
 from swarmstead.kernel.scope import Scope, system_scope
 from swarmstead.people import handlers as people
@@ -85,7 +85,7 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
     assert app.first_key is not None
     other = await app.db.write(lambda tx: _other_tenant(tx, app))
     listener = bind("127.0.0.1", 0)
-    http = with_timeouts(_HEADERS_S, _WRITE_S)
+    http = bounded(_HEADERS_S, _WRITE_S, 800)
     config = uvicorn.Config(make_door(app, "127.0.0.1"), lifespan="off", log_config=None, http=http)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve([listener]))

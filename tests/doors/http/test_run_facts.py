@@ -1,5 +1,6 @@
 """What a list of runs and the inbox say beside a status: what was denied, how long a run may still work, who asks."""
 
+import json
 from typing import Any
 
 import pytest
@@ -73,3 +74,47 @@ async def test_pages_of_the_inbox_go_on_where_the_last_one_ended(served: Served)
         rest = {"order": "newest", "limit": "1", "cursor": last["next"]}
         assert [one["id"] for one in last["items"]] == [runs[2][1]["id"], runs[1][1]["id"]]
         assert (await client.get("/api/v1/approvals", params=rest)).json()["items"][0]["id"] == runs[0][1]["id"]
+
+
+TOLD = """
+apiVersion: swarmstead.dev/v1alpha1
+kind: Model
+metadata: {name: repeats}
+spec: {provider: scripted, script: {"*": [{say: "I was told {{ task }}"}]}}
+---
+apiVersion: swarmstead.dev/v1alpha1
+kind: Agent
+metadata: {name: repeats}
+spec: {instructions: Repeat it., model: repeats}
+---
+apiVersion: swarmstead.dev/v1alpha1
+kind: Swarm
+metadata: {name: repeats}
+spec:
+  pattern: delegate
+  coordinator: repeats
+  members: []
+  inputs: {token: {type: text, required: true}, note: {type: text}}
+  task: "Log in with {token}. {note}"
+"""
+
+
+async def test_an_input_that_is_named_like_a_secret_is_shown_nowhere(served: Served) -> None:
+    canary, form = "hunter2-canary", "ghp_" + "A" * 36
+    viewer = await served.new_key("viewer")
+    async with served.client() as client:
+        await client.post("/api/v1/apply", content=TOLD, headers={"content-type": "application/yaml"})
+        body = {"swarm": "repeats", "input": {"token": canary, "note": f"and {form}"}}
+        planned = (await client.post("/api/v1/runs:preview", json=body)).text
+        launched = await client.post("/api/v1/runs", json=body)
+        run = launched.json()["id"]
+        done = await until(client, run, "succeeded", "failed")
+    async with served.client(viewer) as client:
+        found = [await client.get(f"/api/v1/runs/{run}{more}") for more in ("", "/steps", "/events")]
+        steps = [one["key"] for one in found[1].json()["items"]]
+        found += [await client.get(f"/api/v1/runs/{run}/steps/{key}") for key in steps]
+    assert "I was told Log in with" in done["result"]
+    assert steps
+    for said in [planned, launched.text, json.dumps(done), *(one.text for one in found)]:
+        assert canary not in said
+        assert form not in said

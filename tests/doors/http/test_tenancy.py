@@ -1,11 +1,16 @@
 """Another tenant's ids open nothing: every route of the API is tried with them."""
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from swarmstead.doors.http.app import make_api
+from swarmstead.resources.contract import Document
+from swarmstead.resources.files import DeclaredFiles
+from swarmstead.resources.following import Following
 from tests.doors.http.conftest import Served
 from tests.doors.http.helpers import waiting_run
 
@@ -221,6 +226,26 @@ async def test_what_is_posted_without_an_id_stays_in_the_callers_tenant(served: 
         refused = await theirs.post("/api/v1/drain", json={"on": True})
         assert (refused.status_code, refused.json()["code"]) == (403, "not_permitted")
         assert (await mine.get("/api/v1/drain")).json()["draining"] is False
+
+
+async def test_the_operators_files_are_nothing_to_another_tenant(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def applied(_documents: Sequence[Document]) -> list[str]:
+        return []
+
+    file = tmp_path / "operators.yaml"
+    manifest = PRIVATE_SWARM.replace("private-", "operators-")
+    file.write_text(manifest)
+    files = DeclaredFiles([file], served.app.registry.kinds)
+    monkeypatch.setattr(served.app, "config", Following(files, applied, served.app.clock))
+    told: list[list[str]] = []
+    for key in (served.key, served.other_key):
+        async with served.client(key) as client:
+            await client.post("/api/v1/apply", content=manifest)
+            told.append((await client.delete("/api/v1/resources/Agent/operators-agent")).json()["warnings"])
+    assert [str(file) in " ".join(warnings) for warnings in told] == [True, False]
+    assert told[1] == []
 
 
 async def test_checkpoints_and_verification_are_about_the_callers_own_chain(served: Served) -> None:

@@ -15,7 +15,7 @@ import uvicorn
 from starlette.exceptions import HTTPException
 
 from swarmstead.doors.http.guards import Guards
-from swarmstead.doors.worker.protocol import with_timeouts
+from swarmstead.doors.worker.protocol import bounded
 from swarmstead.doors.worker.serve import bind
 
 _DEADLINE_S = 30
@@ -44,10 +44,12 @@ class App:
 
 
 @asynccontextmanager
-async def served(app: Any, write_s: float = 1, idle_s: int = 60, header_s: float = _DEADLINE_S) -> AsyncGenerator[str]:
+async def served(
+    app: Any, write_s: float = 1, idle_s: int = 60, header_s: float = _DEADLINE_S, connections: int = 100
+) -> AsyncGenerator[str]:
     """A server of one application, on a socket of this machine."""
     listener = bind("127.0.0.1", 0)
-    http = with_timeouts(header_s, write_s)
+    http = bounded(header_s, write_s, connections)
     config = uvicorn.Config(app, http=http, lifespan="off", log_config=None, timeout_keep_alive=idle_s)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve([listener]))

@@ -23,6 +23,7 @@ class Canaries:
     user: str = "canary-user-of-a-url-9527"
     query: str = "canary-query-of-a-url-a416"
     body: str = "canary-body-of-no-request-b305"
+    collector: str = "canary-secret-of-the-collector-c2f4"
 
     def found_in(self, text: str) -> set[str]:
         """The names of those that stand in a text."""

@@ -3,18 +3,20 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import pytest_asyncio
 import yaml
 
 from tests.doors.cli.helpers import Server, up
 from tests.doors.leaks.canaries import Canaries, files, leaks, tables
 from tests.fakes import leaky
+from tests.fakes.collector import Collector, collecting
 from tests.fakes.leaky import Leaky
 
 CANARIES = Canaries()
@@ -39,6 +41,9 @@ ENVIRONMENT = {
     "STEAD_BREAKER_CALLS": "1000",
     "KIT_TOKEN": f"Bearer {CANARIES.header}",
     "PROGRAM_TOKEN": CANARIES.program,
+    "STEAD_OTLP_HEADERS": "x-token=env:COLLECTOR_TOKEN",
+    "COLLECTOR_TOKEN": CANARIES.collector,
+    "STEAD_TRACE_CALLS": "1",
 }
 
 
@@ -103,6 +108,12 @@ class Client:
 async def kit() -> AsyncGenerator[Leaky]:
     async with leaky.serving(CANARIES.words) as serving:
         yield serving
+
+
+@pytest.fixture
+def collector() -> Generator[Collector]:
+    with collecting() as found:
+        yield found
 
 
 @asynccontextmanager
@@ -176,8 +187,18 @@ async def sinks(client: Client, server: Server, data: Path) -> dict[str, str]:
     return found
 
 
-async def test_what_is_secret_comes_to_light_nowhere(kit: Leaky, tmp_path: Path) -> None:
-    with up(tmp_path, tmp_path / "data", env=ENVIRONMENT) as server:
+def everything_was_traced(collector: Collector) -> None:
+    """Calls of every outcome, tools of both servers, and what was read; else there would be nothing to look through."""
+    calls = collector.named("tool.call")
+    outcomes = {"ok", "tool_error", "denied", "failed", "unknown", "asked"}
+    assert {span.attributes["swarmstead.verdict"] for span in calls} == outcomes
+    assert {span.attributes["swarmstead.server"] for span in calls} == {"kit", "prog"}
+    assert len(collector.named("feature.read")) == 1
+    assert {headers["x-token"] for _, headers in collector.requests} == {CANARIES.collector}
+
+
+async def test_what_is_secret_comes_to_light_nowhere(kit: Leaky, collector: Collector, tmp_path: Path) -> None:
+    with up(tmp_path, tmp_path / "data", env=ENVIRONMENT | {"STEAD_OTLP_ENDPOINT": collector.address}) as server:
         async with calling(server) as client:
             yaml_of = {"content": manifests(kit.url), "headers": {"content-type": "application/yaml"}}
             applied = await client.send("POST", "/api/v1/apply", **yaml_of)
@@ -187,6 +208,8 @@ async def test_what_is_secret_comes_to_light_nowhere(kit: Leaky, tmp_path: Path)
             heard = "\n".join(client.heard)
             found = await sinks(client, server, tmp_path / "data")
     found["the log"] = server.said
+    found["the traces"] = "".join(body.decode("latin-1") for body in collector.bodies)
+    everything_was_traced(collector)
     meant = {"table approvals": {"planned"}, PAGES[-3]: {"planned"}}
     assert plan in found["table approvals"]
     assert leaks(CANARIES, found, meant) == []

@@ -28,13 +28,13 @@ class Door:
         self.welcome: types.InitializeResult | None = None
 
     @asynccontextmanager
-    async def session(self) -> AsyncGenerator[ClientSession]:
-        """The SDK's client with the first key, after the handshake."""
+    async def session(self, **callbacks: Any) -> AsyncGenerator[ClientSession]:
+        """The SDK's client with the first key, after the handshake; `callbacks` answer what it is asked."""
         headers = {"authorization": f"Bearer {self.key}"}
         async with (
             httpx2.AsyncClient(headers=headers, timeout=30) as http,
             streamable_http_client(self.address, http_client=http) as (read, write),
-            ClientSession(read, write) as session,
+            ClientSession(read, write, **callbacks) as session,
         ):
             self.welcome = await session.initialize()
             yield session

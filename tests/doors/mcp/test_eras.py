@@ -22,7 +22,7 @@ def request(method: str, **params: Any) -> dict[str, Any]:
 async def test_a_modern_client_lists_and_calls_without_a_session(door: Door) -> None:
     door.house.upstream.answers["read"] = text("found")
     async with door.modern() as client:
-        assert [tool.name for tool in (await client.list_tools()).tools] == ["kit__append", "kit__read"]
+        assert [tool.name for tool in (await client.list_tools()).tools] == ["kit__append", "kit__read", "apply_plan"]
         assert words(await client.call_tool("kit__read", {"name": "x"})) == "found"
 
 

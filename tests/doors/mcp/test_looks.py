@@ -55,7 +55,8 @@ async def test_who_looks_too_often_is_told_when_to_come_back(door: Door, ticks: 
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
     problem = refused.json()
     assert (problem["code"], problem["retry_after_s"]) == ("rate_exceeded", 0.25)
-    assert "4/s for this caller, 8 at once" in problem["detail"]
+    assert problem["detail"].endswith("Allowed are 4/s for this caller, 8 at once.")
+    assert "looks have four times as much" in problem["way_out"]
     ticks.advance(0.25)
     assert (await door.post(request("tools/list"))).status_code == 200
 

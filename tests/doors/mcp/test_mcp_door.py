@@ -29,7 +29,7 @@ async def test_a_client_of_the_sdk_is_welcome(door: Door) -> None:
 async def test_it_is_told_of_what_is_bound_to_outside_callers_and_of_nothing_else(door: Door) -> None:
     async with door.session() as client:
         found = {tool.name: tool for tool in (await client.list_tools()).tools}
-        assert set(found) == {"kit__read", "kit__append"}
+        assert set(found) == {"kit__read", "kit__append", "apply_plan"}
         read, append = found["kit__read"].annotations, found["kit__append"].annotations
         assert read is not None
         assert append is not None

@@ -52,13 +52,13 @@ async def test_a_tool_that_a_policy_denies_outright_is_not_listed_and_answers_wi
     await door.house.declare(policy("p", rule), TENANT)
     async with door.session() as session, door.modern() as client:
         for listed in (await session.list_tools(), await client.list_tools()):
-            assert [tool.name for tool in listed.tools] == ["kit__append"]
+            assert [tool.name for tool in listed.tools] == ["kit__append", "apply_plan"]
         assert "no-read" in words(await session.call_tool("kit__read", {"name": "a"}))
 
 
 async def test_a_long_list_is_searched_described_and_called_by_name(many: Door) -> None:
     async with many.session() as session:
-        assert [tool.name for tool in (await session.list_tools()).tools] == META
+        assert [tool.name for tool in (await session.list_tools()).tools] == [*META, "apply_plan"]
         assert "kit__append" in await found(session, "append a line")
         told = await session.call_tool("describe_tools", {"names": ["kit__read", "kit__hidden"]})
         assert told.structured_content is not None
@@ -88,3 +88,13 @@ async def test_wrong_arguments_are_an_error_that_says_why(many: Door, arguments:
         answer = await session.call_tool("search_tools", arguments)
     assert answer.is_error
     assert "`" in words(answer) or "argument" in words(answer)
+
+
+async def test_the_search_of_the_api_knows_the_callers_environment(door: Door) -> None:
+    """What a policy hides from a caller in `dev`, a caller in `dev` does not find."""
+    hides = 'forbid (principal, action, resource == Tool::"kit/read");'
+    await door.house.declare(policy("hides", hides, environments=["dev"]), TENANT)
+    anywhere = (await door.get("/api/v1/tools:search?q=read")).json()["items"]
+    in_dev = (await door.get("/api/v1/tools:search?q=read", x_stead_environment="dev")).json()["items"]
+    assert "kit__read" in {one["name"] for one in anywhere}
+    assert "kit__read" not in {one["name"] for one in in_dev}

@@ -12,6 +12,7 @@ from swarmstead.audit.tables import audit_rows
 from swarmstead.doors.mcp import parking
 from swarmstead.gateway.errors import RelayRefused
 from swarmstead.gateway.relay import Relay
+from swarmstead.gateway.traffic.limits import Rate, TrafficLimits
 from tests.doors.mcp.door import Door, words
 from tests.doors.mcp.test_eras import CALL, HEADERS, META, request
 from tests.fakes.upstream import Called, text
@@ -131,11 +132,14 @@ async def test_a_client_that_cannot_be_asked_is_not(door: Door) -> None:
 
 
 async def test_so_many_calls_of_one_caller_wait_and_no_more(door: Door) -> None:
+    door.house.gateway.traffic.limits = TrafficLimits(identity=Rate(0, 1))
     server = Asking(door, "elicitation/create")
-    for _ in range(4):
-        assert (await post(door))["resultType"] == "input_required"
+    states = [(await post(door))["requestState"] for _ in range(16)]
     assert (await post(door))["resultType"] == "complete"
     assert server.heard == ["Too many calls wait for their clients."]
+    given: dict[str, Any] = {"requestState": states[0], "inputResponses": {"elicitation-1": ADA}}
+    assert (await post(door, **given))["resultType"] == "complete"
+    assert (await post(door))["resultType"] == "input_required"  # its place is free again
 
 
 async def test_a_client_that_does_not_come_back_is_not_waited_for(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:

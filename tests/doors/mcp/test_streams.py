@@ -109,7 +109,7 @@ async def test_a_server_that_says_its_tools_have_changed_is_asked_for_them_again
     door.house.upstream.tools = [tool("read", {"readOnlyHint": True}, title={"type": "string"})]
     async with stream(door, listen(toolsListChanged=True), **MODERN, mcp_method="subscriptions/listen") as events:
         await events.told()
-        door.house.upstream.listeners[0][2].notify("notifications/tools/list_changed", {})
+        door.house.upstream.tell_changed()
         await events.told()
         listed = (await door.post(request("tools/list"), mcp_session_id=session)).json()["result"]["tools"]
         assert listed == []  # what has changed waits for a person

@@ -29,7 +29,11 @@ spec: {{names: {names}, select: [{{server: kit, tools: [read]}}, {{server: {othe
 
 async def test_a_set_shows_what_it_selects_of_what_is_granted(door: Door) -> None:
     await door.house.declare(SETS, TENANT)
-    for path, names in (("/plain", ["read"]), ("/long", ["kit__append"]), ("/long/", ["kit__append"])):
+    for path, names in (
+        ("/plain", ["read"]),
+        ("/long", ["kit__append", "apply_plan"]),
+        ("/long/", ["kit__append", "apply_plan"]),
+    ):
         async with door.modern(path) as client:
             assert [tool.name for tool in (await client.list_tools()).tools] == names
 
@@ -84,7 +88,7 @@ async def test_a_set_that_is_declared_anew_is_what_the_next_call_meets(door: Doo
     async with door.modern("/plain") as client:
         assert words(await client.call_tool("read", {"name": "x"})) == "found"
         await door.house.declare(SETS.replace("[read, wipe]", "[append]"), TENANT)
-        assert [tool.name for tool in (await client.list_tools()).tools] == ["append"]
+        assert [tool.name for tool in (await client.list_tools()).tools] == ["append", "apply_plan"]
     params: dict[str, Any] = {"name": "read", "arguments": {"name": "x"}}
     answer = await door.post({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}, path="/plain")
     assert answer.json()["error"]["code"] == -32602

@@ -66,3 +66,13 @@ async def test_a_resource_is_read_within_the_trace_too(door: Door) -> None:
     named = {"mcp_method": "resources/read", "mcp_name": "notes://open/1"}
     assert "error" not in (await door.post(message, **HEADERS | named)).json()
     assert door.house.upstream.fetches[-1][2]["_meta"] == {"traceparent": GIVEN}
+
+
+async def test_the_trail_keeps_of_a_resources_address_what_anybody_may_read(door: Door) -> None:
+    await door.house.declare(RESOURCES, TENANT)
+    door.house.upstream.fetched["resources/read"] = {"contents": []}
+    answer = await door.post(request("resources/read", uri="notes://open/1?access_token=hunter2-canary"))
+    assert "error" not in answer.json(), answer.text
+    await door.house.gateway.written()
+    rows = await door.house.read(lambda conn: audit.page(conn, TENANT, action="resource.read"))
+    assert [row.target.split("?sha256:")[0] for row in rows] == ["kit/notes://open/1"]

@@ -11,6 +11,7 @@ from swarmstead.budgets.errors import BudgetReached
 from swarmstead.budgets.tables import budget_accounts, budget_leases
 from swarmstead.storage.database import Database, Tx
 from tests.clocks import MovableClock
+from tests.databases import aged
 
 MINUTE_MS = 60_000
 
@@ -59,6 +60,11 @@ class Ledger:
             return handlers.settle(tx, lease, actual)
 
         return self.database.write_sync(handler)
+
+    def later(self, ms: int) -> None:
+        """Let so much time pass, for this worker and for the database."""
+        self.clock.advance(ms=ms)
+        self.database.write_sync(lambda tx: aged(tx, ms, budget_leases.c.expires_at))
 
     def charge_expired(self) -> int:
         def handler(tx: Tx) -> int:

@@ -50,7 +50,7 @@ async def test_200_that_race_get_exactly_what_the_smallest_cap_allows(ledgers: l
     assert {stand.reserved for stand in stands.values()} == {won * 7} == {ledgers[0].open_leases()}
 
 
-def test_racing_agents_of_many_runs_never_pass_a_cap(ledgers: list[Ledger], clock: MovableClock) -> None:
+def test_racing_agents_of_many_runs_never_pass_a_cap(ledgers: list[Ledger]) -> None:
     """Reserve, settle (some over their bound, some never, some twice) and sweep, from many threads."""
     runs = [account(f"run/{n}", 300) for n in range(4)]
     shared = [account("user/ada", 600), account("tenant/day", 900)]
@@ -78,7 +78,7 @@ def test_racing_agents_of_many_runs_never_pass_a_cap(ledgers: list[Ledger], cloc
     assert stands["tenant/day"].spent == stands["user/ada"].spent == spent
     assert stands["tenant/day"].reserved == ledgers[0].open_leases()
     assert sum(stand.spent for key, stand in stands.items() if key.startswith("run/")) == spent
-    clock.advance(ms=MINUTE_MS)
+    ledgers[0].later(MINUTE_MS)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(Ledger.charge_expired, ledgers * 2))  # sweepers of several workers
     check(ledgers[0].stands())
@@ -195,7 +195,7 @@ def _settle(ledger: Ledger, model: Model, lease: int, actual: int) -> bool:
 
 
 def _expire(ledger: Ledger, model: Model) -> bool:
-    ledger.clock.advance(ms=MINUTE_MS)
+    ledger.later(MINUTE_MS)
     ledger.charge_expired()
     model.expire()
     return True

@@ -25,6 +25,7 @@ from swarmstead.resources.manifests import parse
 from swarmstead.resources.queries import Registry
 from swarmstead.storage.database import Database, Tx
 from swarmstead.storage.signals import Signals
+from swarmstead.telemetry.spans import Tracer
 from swarmstead.wiring import KINDS
 from tests.clocks import MovableClock
 from tests.fakes.upstream import FakeUpstream
@@ -60,7 +61,13 @@ class Desk:
     """A gateway, and what its callers say to it."""
 
     def __init__(
-        self, db: Database, clock: MovableClock, signals: Signals, root: Path, traffic: Traffic | None = None
+        self,
+        db: Database,
+        clock: MovableClock,
+        signals: Signals,
+        root: Path,
+        traffic: Traffic | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self.db = db
         self.clock = clock
@@ -71,7 +78,9 @@ class Desk:
         policies = self.policies = Policies(db, Registry(KINDS), people, clock)
         signals.watch(policies.forget)
         limits = GatewayLimits(call_timeout_s=5, plan_life_ms=PLAN_LIFE_S * 1000, write_pauses_s=(0, 0, 0))
-        self.gateway = Gateway(db, clock, self.upstream, grants, policies, permits, limits, traffic=traffic)
+        self.gateway = Gateway(
+            db, clock, self.upstream, grants, policies, permits, limits, traffic=traffic, tracer=tracer
+        )
         signals.watch(self.gateway.forget)
         self._count = 0
 

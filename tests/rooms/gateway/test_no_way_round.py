@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from swarmstead.gateway.applying import planned_call
 from swarmstead.gateway.contract import BindingSpec, Caller, CallRequest, PlanNeeded, Risk, ToolServerSpec
 from swarmstead.gateway.gateway import Gateway, GatewayLimits
 from swarmstead.gateway.grants import Grants
@@ -55,7 +56,10 @@ Tools = Mapping[str, tuple[Mapping[str, Any] | None, Mapping[str, Any]]]
 
 @dataclass(frozen=True)
 class Act:
-    """Something that is tried: a call; or an earlier one again (`again`), changed or not, with some plan or none."""
+    """Something that is tried: a call; or an earlier one again (`again`), changed or not, with some plan or none.
+
+    `named`: an earlier plan is applied by its id alone, by this caller or by the one who was asked.
+    """
 
     caller: tuple[str, str, str, frozenset[str]]
     server: str
@@ -67,6 +71,8 @@ class Act:
     plan: int | None
     repeat: bool
     answer: str
+    named: int | None
+    by_asker: bool
 
 
 @dataclass(frozen=True)
@@ -137,6 +143,8 @@ def _act(draw: st.DrawFn, binding: BindingSpec, servers: Sequence[str]) -> Act:
         mostly(draw, [None], [-1, 0, 1]),
         mostly(draw, [False], [True]),
         mostly(draw, ["approve"], ["deny", ""]),
+        draw(st.sampled_from([None, None, 0, 1])),
+        draw(st.sampled_from([True, True, False])),
     )
 
 
@@ -211,7 +219,7 @@ class Judge:
             return
         assert call.tool == request.tool
         self.seen["reads" if risk == "read" else "effects"] += 1
-        if risk != "read":
+        if risk != "read" or request.by_plan:
             asked = self.approved[request.plan_id]
             assert _essence(asked) == _essence(request)
             assert request.plan_id not in self.used or request.repeat
@@ -236,7 +244,13 @@ async def _try(db: Database, clock: MovableClock, tenant: str, world: World) -> 
     gateway = Gateway(db, clock, upstream, grants, policies, permits, GatewayLimits(5, 3_600_000, (0,)))
     asked: list[tuple[str, CallRequest]] = []
     for number, act in enumerate(world.acts):
-        request = _request(tenant, number, act, asked)
+        if act.named is not None and act.named < len(asked):
+            request = await _by_name(db, tenant, act, *asked[act.named])
+            judge.seen["named" if request else "not theirs"] += 1
+        else:
+            request = _request(tenant, number, act, asked)
+        if request is None:
+            continue
         before = len(upstream.calls)
         answer = await gateway.call(request)
         for call in upstream.calls[before:]:
@@ -249,6 +263,23 @@ async def _try(db: Database, clock: MovableClock, tenant: str, world: World) -> 
                 judge.approved[answer.plan_id] = request
     await gateway.aclose()
     return judge.seen
+
+
+async def _by_name(db: Database, tenant: str, act: Act, plan: str, asked: CallRequest) -> CallRequest | None:
+    """What comes of a plan's id, said by whoever acts; nothing unless it is an outside client's, and theirs."""
+    caller = asked.caller if act.by_asker else _caller(tenant, act)
+    stored = await db.read(lambda conn: permits.plan_of(conn, caller.scope, plan))
+    assert stored is not None
+    request = planned_call(stored, caller, asked.root)
+    is_own = not asked.caller.agent and not caller.agent
+    is_own = is_own and (caller.scope.actor.id, caller.environment) == (
+        asked.caller.scope.actor.id,
+        asked.caller.environment,
+    )
+    assert (request is not None) == is_own
+    if request is not None:
+        assert _essence(request) == _essence(asked)
+    return request
 
 
 async def _answered(db: Database, clock: MovableClock, tenant: str, said: str, asked: PlanNeeded) -> None:
@@ -268,11 +299,18 @@ async def _answered(db: Database, clock: MovableClock, tenant: str, said: str, a
             )
 
 
-def _request(tenant: str, number: int, act: Act, asked: Sequence[tuple[str, CallRequest]]) -> CallRequest:
+def _caller(tenant: str, act: Act) -> Caller:
     agent, digest, place, roles = act.caller
+    if not agent:
+        return Caller(Scope(tenant, Actor(f"key:{sorted(roles)}", "user", "key", roles)), environment=place)
     scope = Scope(tenant, Actor(f"agent:{agent}", "agent", agent, roles))
-    caller = Caller(scope, agent, "r_1", "a_1", "team", place, "0" * 32, agent_digest=digest)
-    request = CallRequest(caller, act.server, act.tool, act.arguments, f"{tenant}/1/{number}", planned=act.planned)
+    return Caller(scope, agent, "r_1", "a_1", "team", place, "0" * 32, agent_digest=digest)
+
+
+def _request(tenant: str, number: int, act: Act, asked: Sequence[tuple[str, CallRequest]]) -> CallRequest:
+    request = CallRequest(
+        _caller(tenant, act), act.server, act.tool, act.arguments, f"{tenant}/1/{number}", planned=act.planned
+    )
     if act.again is not None and act.again < len(asked):
         plan, earlier = asked[act.again]
         request = replace(earlier, plan_id=plan, arguments=act.arguments if act.changed else earlier.arguments)
@@ -295,3 +333,4 @@ def test_nothing_reaches_a_tool_but_what_was_granted_classed_and_approved(
         check()
     total = sum(seen, Counter[str]())
     assert min(total[what] for what in ("reads", "effects", "previews", "questions")) >= 10, total
+    assert min(total[what] for what in ("named", "not theirs")) >= 3, total

@@ -85,6 +85,21 @@ async def test_a_plan_whose_effect_has_changed_since_is_asked_about_again(any_de
     assert (old.status, old.reason) == ("expired", "what it would change has changed since it was approved")
 
 
+async def test_a_long_reason_of_a_policy_leaves_room_for_why_it_is_asked_again(any_desk: Desk) -> None:
+    """What is too long for its column is refused by Postgres, and the plan could never be asked about again."""
+    desk = any_desk
+    reason = "because of a rule with very many words, " * 4
+    asks = RELAXED.replace("permit", f'@reason("{reason}")\n    forbid')
+    await desk.declare(asks.replace("resource);", "resource) when { true };"))
+    looks(desk, None)
+    request = desk.request("append", LINE)
+    asked = await desk.approved(request)
+    looks(desk, "somebody's own\n")
+    again = await desk.plan(replace(request, plan_id=asked.id))
+    assert again.rule.startswith(asked.rule[:100])
+    assert again.rule.endswith("asked again, since what it would change has changed")
+
+
 async def test_an_approved_plan_holds_when_the_rules_relax(desk: Desk) -> None:
     looks(desk, None)
     request = desk.request("append", LINE)

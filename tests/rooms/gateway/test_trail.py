@@ -69,6 +69,28 @@ async def test_a_row_that_can_never_be_written_keeps_no_other_from_it(
     assert "left out" in caplog.text
 
 
+async def test_a_database_that_is_locked_for_a_moment_costs_no_row_beside_a_broken_one(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("swarmstead.gateway.trail._PAUSE_S", 0.001)
+    write, away = desk.db.write, iter([False, True, False, True])  # together, then one by one
+
+    async def now_and_then(handler: Any) -> Any:
+        if next(away, False):
+            raise DatabaseUnavailable("The database is locked.")
+        return await write(handler)
+
+    def broken() -> Entry:
+        raise ValueError("There is no such row.")
+
+    monkeypatch.setattr(desk.db, "write", now_and_then)
+    trail = Trail(desk.db)
+    for one in (lambda: noted("kit/one"), broken, lambda: noted("kit/two")):
+        await trail.note(one)
+    await trail.written()
+    assert [target for _, target, _ in await desk.trail()] == ["kit/one", "kit/two"]
+
+
 @pytest.mark.parametrize("name", ["re\0ad", "re\ud800ad"])
 async def test_a_name_that_no_database_keeps_is_refused_and_recorded(any_desk: Desk, name: str) -> None:
     outcome = await any_desk.call(name)

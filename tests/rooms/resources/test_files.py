@@ -1,20 +1,26 @@
 """Manifests in files: what is read, when it has changed, and what goes when it is declared no longer."""
 
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.scope import system_scope
 from swarmstead.resources import handlers
-from swarmstead.resources.errors import ManifestRefused
+from swarmstead.resources.contract import files_actor
+from swarmstead.resources.errors import DeclaredElsewhere, ManifestRefused
 from swarmstead.resources.files import DeclaredFiles
 from swarmstead.resources.manifests import parse
 from swarmstead.resources.queries import Registry
-from swarmstead.storage.database import Database
+from swarmstead.storage.database import Database, Tx
 from swarmstead.wiring import KINDS
 from tests.clocks import MovableClock
 
+_WITHIN_S = 30.0
 CONFIG, ADA, OTHER = (
     system_scope("default", "config"),
     system_scope("default", "ada"),
@@ -39,6 +45,17 @@ def test_a_folder_is_read_by_name_without_what_is_hidden(tmp_path: Path) -> None
     (tmp_path / "a.yml").write_text(binding("a"))
     (tmp_path / "notes.txt").write_text("nothing")
     assert names_in(DeclaredFiles([tmp_path], KINDS)) == ["a", "b"]
+
+
+def test_the_file_that_declares_something_is_known_while_others_are_faulty(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(binding("a").replace("agent", "agnet"))
+    (tmp_path / "b.yaml").write_text(f"{binding('b')}---\n{binding('c')}")
+    files = DeclaredFiles([tmp_path], KINDS)
+    there = str(tmp_path / "b.yaml")
+    assert [files.declaring("Binding", name) for name in "abcd"] == ["", there, there, ""]
+    assert files.declaring("ToolServer", "b") == ""
+    assert files.loaded == ()  # a change that is to be taken still shows
+    assert DeclaredFiles([tmp_path / "none"], KINDS).declaring("Binding", "b") == ""
 
 
 def test_every_change_of_a_file_shows(tmp_path: Path) -> None:
@@ -141,3 +158,92 @@ def test_a_kind_that_cannot_be_declared_here_is_somebody_elses_to_look_after(
     done = database.write_sync(lambda tx: handlers.declare(tx, CONFIG, clock, [], less))
     assert done == []
     assert declared(database) == ["one"]
+
+
+Declare = Callable[..., list[tuple[str, str]]]
+
+
+@pytest.fixture
+def declare_for(database: Database, clock: MovableClock) -> Declare:
+    """Declares texts as a server with this owner does."""
+
+    def declare(owner: str, *texts: str) -> list[tuple[str, str]]:
+        scope = system_scope("default", files_actor(owner))
+        documents = parse("---\n".join(texts), KINDS)
+        done = database.write_sync(lambda tx: handlers.declare(tx, scope, clock, documents, KINDS))
+        return [(one.name, one.action) for one in done]
+
+    return declare
+
+
+def test_files_of_two_owners_leave_each_others_alone(database: Database, declare_for: Declare) -> None:
+    assert declare_for("config", binding("plain")) == [("plain", "created")]  # a server that names none
+    assert declare_for("alpha", binding("one"), binding("two")) == [("one", "created"), ("two", "created")]
+    assert declare_for("beta", binding("three")) == [("three", "created")]
+    assert declare_for("alpha", binding("one")) == [("one", "unchanged"), ("two", "deleted")]
+    assert declare_for("config", binding("other")) == [("other", "created"), ("plain", "deleted")]
+    assert declared(database) == ["one", "other", "three"]
+
+
+def test_servers_with_one_owner_and_the_same_files_agree(database: Database, declare_for: Declare) -> None:
+    assert declare_for("alpha", binding("one")) == [("one", "created")]
+    assert declare_for("alpha", binding("one")) == [("one", "unchanged")]
+    assert declare_for("alpha", binding("one", "write")) == [("one", "updated")]  # the first one that has the new files
+    assert declared(database) == ["one"]
+
+
+@pytest.mark.parametrize("tool", ["read", "write"])
+def test_what_two_owners_declare_is_refused_and_names_both(
+    database: Database, clock: MovableClock, declare_for: Declare, tool: str
+) -> None:
+    declare_for("config", binding("shared"))
+    with pytest.raises(DeclaredElsewhere, match=r"Binding shared .*'config', who has it, and 'beta'") as caught:
+        declare_for("beta", binding("own"), binding("shared", tool))
+    assert caught.value.extra == {"kind": "Binding", "name": "shared", "owners": ["config", "beta"]}
+    assert declared(database) == ["shared"]  # nothing is half taken
+    declare_for("config", binding("else"))  # who has it gives it up
+    assert declare_for("beta", binding("shared", tool))[0][0] == "shared"
+    with pytest.raises(DeclaredElsewhere, match="'beta', who has it, and 'config'"):
+        declare_for("config", binding("else"), binding("shared"))
+    database.write_sync(lambda tx: handlers.delete(tx, ADA, clock, "Binding", "shared"))  # or a person hands it over
+    assert ("shared", "created") in declare_for("config", binding("else"), binding("shared"))
+
+
+def test_files_have_what_a_person_has_declared_since_whoever_owned_it(
+    database: Database, clock: MovableClock, declare_for: Declare
+) -> None:
+    declare_for("alpha", binding("one"))
+    database.write_sync(lambda tx: handlers.apply(tx, ADA, clock, parse(binding("one", "write"), KINDS)))
+    assert declare_for("beta", binding("one")) == [("one", "updated")]
+    with pytest.raises(DeclaredElsewhere):
+        declare_for("alpha", binding("one"))
+
+
+def test_what_a_person_declares_anew_at_that_moment_is_not_taken_back(
+    postgres_database: Database, clock: MovableClock
+) -> None:
+    """Her change is not committed yet when the files declare it no longer: who takes back waits for it, and looks."""
+    applied, go = threading.Event(), threading.Event()
+    waits = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+
+    def declare(*texts: str) -> list[tuple[str, str]]:
+        documents = parse("---\n".join(texts), KINDS)
+        done = postgres_database.write_sync(lambda tx: handlers.declare(tx, CONFIG, clock, documents, KINDS))
+        return [(one.name, one.action) for one in done]
+
+    def anew(tx: Tx) -> None:
+        handlers.apply(tx, ADA, clock, parse(binding("one", "write"), KINDS))
+        applied.set()
+        go.wait(_WITHIN_S)
+
+    assert declare(binding("one")) == [("one", "created")]
+    with ThreadPoolExecutor(2) as others:
+        hers = others.submit(postgres_database.write_sync, anew)
+        assert applied.wait(_WITHIN_S)
+        files = others.submit(declare, binding("two"))
+        while not postgres_database.read_sync(lambda conn: conn.execute(waits).scalar_one()):
+            assert not files.done()
+        go.set()
+        assert files.result(_WITHIN_S) == [("two", "created")]
+        hers.result(_WITHIN_S)
+    assert declared(postgres_database) == ["one", "two"]

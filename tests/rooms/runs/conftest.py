@@ -23,6 +23,17 @@ async def house(
 
 
 @pytest_asyncio.fixture
+async def postgres_house(
+    postgres_database: Database, clock: MovableClock, signals: Signals, tmp_path: Path
+) -> AsyncGenerator[House]:
+    """On Postgres."""
+    made = House(postgres_database, clock, signals, tmp_path)
+    await made.open()
+    yield made
+    await made.close()
+
+
+@pytest_asyncio.fixture
 async def any_house(database: Database, clock: MovableClock, signals: Signals, tmp_path: Path) -> AsyncGenerator[House]:
     """On SQLite and on Postgres."""
     made = House(database, clock, signals, tmp_path)

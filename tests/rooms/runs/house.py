@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from swarmstead.budgets import handlers as ledger
+from swarmstead.budgets.tables import budget_leases
 from swarmstead.gateway.gateway import Gateway, GatewayLimits
 from swarmstead.gateway.grants import Grants
 from swarmstead.gateway.traffic.state import Traffic
@@ -42,8 +43,10 @@ from swarmstead.runs.steps.context import Hands
 from swarmstead.runs.tables import agent_runs
 from swarmstead.storage.database import Database, Tx
 from swarmstead.storage.signals import Signals
+from swarmstead.telemetry.spans import Tracer
 from swarmstead.wiring import KINDS
 from tests.clocks import MovableClock
+from tests.databases import aged
 from tests.fakes.reach import this_machine
 from tests.fakes.upstream import FakeUpstream
 from tests.rooms.runs.swarms import manifests
@@ -128,7 +131,13 @@ class House:
     """One server's runs. `async with` opens and closes it; on the same database another one can follow."""
 
     def __init__(
-        self, db: Database, clock: MovableClock, signals: Signals, folder: Path, traffic: Traffic | None = None
+        self,
+        db: Database,
+        clock: MovableClock,
+        signals: Signals,
+        folder: Path,
+        traffic: Traffic | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self.db = db
         self.write, self.read = db.write, db.read  # for people, and for the test: whatever is done to those of `db`
@@ -143,7 +152,9 @@ class House:
         policies = self.policies = Policies(db, registry, people_reads, clock)
         signals.watch(policies.forget)
         limits = GatewayLimits(call_timeout_s=5, plan_life_ms=PLAN_LIFE_S * 1000, write_pauses_s=(0, 0, 0))
-        self.gateway = Gateway(db, clock, self.upstream, grants, policies, permits, limits, traffic=traffic)
+        self.gateway = Gateway(
+            db, clock, self.upstream, grants, policies, permits, limits, traffic=traffic, tracer=tracer
+        )
         signals.watch(self.gateway.forget)
         self.hands = Hands(
             db=db,
@@ -159,6 +170,7 @@ class House:
             user_day_cap=50_000_000,
             tenant_day_cap=500_000_000,
             plan_life_ms=PLAN_LIFE_S * 1000,
+            tracer=tracer,
         )
         self.engine = TaskEngine(Runner(self.hands))
         self.runs = Runs(self.hands, Preview(self.hands, LocalRepositories([folder]), people_reads), self.engine)
@@ -183,6 +195,12 @@ class House:
         """Crash, and start again."""
         await self.engine.crash()
         await self.resume()
+
+    async def later(self, seconds: int) -> None:
+        """Let so much time pass, for this worker and for the database."""
+        self.clock.advance(seconds=seconds)
+        times = (agent_runs.c.created_at, budget_leases.c.expires_at)
+        await self.write(lambda tx: aged(tx, seconds * 1000, *times))
 
     async def declare(self, text: str, scope: Scope = ADA) -> None:
         """Apply manifests."""

@@ -172,9 +172,21 @@ async def test_a_crash_between_the_commit_and_the_start_is_mended(any_house: Hou
     assert (await any_house.run(run))["status"] == "queued"
     any_house.engine.stalled = False
     assert await any_house.runs.mend() == 0  # somebody else may be about to start it
-    any_house.clock.advance(seconds=6)
+    await any_house.later(6)
     assert await any_house.runs.mend() == 1
     await any_house.status(run, "succeeded")
+
+
+@pytest.mark.parametrize("off_s", [-600, 600])
+async def test_a_worker_whose_clock_is_off_mends_neither_early_nor_late(postgres_house: House, off_s: int) -> None:
+    postgres_house.engine.stalled = True
+    run = await postgres_house.launch(SCRIPT)
+    postgres_house.engine.stalled = False
+    postgres_house.clock.advance(seconds=off_s)  # it is another worker from here on
+    assert await postgres_house.runs.mend() == 0
+    await postgres_house.later(6)
+    assert await postgres_house.runs.mend() == 1
+    await postgres_house.status(run, "succeeded")
 
 
 async def test_the_only_process_mends_at_once_when_it_starts(house: House) -> None:

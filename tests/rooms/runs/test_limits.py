@@ -251,7 +251,7 @@ async def test_what_the_sweeper_charges_is_the_agents_too(
     await reached.wait()
     if not late:
         await any_house.engine.crash()
-    any_house.clock.advance(seconds=400)
+    await any_house.later(400)
     await any_house.runs.mend()
     go.set()
     await any_house.resume()

@@ -25,3 +25,10 @@ def test_a_structured_answer_is_told_by_its_sizes(answer: Any, line: str) -> Non
 @pytest.mark.parametrize(("text", "line"), [("\n found it\nand more", "found it"), ("{half", "{half"), ("", "")])
 def test_any_other_answer_is_told_by_its_first_line(text: str, line: str) -> None:
     assert summary_of(text) == line
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a":' + "[" * 5_000, '{"a":' + "[" * 50_000 + "]" * 50_000 + "}", '{"a":' + "9" * 9_000 + "}"]
+)
+def test_an_answer_that_nobody_can_read_is_its_first_line(text: str) -> None:
+    assert summary_of(text) == text[:200]

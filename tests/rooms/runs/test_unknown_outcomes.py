@@ -1,11 +1,12 @@
 """A side effect that was sent and not answered: nobody knows, so a person says; their word is good for one attempt."""
 
 import pytest
+import yaml
 
 from swarmstead.gateway.contract import CallResult
 from tests.fakes.upstream import text
 from tests.rooms.runs.house import PLAN_LIFE_S, House
-from tests.rooms.runs.swarms import call
+from tests.rooms.runs.swarms import call, document, manifests
 
 APPENDS = {"boss": [call("append", line="one"), "It said: {{ last[0].text }}"]}
 PUTS = {"boss": [call("put", name="n"), "It said: {{ last[0].text }}"]}
@@ -219,3 +220,23 @@ async def test_stopping_in_good_order_lets_a_side_effect_finish(house: House) ->
     await house.resume()
     row = await house.status(run, "succeeded", "failed")
     assert (row["result"], house.upstream.called("append")) == ("It said: append one", 1)
+
+
+async def test_what_has_become_a_write_is_not_repeated_because_it_was_planned_as_a_read(house: House) -> None:
+    """Somebody mends a wrong class while the run waits, and a policy lets writes through."""
+    kit = {"transport": "stdio", "command": ["kit"], "root": "repo"}
+    await house.declare(manifests(APPENDS))
+    await house.declare(yaml.safe_dump(document("ToolServer", "kit", **kit, risk={"append": "read"})))
+    house.engine.stalled = True
+    run = await house.launch()
+    house.engine.stalled = False
+    await house.declare(yaml.safe_dump(document("ToolServer", "kit", **kit, risk={"append": "write"})))
+    lets = 'permit (principal, action == Action::"call", resource) when { resource.risk == "write" };'
+    await house.declare(yaml.safe_dump(document("Policy", "lets", cedar=lets)))
+    house.upstream.losing["append"] = 5
+    await house.resume()
+    asked = await house.question(run)
+    assert (asked.kind, house.upstream.lines) == ("outcome", ["one"])
+    await house.decide(asked, "deny", "It is there.")
+    await house.status(run, "succeeded", "failed")
+    assert house.upstream.lines == ["one"]

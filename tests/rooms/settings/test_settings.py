@@ -49,12 +49,23 @@ def test_an_empty_variable_is_one_that_is_not_set() -> None:
         ("PLAN_LIFE_S", "9"),
         ("MAX_BODY_BYTES", "4 MB"),
         ("EGRESS_PUBLIC", "perhaps"),
+        ("CONFIG_OWNER", "Team A"),
+        ("CONFIG_OWNER", "-"),
         ("LOG_LEVEL", "loud"),
         ("LOG_JSON", "perhaps"),
         ("ALLOWED_PATHS", "~nobody-of-that-name/src"),
         ("PUBLIC_URL", "stead.example.org"),
         ("PUBLIC_URL", "ftp://stead.example.org"),
         ("PUBLIC_URL", "https://"),
+        ("OTLP_ENDPOINT", "collector:4318"),
+        ("OTLP_ENDPOINT", "http://user:password@collector:4318"),
+        ("OTLP_ENDPOINT", "https://collector/?token=t"),
+        ("OTLP_HEADERS", "authorization"),
+        ("OTLP_HEADERS", "authorization=Bearer"),
+        ("OTLP_HEADERS", "auth orization=env:TOKEN"),
+        ("TRACE_CALLS", "1.1"),
+        ("TRACE_RUNS", "-0.1"),
+        ("TRACE_FOLLOWED_PER_S", "-1"),
     ],
 )
 def test_a_bad_value_is_refused_by_the_name_of_its_variable(name: str, value: str) -> None:
@@ -101,6 +112,25 @@ def test_a_secret_in_a_bad_value_does_not_show_in_the_error_or_its_cause(url: st
     with pytest.raises(BadInput) as caught:
         load({"STEAD_DATABASE_URL": url})
     assert CANARY not in f"{caught.value.problem()} {caught.value.__cause__} {caught.value.__cause__!r}"
+
+
+def test_a_secret_that_is_pasted_for_a_collector_is_not_repeated() -> None:
+    for name, value in (
+        ("OTLP_HEADERS", f"authorization={CANARY}"),
+        ("OTLP_ENDPOINT", f"https://{CANARY}@collector"),
+        ("OTLP_ENDPOINT", f"https://collector?key={CANARY}"),
+    ):
+        with pytest.raises(BadInput) as caught:
+            load({f"STEAD_{name}": value})
+        assert CANARY not in f"{caught.value.problem()} {caught.value.__cause__!r}"
+
+
+def test_a_collector_may_be_named_as_the_standard_has_it_and_ours_wins() -> None:
+    theirs = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://theirs:4318"}
+    assert load(theirs).otlp_endpoint == "http://theirs:4318"
+    assert load(theirs | {"STEAD_OTLP_ENDPOINT": "http://ours:4318"}).otlp_endpoint == "http://ours:4318"
+    headers = load({"STEAD_OTLP_HEADERS": " X-Token=env:TOKEN  x-tenant=file:/run/tenant "}).otlp_headers
+    assert headers == {"x-token": "env:TOKEN", "x-tenant": "file:/run/tenant"}
 
 
 def test_settings_do_not_change() -> None:

@@ -9,6 +9,7 @@ from swarmstead.storage import requests
 from swarmstead.storage.database import Database, Tx
 from swarmstead.storage.requests import Answer, Claim, TakenOver
 from tests.clocks import MovableClock
+from tests.databases import aged
 from tests.rooms.storage.helpers import insert, names
 
 
@@ -17,12 +18,31 @@ def taking(clock: MovableClock, tx: Tx) -> tuple[Claim, bool]:
     return requests.claim(tx, system_scope("a"), clock, "POST /x", "key", "asked", requests.STALE_MS)
 
 
+async def later(database: Database, clock: MovableClock) -> None:
+    """After so long that a claim is stale."""
+    clock.advance(ms=requests.STALE_MS)
+    await database.write(lambda tx: aged(tx, requests.STALE_MS, requests.requests.c.created_at))
+
+
+@pytest.mark.parametrize("off_s", [-600, 600])
+async def test_servers_whose_clocks_disagree_take_nothing_from_each_other(
+    postgres_database: Database, clock: MovableClock, off_s: int
+) -> None:
+    other = MovableClock()
+    other.advance(seconds=off_s)
+    assert (await postgres_database.write(lambda tx: taking(clock, tx)))[1] is True
+    assert (await postgres_database.write(lambda tx: taking(other, tx)))[1] is False
+    await later(postgres_database, clock)
+    assert (await postgres_database.write(lambda tx: taking(other, tx)))[1] is True
+    assert (await postgres_database.write(lambda tx: taking(clock, tx)))[1] is False
+
+
 async def test_of_many_servers_one_takes_a_stale_claim_over(database: Database) -> None:
     clock = MovableClock()
     first, mine = await database.write(lambda tx: taking(clock, tx))
     assert mine
     assert (await database.write(lambda tx: taking(clock, tx)))[1] is False
-    clock.advance(ms=requests.STALE_MS)
+    await later(database, clock)
     found = await asyncio.gather(*(database.write(lambda tx: taking(clock, tx)) for _ in range(8)))
     assert [mine for _, mine in found].count(True) == 1
     assert {claimed.id for claimed, _ in found} == {first.id}
@@ -31,7 +51,7 @@ async def test_of_many_servers_one_takes_a_stale_claim_over(database: Database) 
 async def test_who_was_taken_over_neither_answers_nor_releases_and_its_work_is_undone(database: Database) -> None:
     clock = MovableClock()
     slow, _ = await database.write(lambda tx: taking(clock, tx))
-    clock.advance(ms=requests.STALE_MS)
+    await later(database, clock)
     heir, mine = await database.write(lambda tx: taking(clock, tx))
     assert mine
 

@@ -44,6 +44,21 @@ async def test_a_waiter_goes_on_when_what_it_waits_for_is_committed(database: Da
     assert await asyncio.wait_for(asyncio.gather(*waiting), _LONG_S) == ["a"] * 3
 
 
+async def test_whoever_cannot_hear_others_keeps_nothing_for_long(
+    signals: Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A grant that another worker took back would stay in this one's memory for ever."""
+    monkeypatch.setattr(listener, "_RECONNECT_S", 0.0)
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    signals.watch(heard.put_nowait)
+    listening = asyncio.create_task(listener.listen("postgresql://nobody@127.0.0.1:1/none", signals))
+    try:
+        async with asyncio.timeout(_LONG_S):
+            assert [await heard.get() for _ in range(3)] == [EVERYTHING] * 3
+    finally:
+        listening.cancel()
+
+
 async def test_a_wake_comes_after_the_commit(database: Database, signals: Signals) -> None:
     seen: list[tuple[str, list[str]]] = []
     signals.watch(lambda topic: seen.append((topic, names(database))))

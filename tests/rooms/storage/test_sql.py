@@ -6,7 +6,8 @@ import sqlalchemy as sa
 
 from swarmstead.people.tables import environments, tenants
 from swarmstead.storage.database import Database, Tx
-from swarmstead.storage.sql import DatabaseNow, insert_or_ignore
+from swarmstead.storage.sql import DatabaseNow, SharedNow, insert_or_ignore, shared_now
+from tests.clocks import MovableClock
 from tests.rooms.storage.helpers import names
 
 
@@ -34,3 +35,18 @@ def test_the_databases_time_is_in_milliseconds_and_does_not_stand_still_in_a_tra
     now = database.write_sync(moved_on)
     assert isinstance(now, int)
     assert abs(now / 1000 - time.time()) < 3600  # the same machine: only the unit could be wrong
+
+
+def test_the_shared_time_is_the_databases_or_that_of_the_only_process(database: Database) -> None:
+    clock = MovableClock(1_000_000)
+
+    def both(tx: Tx) -> tuple[int, int, int]:
+        in_statement, databases = tx.conn.execute(sa.select(SharedNow(clock.now_ms()) + 5, DatabaseNow())).one()
+        return in_statement, databases, shared_now(tx.conn, clock)
+
+    in_statement, databases, as_number = database.write_sync(both)
+    if database.writer.dialect.name == "sqlite":
+        assert (in_statement, as_number) == (1_000_005, 1_000_000)
+    else:
+        assert abs(in_statement - databases) < 60_000
+        assert abs(as_number - databases) < 60_000

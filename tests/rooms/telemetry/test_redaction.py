@@ -197,3 +197,26 @@ def test_long_names_are_judged_like_short_ones() -> None:
 @pytest.mark.parametrize("text", ["://:p@", "a://u:p@h"])
 def test_the_shortest_credentials_are_found(text: str) -> None:
     assert redact(text) == text.replace("u:p", ":p").replace(":p@", "[redacted]@")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('{"password": "hunter2"}', f'{{"password": "{REDACTED}"}}'),
+        (
+            'it is {"user":"ann","apiKey" : "a\\"b"}, and',
+            f'it is {{"user":"ann","apiKey" : "{REDACTED}"}}, and',
+        ),
+        ('[{"db": {"DB_PASSWORD": "hunter2\\\\"}}]', f'[{{"db": {{"DB_PASSWORD": "{REDACTED}"}}}}]'),
+        ('{"secret": "it is cut of', f'{{"secret": "{REDACTED}'),
+        ('{"tokens": 12, "token": "", "next_page_token": "n", "key": "Enter"}', None),
+        ("password: see the manual", None),
+    ],
+)
+def test_json_inside_of_a_text_shows_no_field_that_is_named_like_a_secret(text: str, shown: str | None) -> None:
+    assert redact_text(text) == (text if shown is None else shown)
+
+
+@pytest.mark.parametrize("start", ['"', '"a', '"a":', '"a":"', '"password":"', '"password":"x\\', '"a" ', 'pass"\\"'])
+def test_a_text_full_of_beginnings_of_json_ends(start: str) -> None:
+    assert redact_text('{"token" ' + start * (1_000_000 // len(start))).startswith('{"token"')

@@ -595,6 +595,7 @@ export interface paths {
          * Apply
          * @description Apply YAML documents, all or none. With `dry_run`, everything is checked and nothing is kept.
          *
+         *     What they name and nobody has declared is a warning; with `strict` it is refused, and nothing is kept either.
          *     `If-Match` with the ETag of a resource applies one document only if that is still its current version.
          */
         post: operations["resources_apply"];
@@ -642,7 +643,8 @@ export interface paths {
          * Delete
          * @description Take a resource back, from now on. Its versions stay; applying it again revives it.
          *
-         *     `If-Match` with the resource's ETag takes it back only if that is still its current version.
+         *     `If-Match` with the resource's ETag takes it back only if that is still its current version. A warning names the
+         *     file of this server's `--config` that declares it.
          */
         delete: operations["resources_delete"];
         options?: never;
@@ -1618,6 +1620,24 @@ export interface components {
             reason: string;
             /** Hash */
             hash: string;
+        };
+        /**
+         * DeletedShape
+         * @description What was taken back. `warnings`: what brings it back.
+         */
+        DeletedShape: {
+            /** Kind */
+            kind: string;
+            /** Name */
+            name: string;
+            /**
+             * Action
+             * @default deleted
+             * @constant
+             */
+            action: "deleted";
+            /** Warnings */
+            warnings?: string[];
         };
         /**
          * DiffLine
@@ -4057,6 +4077,7 @@ export interface operations {
         parameters: {
             query?: {
                 dry_run?: boolean;
+                strict?: boolean;
             };
             header?: {
                 /** @description The same request under the same key, within 24 hours, is done once and answered alike. */
@@ -4171,11 +4192,13 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description Successful Response */
-            204: {
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["DeletedShape"];
+                };
             };
             /** @description What went wrong, and the way out. */
             default: {

@@ -1,12 +1,10 @@
 /** Text from agents and tools, made safe to look at. */
 
-// Direction overrides, zero-width characters and control codes can make a payload read other than it is.
-// eslint-disable-next-line no-control-regex -- finding control characters is the point
-const HIDDEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g
+import { UNSEEN } from './unseen'
 
 /** Writes invisible and direction-changing characters out as `⟨U+202E⟩`, so that what is read is what is there. */
 export function visible(text: string): string {
-  return text.replace(HIDDEN, (c) => `⟨U+${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}⟩`)
+  return text.replace(UNSEEN, (c) => `⟨U+${(c.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}⟩`)
 }
 
 /**

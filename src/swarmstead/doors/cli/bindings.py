@@ -98,8 +98,8 @@ def unbind(
         if left or spec.get("resources") or spec.get("prompts"):
             done += _write(client, one["name"], spec | {"tools": left}, one)
         else:
-            client.delete(f"{_RESOURCES}/Binding/{part(one['name'])}")
-            done.append({"name": one["name"], "digest": one["digest"], "action": "deleted"})
+            gone = client.delete(f"{_RESOURCES}/Binding/{part(one['name'])}")
+            done.append({"name": one["name"], "digest": one["digest"]} | gone)
     _said(done, form, empty=f"No Binding gives {agent} that; nothing was changed.")
 
 

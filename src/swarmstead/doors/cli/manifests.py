@@ -47,10 +47,11 @@ def joined(sources: Sequence[Source]) -> str:
     return whole
 
 
-def apply(client: Client, sources: Sequence[Source], *, dry_run: bool = False) -> Any:
+def apply(client: Client, sources: Sequence[Source], *, dry_run: bool = False, strict: bool = False) -> Any:
     """Send them. Fails: Refused; BadInput that names file, line, column and field of each fault."""
+    wishes = {name: "true" for name, wish in (("dry_run", dry_run), ("strict", strict)) if wish}
     with placed(sources, "Nothing was applied"):
-        return client.post_yaml("/api/v1/apply", joined(sources), dry_run="true" if dry_run else None)
+        return client.post_yaml("/api/v1/apply", joined(sources), **wishes)
 
 
 @contextmanager

@@ -36,6 +36,7 @@ _COLOURS = {
     "paused": "magenta",
 }
 _NARROWEST = 8
+_IN_FOUR = 0xFFFF
 
 output_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
     "-o",
@@ -60,8 +61,19 @@ document_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.opti
 
 
 def visible(text: str) -> str:
-    """`text` with what a terminal would obey, or a reader could not see, written out as an escape of JSON."""
-    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    """`text` with what a terminal would obey, or a reader could not see, written out as an escape of YAML."""
+    return _UNSEEN.sub(lambda found: _escape(ord(found[0])), text)
+
+
+def _escape(number: int) -> str:
+    return f"\\u{number:04x}" if number <= _IN_FOUR else f"\\U{number:08x}"
+
+
+def _escape_in_json(number: int) -> str:
+    """JSON has four digits only, and two of them for what is beyond."""
+    if number <= _IN_FOUR:
+        return _escape(number)
+    return "".join(f"\\u{half:04x}" for half in (0xD7C0 + (number >> 10), 0xDC00 + (number & 0x3FF)))
 
 
 def painted(word: str) -> str:
@@ -74,7 +86,8 @@ def dump(value: object, form: str) -> None:
     """Print JSON or YAML."""
     if form == "json":
         # Inside of JSON a written-out character is the same character: what is printed reads back as it was.
-        click.echo(visible(json.dumps(value, ensure_ascii=False, indent=2)))
+        text = json.dumps(value, ensure_ascii=False, indent=2)
+        click.echo(_UNSEEN.sub(lambda found: _escape_in_json(ord(found[0])), text))
         return
     from swarmstead.resources.writing import written
 
@@ -82,7 +95,7 @@ def dump(value: object, form: str) -> None:
 
 
 def document(text: str) -> None:
-    """Print a whole YAML text that `resources.writing` has written: there an escape of JSON is one of YAML too."""
+    """Print a whole YAML text that `resources.writing` has written: what is unseen stands in quotes there."""
     click.echo(visible(text), nl=False)
 
 

@@ -1,6 +1,6 @@
 """`stead apply`, `get`, `diff` and `schema`: what people declare, whatever its kind."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -46,11 +46,15 @@ def kind_of(text: str, kinds: Sequence[str] = KINDS) -> str:
 @click.command()
 @click.option("-f", "--file", "files", multiple=True, required=True, metavar="FILE|DIR|-", help="YAML; repeatable.")
 @click.option("--dry-run", is_flag=True, help="Check everything and say what would change; change nothing.")
+@click.option("--strict", is_flag=True, help="Refuse what names things that nobody has declared, instead of warning.")
 @output_option
 @with_client
-def apply(client: Client, files: tuple[str, ...], form: str, *, dry_run: bool) -> None:
-    """Declare what YAML files say: all of it, or nothing when there is a fault."""
-    done = manifests.apply(client, manifests.read_all(files), dry_run=dry_run)
+def apply(client: Client, files: tuple[str, ...], form: str, *, dry_run: bool, strict: bool) -> None:
+    """Declare what YAML files say: all of it, or nothing when there is a fault.
+
+    A name that nobody has declared yet is a warning on standard error, so that files may come in any order.
+    """
+    done = manifests.apply(client, manifests.read_all(files), dry_run=dry_run, strict=strict)
     report(done, form, dry_run=dry_run)
 
 
@@ -63,7 +67,12 @@ def report(done: Mapping[str, Any], form: str, *, dry_run: bool = False) -> None
         "DIGEST": lambda one: digest_cell(one["digest"]),
     }
     listed(done, form, columns)
-    for one in done["items"]:
+    warn(done["items"])
+
+
+def warn(done: Iterable[Mapping[str, Any]]) -> None:
+    """Say on standard error what the server warns of, about each resource that was applied or deleted."""
+    for one in done:
         for warning in one.get("warnings", ()):
             click.echo(visible(f"Warning: {one['kind']} {one['name']}: {warning}"), err=True)
 
@@ -79,11 +88,12 @@ def delete(client: Client, kind: str, name: str, form: str) -> None:
     Its versions stay; `stead apply` revives it.
     """
     kind = kind_of(kind)
-    client.delete(f"/api/v1/resources/{kind}/{part(name)}")
+    done = client.delete(f"/api/v1/resources/{kind}/{part(name)}")
     if form != "table":
-        dump({"kind": kind, "name": name, "action": "deleted"}, form)
-        return
-    click.echo(f"Deleted {kind} {visible(name)}. Its versions stay: `stead apply` brings it back.", err=True)
+        dump(done, form)
+    else:
+        click.echo(f"Deleted {kind} {visible(name)}. Its versions stay: `stead apply` brings it back.", err=True)
+    warn([done])
 
 
 @click.command()

@@ -1,7 +1,8 @@
 """`stead up`, `stead gateway` and `stead worker`: the processes that do the work.
 
 The first start prints the admin key, once, and saves it for this user's command line; later starts print a new sign-in
-link. With STEAD_BOOTSTRAP_KEY nothing is saved and the key is never printed: automation knows it already.
+link. A start that dies before it has printed the key leaves that to the next one. With STEAD_BOOTSTRAP_KEY nothing is
+saved and the key is never printed: automation knows it already.
 """
 
 import os
@@ -27,6 +28,10 @@ _FOLDER: Any = click.Path(path_type=Path, file_okay=False)
 
 
 def _data(command: Any) -> Any:
+    command = click.option(
+        "--config-owner",
+        help="Whose --config is, where servers with other files share the database. [STEAD_CONFIG_OWNER; else config]",
+    )(command)
     command = click.option(
         "--config",
         multiple=True,
@@ -104,10 +109,10 @@ def gateway(*, config: tuple[Path, ...], **options: Any) -> None:
 @click.command()
 @_data
 @_allow
-def worker(*, allow: tuple[Path, ...], config: tuple[Path, ...], data: Path | None) -> None:
+def worker(*, allow: tuple[Path, ...], config: tuple[Path, ...], **options: Any) -> None:
     """Start a worker that carries runs beside other servers. Needs a Postgres in STEAD_DATABASE_URL."""
     with _refused_at_start():
-        settings = _settings(data=data, allowed_paths=allow or None, config=config or None)
+        settings = _settings(allowed_paths=allow or None, config=config or None, **options)
         from swarmstead.doors.worker.whole import work
 
         work(settings, _announce_worker)
@@ -136,13 +141,13 @@ def _refused_at_start() -> Generator[None]:
 
 def _announce(app: "App", address: str, link: str) -> None:
     lines = [f"  sign in (once, within 15 minutes): {link}"] if link else []
-    _say(f"Swarmstead {__version__} is ready at {address}", [*lines, *_facts(app, address)])
+    _say(app, f"Swarmstead {__version__} is ready at {address}", [*lines, *_facts(app, address)])
 
 
 def _announce_gateway(app: "Gatehouse", address: str) -> None:
     lines = [f"  MCP clients: {address}/mcp", *_facts(app, address)]
     lines += [f"  config: {path.resolve()}" for path in app.settings.config]
-    _say(f"The gateway of Swarmstead {__version__} is ready at {address}", lines)
+    _say(app, f"The gateway of Swarmstead {__version__} is ready at {address}", lines)
 
 
 def _facts(app: "Gatehouse", address: str) -> list[str]:
@@ -158,14 +163,18 @@ def _facts(app: "Gatehouse", address: str) -> list[str]:
     return [*lines, f"  data: {settings.data.resolve()}"]
 
 
-def _say(first: str, lines: list[str]) -> None:
+def _say(app: "Gatehouse", first: str, lines: list[str]) -> None:
+    """Print it, and only then let go of the first key: it must have reached whoever reads this."""
     click.echo("\n".join([first, *lines]))
+    if app.first_key:
+        app.first_key_shown()
 
 
 def _announce_worker(app: "App") -> None:
-    click.echo(f"Worker {__version__} is ready")
+    lines: list[str] = []
     if app.first_key and not app.settings.bootstrap_key.get_secret_value():  # it came before any server
-        click.echo(f"  admin key (shown this once): {app.first_key.secret}")
+        lines.append(f"  admin key (shown this once): {app.first_key.secret}")
+    _say(app, f"Worker {__version__} is ready", lines)
 
 
 def remembered(settings: "Settings", address: str, secret: str) -> str:

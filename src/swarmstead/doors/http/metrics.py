@@ -28,7 +28,10 @@ _HELP = {
     "stead_policy_monitored_total": "Calls that policies in monitor mode were asked about too, by what they would say.",
     "stead_runs_finished_total": "Runs that have ended since the start.",
     "stead_credentials_refused_total": "Requests whose credential was missing or not accepted, by why.",
+    "stead_spans_exported_total": "Spans that the collector has taken.",
+    "stead_spans_dropped_total": "Spans that were given up, by why: nobody waits for a collector.",
     "stead_config_reads_total": "How often the operator's files were read, by what came of it.",
+    "stead_connections_let_go_total": "Connections closed because there were too many: new ones, and idle ones.",
     "stead_http_requests_total": "HTTP requests answered.",
     "stead_http_request_seconds": "How long HTTP requests took, in seconds.",
 }

@@ -7,6 +7,15 @@ from pydantic import Field
 from swarmstead.doors.http.shapes import Shape
 
 
+class DeletedShape(Shape):
+    """What was taken back. `warnings`: what brings it back."""
+
+    kind: str
+    name: str
+    action: Literal["deleted"] = "deleted"
+    warnings: list[str] = Field(default_factory=list)
+
+
 class AppliedShape(Shape):
     """What apply did with one document.
 

@@ -1,8 +1,9 @@
 """Runs and plans as the API shows them. Pure."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from swarmstead.doors.http import shapes
@@ -11,11 +12,12 @@ from swarmstead.doors.http.shapes import when
 from swarmstead.kernel.clock import rfc3339
 from swarmstead.runs.contract import Plan, PlannedAgent, PlannedTool, StoredEvent
 from swarmstead.runs.queries import RunRow
-from swarmstead.telemetry.contract import redact, span_id_of
+from swarmstead.telemetry.contract import REDACTED, names_a_secret, redact, redact_text, span_id_of
 
 if TYPE_CHECKING:
     from swarmstead.runs.errors import PlanChanged
 
+S = TypeVar("S", bound=BaseModel)
 _REASONS = {
     "queued": "waiting for a worker",
     "running": "",
@@ -53,7 +55,7 @@ def run(found: RunRow, loop_version: str) -> shapes.RunShape:
         input_tokens=found.input_tokens,
         output_tokens=found.output_tokens,
         seq=found.seq,
-        result=row["result"],
+        result=redact(row["result"]),
         error=error(row["error"]),
         trace_id=row["trace_id"],
     )
@@ -91,15 +93,14 @@ def agent_run(row: Mapping[str, Any], names: Mapping[str, str]) -> shapes.AgentR
         "model",
         "model_kind",
         "depth",
-        "task",
-        "why",
         "status",
-        "outcome",
         "turns",
     )
+    texts = ("task", "why", "outcome")
     sums = ("spent_micros", "input_tokens", "output_tokens")
     return shapes.AgentRunShape(
         **{name: row[name] for name in (*plain, *sums)},
+        **{name: redact(row[name]) for name in texts},
         delegated_by=names.get(row["parent"] or ""),
         error=error(row["error"]),
         started_at=when(row["started_at"]),
@@ -118,10 +119,11 @@ def step_detail(row: Mapping[str, Any], trace_id: str) -> shapes.StepDetail:
 
 
 def _step(row: Mapping[str, Any], trace_id: str) -> dict[str, Any]:
-    plain = ("key", "agent_run", "agent", "turn", "kind", "name", "status", "summary", "attempts", "approval")
+    plain = ("key", "agent_run", "agent", "turn", "kind", "name", "status", "attempts", "approval")
     sums = ("spent_micros", "input_tokens", "output_tokens")
     server, mark, tool = row["name"].partition("__") if row["kind"] == "tool" else ("", "", "")
     return {name: row[name] for name in (*plain, *sums)} | {
+        "summary": redact_text(row["summary"]),
         "server": server if mark else None,
         "tool": tool if mark else None,
         "risk": row["risk"] or None,
@@ -167,7 +169,7 @@ def plan(found: Plan) -> shapes.PlanShape:
         environment=found.environment,
         input=redact(dict(found.input)),
         overrides=dict(found.overrides),
-        task=found.task,
+        task=redact_text(found.task),
         agents=[_planned(agent) for agent in found.agents],
         policy=found.policy,
         cost=shapes.CostShape(
@@ -191,6 +193,23 @@ def _planned_tool(tool: PlannedTool) -> shapes.PlannedToolShape:
     names = ("server", "name", "description", "risk", "idempotent", "schema_hash", "verdict", "rule")
     names += ("rules", "conditional")
     return shapes.PlannedToolShape(**{name: getattr(tool, name) for name in names})
+
+
+def concealed(shape: S, told: Mapping[str, Any]) -> S:
+    """`shape` without the inputs that are named like secrets: agents repeat what they are told."""
+    hidden = (text for name, text in told.items() if names_a_secret(name) and isinstance(text, str) and text)
+    secrets = sorted(hidden, key=len, reverse=True)  # one may be a part of another
+    return type(shape).model_validate(_without(shape.model_dump(), secrets)) if secrets else shape
+
+
+def _without(value: Any, secrets: Sequence[str]) -> Any:
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, REDACTED)
+        return value
+    if isinstance(value, dict):
+        return {name: _without(one, secrets) for name, one in cast("dict[str, Any]", value).items()}
+    return [_without(one, secrets) for one in cast("list[Any]", value)] if isinstance(value, list) else value
 
 
 async def plan_changed(_request: Any, error: Exception) -> Response:

@@ -5,6 +5,7 @@ from typing import Any
 
 from swarmstead import __version__
 from swarmstead.doors.mcp.protocol import PLAN_META
+from swarmstead.gateway.applying import APPLY
 from swarmstead.gateway.contract import CallOutcome, PlanNeeded
 from swarmstead.kernel.clock import rfc3339
 
@@ -14,8 +15,8 @@ INFO: Mapping[str, Any] = {"name": "swarmstead", "title": "Swarmstead", "version
 SERVER_META = "io.modelcontextprotocol/serverInfo"
 _OF_THE_OTHER_ERA = ("resultType", *NOT_CACHED)
 PLANS = (
-    "Tools that change something answer with a plan first; a person approves it, then call again with the same "
-    f"arguments and _meta {PLAN_META}."
+    "Tools that change something answer with a plan first, and a person decides on it. Once it is approved, call "
+    f"{APPLY} with its plan_id, or call again with the same arguments and _meta {PLAN_META}."
 )
 
 
@@ -35,10 +36,8 @@ def read_result(result: Mapping[str, Any]) -> dict[str, Any]:
     return {**NOT_CACHED, **result, "cacheScope": NOT_CACHED["cacheScope"]}
 
 
-def result_of(answer: CallOutcome | PlanNeeded) -> dict[str, Any]:
-    """The result of `tools/call`."""
-    if isinstance(answer, PlanNeeded):
-        return _plan(answer)
+def result_of(answer: CallOutcome) -> dict[str, Any]:
+    """The result of `tools/call`, how it ended."""
     result = answer.result
     if result is None:
         text = f"{answer.reason} {answer.way_out}".strip()
@@ -53,11 +52,13 @@ def result_of(answer: CallOutcome | PlanNeeded) -> dict[str, Any]:
     return told
 
 
-def _plan(answer: PlanNeeded) -> dict[str, Any]:
+def plan(answer: PlanNeeded, *, applied_by: str) -> dict[str, Any]:
+    """The result of `tools/call` that waits for a person. `applied_by` is the tool that applies plans, '' for none."""
     told = {"plan_id": answer.plan_id, "hash": answer.hash, "expires_at": rfc3339(answer.expires_at)}
+    by_name = f'call {applied_by} with {{"plan_id": "{answer.plan_id}"}}, or ' if applied_by else ""
     text = (
-        f"Nothing has happened yet: plan {answer.plan_id} waits for a person. "
-        f"Call again with _meta {PLAN_META} once it is approved."
+        f"Nothing has happened yet: plan {answer.plan_id} waits for a person. Once it is approved, {by_name}"
+        f"call again with the same arguments and _meta {PLAN_META}."
     )
     # A client refuses a success without what the tool's outputSchema promises, and would never see the plan.
     return {"content": [{"type": "text", "text": text}], "isError": True, "_meta": {"swarmstead.dev/plan": told}}

@@ -1,7 +1,8 @@
 """`/mcp` and `/mcp/TOOLSET`: Streamable HTTP for outside MCP clients, in both eras of the protocol, as bare ASGI.
 
 A risky tool does not run at once: the answer tells the plan's id. Once a person has approved it in the inbox, the
-client calls the same tool with the same arguments and `_meta: {"swarmstead.dev/plan-id": ID}`.
+client calls `apply_plan` with that id, or the same tool with the same arguments and
+`_meta: {"swarmstead.dev/plan-id": ID}`.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from swarmstead.doors.mcp.answers import plain, whole
 from swarmstead.doors.mcp.listening import Listening
 from swarmstead.doors.mcp.methods import Exchange, Methods
 from swarmstead.doors.mcp.offers import Offers
+from swarmstead.doors.mcp.places import Place, Places
 from swarmstead.doors.mcp.protocol import Asked, Headers, Params, RpcError
 from swarmstead.doors.mcp.relays import ClientRelay
 from swarmstead.doors.mcp.resuming import Replays, resume
@@ -32,7 +34,7 @@ from swarmstead.gateway.contract import Caller
 from swarmstead.kernel.errors import NotFound, NotSignedIn, SteadError
 from swarmstead.kernel.scope import Scope as Tenancy
 from swarmstead.people.contract import require
-from swarmstead.telemetry.contract import TRACEPARENT, trace_of
+from swarmstead.telemetry.contract import TRACEPARENT, parent_of
 
 PATH = "/mcp"
 _SESSION, _LAST_EVENT = b"mcp-session-id", b"last-event-id"
@@ -59,7 +61,8 @@ class McpEndpoint:
         self._streams = streams
         self._sessions = Sessions()
         self._replays = Replays()
-        self._parking = parking.Parking()
+        self._places = Places()
+        self._parking = parking.Parking(self._places)
         self._offers = Offers(app.gateway)
         self._methods = Methods(
             app.gateway, app.tool_search, app.db, app.sample_repository(), app.settings.listed_tools
@@ -184,6 +187,7 @@ class McpEndpoint:
             token = protocol.progress_token(_mapping(asked.params.get("_meta")))
         except RpcError as error:
             return await _refuse(http, error.status, error, asked.id)
+        place = Place(self._places, http.tenancy)
         replay = partial(self._replays.open, session.id) if session and session.version == protocol.RESUMABLE else None
         relay = ClientRelay(
             http.send,
@@ -193,11 +197,15 @@ class McpEndpoint:
             token=token,
             log_level=(session.log_level or "debug") if session else "",
             session=session,
+            place=place,
             streams=protocol.takes_streams(http.headers),
         )
         lane = session.lane if session else ""
         caller = Caller(http.tenancy, environment=http.tenancy.environment, session=lane)
-        return await self._answer(http, asked, caller, relay, session, *more)
+        try:
+            return await self._answer(http, asked, caller, relay, session, *more)
+        finally:
+            place.close()
 
     async def _answer(
         self, http: Http, asked: Asked, caller: Caller, relay: ClientRelay, session: Session | None, *headers: Header
@@ -247,8 +255,8 @@ def _traced(caller: Caller, headers: Headers, params: Params) -> Caller:
         if _TRACEPARENT not in headers:
             return caller
         said = headers[_TRACEPARENT].decode("latin-1")
-    trace = trace_of(said)
-    return replace(caller, trace_id=trace, traceparent=said) if trace else caller
+    found = parent_of(said)
+    return caller if found is None else replace(caller, trace_id=found.trace_id, traceparent=said)
 
 
 def _mapping(value: Any) -> Params:

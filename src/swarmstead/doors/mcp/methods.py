@@ -1,8 +1,8 @@
 """The methods of MCP that the door answers. What touches a tool server goes through the gateway's chain."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, cast
 
@@ -10,15 +10,18 @@ from swarmstead.doors.mcp import answers, protocol
 from swarmstead.doors.mcp.offers import Offer
 from swarmstead.doors.mcp.protocol import INVALID_PARAMS, METHOD_NOT_FOUND, PLAN_META, Params, RpcError
 from swarmstead.doors.mcp.sessions import LOG_LEVELS, Session
-from swarmstead.gateway.contract import TOOLS_CALL, Caller, CallOutcome, CallRequest, Kind, RpcFault
+from swarmstead.gateway import applying
+from swarmstead.gateway.applying import APPLY, DEFINITION
+from swarmstead.gateway.contract import TOOLS_CALL, Caller, CallOutcome, CallRequest, Kind, PlanNeeded, RpcFault, Tool
 from swarmstead.gateway.errors import HeadersRefused, retry_after_s
 from swarmstead.gateway.gateway import Gateway
 from swarmstead.gateway.relay import Relay
 from swarmstead.gateway.search import meta
 from swarmstead.gateway.search.service import ToolSearch
-from swarmstead.kernel.errors import TooMuch
+from swarmstead.kernel.errors import BadInput, TooMuch
 from swarmstead.kernel.scope import Scope
 from swarmstead.permits import queries as permits
+from swarmstead.permits.errors import ApprovalUnknown
 from swarmstead.storage.database import Database
 
 Result = Mapping[str, Any]
@@ -29,6 +32,8 @@ _LOOKS = frozenset(
 """What calls nothing and costs all the same: it takes a token of its own kind."""
 _NOT_FOUND = {RESOURCE_NOT_FOUND, INVALID_PARAMS}
 _NOT_SENT_ON = ("name", "arguments", "_meta")
+_TO_A_QUESTION = ("inputResponses", "requestState")
+_META_TOOLS = (meta.SEARCH, meta.DESCRIBE, APPLY)
 _REF_KINDS: Mapping[str, tuple[Kind, str]] = {"ref/prompt": ("prompt", "name"), "ref/resource": ("resource", "uri")}
 
 
@@ -136,11 +141,25 @@ class Methods:
             for tool in server.tools
             if tool.risk != "unknown" and (name := exchange.offer.shown("tool", server.server, tool.name)) is not None
         }
+        applying_too = [dict(DEFINITION)] if _applies(exchange.offer) else []
         if len(tools) > self._most_listed:
-            return _listed(exchange, "tools", [dict(one) for one in meta.DEFINITIONS])
+            return _listed(exchange, "tools", [*(dict(one) for one in meta.DEFINITIONS), *applying_too])
         hidden = await self._gateway.hidden(exchange.caller, tools.values())
-        shown = [meta.definition(name, tool) for name, tool in tools.items() if (tool.server, tool.name) not in hidden]
-        return _listed(exchange, "tools", shown)
+        shown = {name: tool for name, tool in tools.items() if (tool.server, tool.name) not in hidden}
+        if not await self._may_plan(exchange.caller, shown.values()):
+            applying_too = []
+        listed = [meta.definition(name, tool) for name, tool in shown.items()]
+        return _listed(exchange, "tools", [*listed, *applying_too])
+
+    async def _may_plan(self, caller: Caller, tools: Iterable[Tool]) -> bool:
+        """Whether a call of any of these may be answered with a plan."""
+        for tool in tools:
+            if tool.risk != "read":
+                return True
+            verdict = await self._gateway.verdict(caller, tool)
+            if verdict.effect == "ask" or verdict.conditional:
+                return True
+        return False
 
     async def _resources(self, exchange: Exchange, params: Params) -> Result:
         del params
@@ -166,14 +185,28 @@ class Methods:
 
     async def _call(self, exchange: Exchange, params: Params) -> Result:
         name, arguments, told = params.get("name"), _object(params, "arguments"), _object(params, "_meta")
-        if name in (meta.SEARCH, meta.DESCRIBE) and exchange.offer.behind("tool", name) is None:
-            return answers.result_of(await self._look_for(exchange, name, arguments))
-        server, tool = exchange.offer.find("tool", name)
+        if name in _META_TOOLS and exchange.offer.behind("tool", name) is None:
+            if name != APPLY:
+                return answers.result_of(await self._look_for(exchange, name, arguments))
+            answer = await self._apply(exchange, arguments, params)
+        else:
+            answer = await self._gateway.call(await self._request(exchange, params, arguments, told))
+        if isinstance(answer, CallOutcome) and answer.fault is not None:
+            raise _as_said(answer.fault)
+        if isinstance(answer, CallOutcome) and answer.code == HeadersRefused.code:
+            raise RpcError(protocol.HEADER_MISMATCH, answer.reason)
+        if isinstance(answer, PlanNeeded):
+            return answers.plan(answer, applied_by=APPLY if _applies(exchange.offer) else "")
+        return answers.result_of(answer)
+
+    async def _request(self, exchange: Exchange, params: Params, arguments: Params, told: Params) -> CallRequest:
+        """What a client asks for by a tool's own name. Fails: RpcError, ApprovalUnknown."""
+        server, tool = exchange.offer.find("tool", params.get("name"))
         plan_id = told.get(PLAN_META, "")
         if not isinstance(plan_id, str):
             raise RpcError(INVALID_PARAMS, f"{PLAN_META} is the id of a plan.")
         key = await self._key_of(exchange.caller.scope, plan_id) if plan_id else self._new_key()
-        request = CallRequest(
+        return CallRequest(
             exchange.caller,
             server,
             tool,
@@ -185,12 +218,37 @@ class Methods:
             mirrored=exchange.mirrored,
             relay=exchange.relay,
         )
-        answer = await self._gateway.call(request)
-        if isinstance(answer, CallOutcome) and answer.fault is not None:
-            raise _as_said(answer.fault)
-        if isinstance(answer, CallOutcome) and answer.code == HeadersRefused.code:
-            raise RpcError(protocol.HEADER_MISMATCH, answer.reason)
-        return answers.result_of(answer)
+
+    async def _apply(self, exchange: Exchange, arguments: Params, params: Params) -> CallOutcome | PlanNeeded:
+        """What comes of the call that a plan was made for."""
+        if fault := applying.fault_of(arguments):
+            return CallOutcome("denied", None, BadInput.code, f"Denied: {fault}")
+        try:
+            await self._gateway.look(exchange.caller.scope)
+        except TooMuch as error:
+            return _refused(error)
+        plan_id = str(arguments["plan_id"])
+        request = await self._planned(exchange, plan_id)
+        if request is None:
+            way_out = "Call the tool itself: its answer names the plan."
+            return CallOutcome("denied", None, ApprovalUnknown.code, f"Denied: you have no plan {plan_id!r}.", way_out)
+        given = {name: params[name] for name in _TO_A_QUESTION if name in params}
+        if given:  # by a client that the tool has asked: it decides too what happens, so this is a call of its own
+            more = {**request.more, **given}
+            request = replace(request, key=self._new_key(), plan_id="", by_plan=False, more=more)
+        return await self._gateway.call(request)
+
+    async def _planned(self, exchange: Exchange, plan_id: str) -> CallRequest | None:
+        """The call of a plan; None for what is not this caller's, or of a tool that this address does not show."""
+        caller = exchange.caller
+        try:
+            plan = await self._db.read(lambda conn: permits.get(conn, caller.scope, plan_id))
+        except ApprovalUnknown:
+            return None
+        request = applying.planned_call(plan, caller, self._root)
+        if request is None or exchange.offer.shown("tool", request.server, request.tool) is None:
+            return None
+        return replace(request, relay=exchange.relay)
 
     async def _look_for(self, exchange: Exchange, name: str, arguments: Params) -> CallOutcome:
         desk = meta.Desk(self._search, exchange.caller, exchange.offer, self._root)
@@ -198,8 +256,7 @@ class Methods:
             await self._gateway.look(exchange.caller.scope)
             return CallOutcome("ok", await meta.call(desk, name, arguments))
         except TooMuch as error:
-            again = retry_after_s(error)
-            return CallOutcome("denied", None, error.code, error.message, error.way_out, retry_after_s=again)
+            return _refused(error)
 
     def _new_key(self) -> str:
         """A key that no other call has, of whichever process. Chance is drawn once: to draw lets other threads run."""
@@ -286,6 +343,16 @@ class Methods:
 async def _ping(exchange: Exchange, params: Params) -> Result:
     del exchange, params
     return {}
+
+
+def _applies(offer: Offer) -> bool:
+    """Whether `apply_plan` is ours at this address: a tool set may have a tool of that name."""
+    return offer.behind("tool", APPLY) is None
+
+
+def _refused(error: TooMuch) -> CallOutcome:
+    again = retry_after_s(error)
+    return CallOutcome("denied", None, error.code, error.message, error.way_out, retry_after_s=again)
 
 
 def _or_refused(outcome: CallOutcome) -> Result:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from swarmstead.doors.mcp.places import Place, Places
 from swarmstead.doors.mcp.protocol import INVALID_PARAMS, Params, RpcError
 from swarmstead.doors.mcp.relays import NEEDS, PATIENCE_S, ClientRelay
 from swarmstead.gateway.errors import RelayRefused
@@ -22,7 +23,6 @@ METHODS = frozenset({"tools/call", "prompts/get", "resources/read"})
 """What may be answered with a question."""
 _STATE = "swarmstead/waits/"
 _OF_THE_ANSWER = ("_meta", "inputResponses", "requestState")
-_MOST_OF_ONE, _MOST = 4, 256
 _LINGER_S = 60.0
 
 Result = Mapping[str, Any]
@@ -31,11 +31,10 @@ Result = Mapping[str, Any]
 class HeldRelay:
     """Satisfies `gateway.contract.Relay` for one call, whichever of its client's requests waits for it now."""
 
-    def __init__(self, front: ClientRelay, parking: "Parking", owner: tuple[str, str]) -> None:
+    def __init__(self, front: ClientRelay, place: Place) -> None:
         self.front: ClientRelay | None = front
         self.asked = asyncio.Event()
-        self._parking = parking
-        self._owner = owner
+        self.place = place
         self._capabilities = front.capabilities
         self._open: dict[str, tuple[Result, asyncio.Future[Result]]] = {}
         self._count = 0
@@ -63,8 +62,7 @@ class HeldRelay:
         need = NEEDS.get(method)
         if need is None or need not in self._capabilities:
             raise RelayRefused(f"This client cannot be asked for {method[:100]!r}.")
-        if not self._parking.has_room(self._owner):
-            raise RelayRefused("Too many calls wait for their clients.")
+        self.place.take()
         self._count += 1
         name, answer = f"{need}-{self._count}", asyncio.get_running_loop().create_future()
         self._open[name] = ({"method": method, "params": params}, answer)
@@ -95,26 +93,25 @@ class _Waiting:
 
 
 class Parking:
-    """The calls of this process that wait for their clients: so many of each caller, and so many in all."""
+    """The calls of this process that wait for their clients to come back.
 
-    def __init__(self) -> None:
+    Invariants: each of them has a place. It has had it since its first question, so that calls that race cannot be more
+    than there are places, and gives it back when what it has come to is handed on, or nobody has come for it.
+    """
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
         self._waiting: dict[str, _Waiting] = {}
-
-    def has_room(self, owner: tuple[str, str]) -> bool:
-        """Whether one more call of this caller may wait."""
-        mine = sum(one.owner == owner for one in self._waiting.values())
-        return mine < _MOST_OF_ONE and len(self._waiting) < _MOST
 
     def relay(self, scope: Scope, front: ClientRelay) -> HeldRelay:
         """A relay for a call that may have to wait."""
-        return HeldRelay(front, self, _owner(scope))
+        return HeldRelay(front, Place(self._places, scope))
 
     async def begin(
         self, scope: Scope, method: str, params: Params, relay: HeldRelay, work: Awaitable[Result]
     ) -> Result:
         """What a call comes to first: its result, or a question. Fails: RpcError."""
-        task = asyncio.ensure_future(work)
-        return await self._until(_owner(scope), (method, _same(params)), relay, task)
+        return await self._until(_owner(scope), (method, _same(params)), relay, asyncio.ensure_future(work))
 
     async def go_on(self, scope: Scope, method: str, params: Params, front: ClientRelay) -> Result:
         """What a call comes to next, with the client's answers. Fails: RpcError."""
@@ -133,17 +130,14 @@ class Parking:
     async def _until(
         self, owner: tuple[str, str], request: tuple[str, Params], relay: HeldRelay, task: "asyncio.Task[Result]"
     ) -> Result:
-        while not task.done() and not relay.questions:
-            relay.asked.clear()
-            asked = asyncio.create_task(relay.asked.wait())
-            try:
-                await asyncio.wait([task, asked], return_when=asyncio.FIRST_COMPLETED)
-            except asyncio.CancelledError:
-                task.cancel()
-                raise
-            finally:
-                asked.cancel()
+        try:
+            await _over_or_asking(relay, task)
+        except asyncio.CancelledError:
+            task.cancel()
+            relay.place.close()
+            raise
         if task.done():
+            relay.place.close()
             return task.result()
         relay.front = None
         state = f"{_STATE}{secrets.token_urlsafe(18)}"
@@ -156,6 +150,7 @@ class Parking:
         found = self._waiting.pop(state, None)
         if found is not None:
             found.task.cancel()
+            found.relay.place.close()
 
 
 def waits(params: Params) -> bool:
@@ -171,6 +166,16 @@ def _owner(scope: Scope) -> tuple[str, str]:
 def _same(params: Params) -> Params:
     """What has to be the same when a client comes back."""
     return {name: value for name, value in params.items() if name not in _OF_THE_ANSWER}
+
+
+async def _over_or_asking(relay: HeldRelay, task: "asyncio.Task[Result]") -> None:
+    while not task.done() and not relay.questions:
+        relay.asked.clear()
+        asked = asyncio.create_task(relay.asked.wait())
+        try:
+            await asyncio.wait([task, asked], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            asked.cancel()
 
 
 def _seen(task: "asyncio.Task[Result]") -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from starlette.types import Send
 
+from swarmstead.doors.mcp.places import Place
 from swarmstead.doors.mcp.resuming import Replay
 from swarmstead.doors.mcp.sessions import LOG_LEVELS, Session
 from swarmstead.doors.mcp.sse import EVENTS, JSON, Header, Outbox, encode, event
@@ -26,7 +27,8 @@ class ClientRelay:
     """Satisfies `gateway.contract.Relay` for one HTTP request, and sends its response.
 
     `log_level` is the least level of log lines that the client wants, '' for none. `streams` says whether it takes a
-    stream at all, `prefers` whether it wants one even for a single answer. With a `replay` it can come back to it.
+    stream at all, `prefers` whether it wants one even for a single answer. With a `replay` it can come back to it. Only
+    the client of a `session` is asked, for as long as its call has a `place` among those that wait.
     """
 
     __slots__ = (
@@ -36,6 +38,7 @@ class ClientRelay:
         "_log_level",
         "_outbox",
         "_over",
+        "_place",
         "_prefers",
         "_pump",
         "_replay",
@@ -55,6 +58,7 @@ class ClientRelay:
         token: Any = None,
         log_level: str = "",
         session: Session | None = None,
+        place: Place | None = None,
         streams: bool = True,
         prefers: bool = False,
         replay: Callable[[], Replay] | None = None,
@@ -64,6 +68,7 @@ class ClientRelay:
         self._token = token
         self._log_level = log_level
         self._session = session
+        self._place = place
         self._streams = streams
         self._prefers = streams and prefers
         self._replay_anew = replay
@@ -101,6 +106,8 @@ class ClientRelay:
         need = NEEDS.get(method)
         if self._session is None or not self._streams or need is None or need not in self._capabilities:
             raise RelayRefused(f"This client cannot be asked for {method[:100]!r}.")
+        if self._place is not None:
+            self._place.take()
         id_, answer = self._session.expect()
         try:
             if not self._post({"jsonrpc": "2.0", "id": id_, "method": method, "params": params}):

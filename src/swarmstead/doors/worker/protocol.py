@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with deadlines, and with the client's certificate in the ASGI scope.
+"""uvicorn's HTTP protocol with deadlines, a bound on connections, and the client's certificate in the ASGI scope.
 
 A connection is not kept for one who sends no headers or reads no answer. A certificate that TLS has verified is read
 once a connection and lies in `scope["state"]["peer_certificate"]` as a `people.contract.PeerCertificate`.
@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from swarmstead.doors.worker.connections import Connections
 from swarmstead.people.certificates import PEER, peer_certificate
 from swarmstead.people.contract import PeerCertificate
 
@@ -23,16 +24,20 @@ class Timed(HttpToolsProtocol):
 
     `header_s` runs from the begin of a request to the end of its headers. While there is more to send than the system
     takes from us, the client has to read 64 KiB, or all of it, within `write_s`; else the connection is dropped with
-    what is left. Connections without a request are uvicorn's `timeout_keep_alive`.
+    what is left. Connections without a request are uvicorn's `timeout_keep_alive`, which ends with the first byte that
+    comes: from there on `header_s` runs, or where that byte is the rest of a request that was answered early, once more
+    `timeout_keep_alive`, however many bytes follow. Connections beyond the bound of `connections` are closed unheard.
     """
 
     header_s: float
     write_s: float
+    connections_of_all: Connections
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self._header: asyncio.TimerHandle | None = None
         self._in_headers = False
+        self._in_body = False
         self._writing: asyncio.TimerHandle | None = None
         self._unsent = 0
         self._peer: PeerCertificate | None = None
@@ -41,11 +46,15 @@ class Timed(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Expect a request."""
         super().connection_made(transport)
+        if not self.connections_of_all.enter(self):
+            transport.close()
+            return
         self._peer = _peer_of(transport)
-        self._expect_headers()
+        self._expect_headers(self.header_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Expect nothing more."""
+        self.connections_of_all.leave(self)
         self._have_headers()
         self._stop_watching()
         super().connection_lost(exc)
@@ -53,25 +62,44 @@ class Timed(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Most requests have all their headers in one piece: a clock runs for those that have not."""
         super().data_received(data)
-        if self._in_headers and self._header is None:
-            self._expect_headers()
+        if self._header is not None:
+            return
+        if self._in_headers:
+            self._expect_headers(self.header_s)
+        elif self._unasked:
+            self._expect_headers(self.timeout_keep_alive if self._in_body else self.header_s)
 
     def on_message_begin(self) -> None:
         """A request begins."""
+        self.connections_of_all.wakes(self)
         super().on_message_begin()
         cast("dict[str, Any]", self.scope)["state"][PEER] = self._peer
         self._have_headers()
-        self._in_headers = True
+        self._in_headers = self._in_body = True
 
     def on_headers_complete(self) -> None:
         """Its headers have come."""
         self._have_headers()
         super().on_headers_complete()
 
+    def on_message_complete(self) -> None:
+        """All of it has come."""
+        self._in_body = False
+        super().on_message_complete()
+
     def on_response_complete(self) -> None:
         """The application is done; the client may not have read it all."""
         super().on_response_complete()
         self._watch_writing()
+        if self.timeout_keep_alive_task is not None and not self._in_headers:
+            self.connections_of_all.rests(self)
+
+    def let_go(self) -> bool:
+        """Close it for the sake of a new one, unless the client is still to read an answer; whether it is closed."""
+        if self.transport.get_write_buffer_size():
+            return False
+        self.transport.close()
+        return True
 
     def pause_writing(self) -> None:
         """More is unsent than the transport likes to hold."""
@@ -84,8 +112,15 @@ class Timed(HttpToolsProtocol):
         self._stop_watching()
         self._watch_writing()
 
-    def _expect_headers(self) -> None:
-        self._header = self.loop.call_later(self.header_s, self._give_up)
+    @property
+    def _unasked(self) -> bool:
+        """Whether something came after an answer that is no request yet: line ends, or more of the last request."""
+        cycle = self.cycle  # None before the first request
+        answered = cast("Any", cycle) is not None and cycle.response_complete and not self.pipeline
+        return answered and self.timeout_keep_alive_task is None and not self.transport.is_closing()
+
+    def _expect_headers(self, within_s: float) -> None:
+        self._header = self.loop.call_later(within_s, self._give_up)
 
     def _have_headers(self) -> None:
         self._in_headers = False
@@ -118,9 +153,10 @@ class Timed(HttpToolsProtocol):
             self._writing = None
 
 
-def with_timeouts(header_s: float, write_s: float) -> type[asyncio.Protocol]:
-    """The class for uvicorn's `http` setting: `Timed` with these seconds."""
-    return cast("type[asyncio.Protocol]", type("Timed", (Timed,), {"header_s": header_s, "write_s": write_s}))
+def bounded(header_s: float, write_s: float, connections: int) -> type[asyncio.Protocol]:
+    """The class for uvicorn's `http` setting: `Timed` with these seconds, and at most so many connections at a time."""
+    bounds = {"header_s": header_s, "write_s": write_s, "connections_of_all": Connections(connections)}
+    return cast("type[asyncio.Protocol]", type("Timed", (Timed,), bounds))
 
 
 def _peer_of(transport: asyncio.Transport) -> PeerCertificate | None:

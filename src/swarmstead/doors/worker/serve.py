@@ -96,16 +96,18 @@ async def _serve(
 ) -> None:
     app = await serving.open(settings)
     try:
-        from swarmstead.doors.worker.protocol import with_timeouts
+        from swarmstead.doors.worker.protocol import bounded
 
         config = uvicorn.Config(
             serving.make_door(app, settings.host),
-            http=with_timeouts(settings.header_timeout_s, settings.write_timeout_s),
+            http=bounded(settings.header_timeout_s, settings.write_timeout_s, settings.max_connections),
             lifespan="off",
             ws="none",
             access_log=False,
             log_config=None,
             server_header=False,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=settings.trusted_proxies,
             timeout_keep_alive=settings.idle_timeout_s,
             timeout_graceful_shutdown=serving.grace_s,
             ssl_context_factory=None if tls is None else lambda _config, _default: tls,

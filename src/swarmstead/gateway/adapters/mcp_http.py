@@ -5,8 +5,8 @@ the server hands out at the handshake. When it has forgotten it, it says 404; wh
 401 or 403. Both mean that it has not run the call, and that this session is of no more use.
 
 Whether a request may have been received is known from our own client (`adapters/http`): until the operating system has
-taken its first byte, it has not. Afterwards only an answer that turns the request away before it is acted upon (a 4xx
-status, or a JSON-RPC error of that kind) makes it certain.
+taken its first byte, it has not. Afterwards only an answer that turns the request away before it is acted upon (a
+status of `NOT_ACTED_ON`, or a JSON-RPC error of that kind) makes it certain.
 
 Redirects are not followed, cookies not kept, proxies of the environment not used: a request goes where the spec says.
 """
@@ -21,15 +21,18 @@ from http import HTTPStatus as Status
 from typing import Any
 
 from swarmstead.gateway.adapters import mcp_messages as mcp
-from swarmstead.gateway.adapters.http.errors import BadRequest, HttpFailed, Refused, TooLong
+from swarmstead.gateway.adapters.http.answers import NOT_ACTED_ON, error_body, phrase, read_out
+from swarmstead.gateway.adapters.http.errors import BadRequest, HttpFailed, Refused
 from swarmstead.gateway.adapters.http.request import RequestHead, request_head
 from swarmstead.gateway.adapters.http.response import Response
 from swarmstead.gateway.adapters.http_clients import Clients
 from swarmstead.gateway.adapters.mcp_messages import Message, RpcRefused, SessionLost, Ticket
+from swarmstead.gateway.adapters.patience import LendingRelay
 from swarmstead.gateway.adapters.sse import EventReader
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
 from swarmstead.gateway.contract import SUBSCRIPTIONS
 from swarmstead.gateway.errors import EGRESS_DENIED
+from swarmstead.gateway.offers import Conversation
 from swarmstead.gateway.relay import Relay
 from swarmstead.gateway.targets import BadTarget, parse_target
 from swarmstead.kernel.plain import crowded
@@ -39,12 +42,9 @@ _VERSION = "mcp-protocol-version"
 _OURS = frozenset({_SESSION, _VERSION, "accept", "content-type"})
 _ASIDE_S = 2.0
 _PERSON_S = 300.0
-_ERROR_BODY = 65_536
 _BURST, _PAUSE_S = 100, 0.1
 _VISIBLE = re.compile(rb"[\x21-\x7e]{1,1000}")
 _SOONEST_MS, _LATEST_MS = 100, 10_000
-# Client errors, but for 408: that is a proxy's or server's word for "I gave up waiting", whatever it had received.
-_NOT_ACTED_ON = frozenset(range(400, 500)) - {408} | {307, 308}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,10 @@ class Endpoint:
 class HttpSession:
     """One MCP session over HTTP. Satisfies `mcp_messages.Session`."""
 
-    def __init__(self, endpoint: Endpoint, clients: Clients, limits: UpstreamLimits) -> None:
+    def __init__(
+        self, endpoint: Endpoint, clients: Clients, limits: UpstreamLimits, conversation: Conversation
+    ) -> None:
+        self.conversation = conversation
         self._endpoint = endpoint
         self._client = clients.calls
         self._listening = clients.listening
@@ -68,6 +71,7 @@ class HttpSession:
         self._heard = asyncio.Event()
         self._limits = limits
         self._session_id = ""
+        self._had_id = False
         self._version = ""
         self._head: RequestHead | None = None
         self._next_id = 0
@@ -147,6 +151,7 @@ class HttpSession:
     def _take_unasked(self, message: Message) -> None:
         notice = mcp.on_its_own(message)
         if notice is not None:
+            self.conversation.hear(notice[0])
             for relay in tuple(self._listeners):
                 relay.notify(*notice)
         elif (reply := mcp.reply_to(message)) is not None:
@@ -182,13 +187,14 @@ class HttpSession:
                 await self._turned_away(response, ticket)
                 if message["method"] == "initialize":
                     self._session_id, self._head = response.header(_SESSION), None
+                    self._had_id = self._session_id != ""
                 result = mcp.result_of(await self._answer(response, message["id"], relay))
             except BaseException:
                 response.close()
                 raise
         except HttpFailed as error:
             raise lost(error) from error
-        if not response.complete and not self._do_aside(lambda: _read_out(response)):
+        if not response.complete and not self._do_aside(lambda: read_out(response)):
             response.close()
         return result
 
@@ -208,30 +214,32 @@ class HttpSession:
     async def _in_stream(self, response: Response, request_id: int, relay: Relay | None) -> Message:
         """The response in a stream, which is taken up again where it ends early and the server has given it ids."""
         reader, current = EventReader(), response
+        way = None if relay is None else LendingRelay(relay, response)
         try:
             while True:
                 try:
                     async with aclosing(self._events(current, reader)) as messages:
                         async for message in messages:
-                            if self._is_answer(message, request_id, relay):
+                            if self._is_answer(message, request_id, way):
                                 return message
                 except HttpFailed:
                     if not reader.last_id:
                         raise
-                if not _VISIBLE.fullmatch(reader.last_id):
-                    raise SessionLost("it ended its answer without the result")
-                if relay is not None:
-                    relay.hang_up()
-                await asyncio.sleep(min(max(reader.retry_ms, _SOONEST_MS), _LATEST_MS) / 1000)
                 if current is not response:
                     current.close()
-                current = await self._resumed(reader.last_id)
+                current = await self._rest(reader, way)
         finally:
             if current is not response:
                 current.close()
 
-    async def _resumed(self, last_id: bytes) -> Response:
-        """The rest of a stream. Fails: SessionLost, RpcRefused."""
+    async def _rest(self, reader: EventReader, way: LendingRelay | None) -> Response:
+        """The rest of a stream, a moment later. Fails: SessionLost, RpcRefused."""
+        last_id = reader.last_id
+        if not _VISIBLE.fullmatch(last_id):
+            raise SessionLost("it ended its answer without the result")
+        if way is not None:
+            way.hang_up()
+        await asyncio.sleep(min(max(reader.retry_ms, _SOONEST_MS), _LATEST_MS) / 1000)
         try:
             response = await self._client.send(self._head_of("GET", {"last-event-id": last_id.decode()}))
         except HttpFailed as error:
@@ -241,6 +249,8 @@ class HttpSession:
         except BaseException:
             response.close()
             raise
+        if way is not None:
+            way.goes_on_in(response)
         return response
 
     def _is_answer(self, message: Message, request_id: int, relay: Relay | None) -> bool:
@@ -284,17 +294,18 @@ class HttpSession:
         status = response.status
         if status == Status.OK:
             return
-        if status in _NOT_ACTED_ON:
+        if status in NOT_ACTED_ON:
             ticket.sent = False
-        if status in {Status.UNAUTHORIZED, Status.FORBIDDEN} or (status == Status.NOT_FOUND and self._session_id):
+        forgotten = status == Status.NOT_FOUND and self._had_id
+        if status in {Status.UNAUTHORIZED, Status.FORBIDDEN} or forgotten:
             self._ready = False
             self._session_id, self._head = "", None  # not ours to end
         if response.header("location"):
             raise SessionLost(f"it answered with a redirect (HTTP {status}), which is not followed")
-        answer = mcp.decode(await _error_body(response), self._endpoint.secrets)
-        if answer is not None and isinstance(answer.get("error"), dict):
+        answer = mcp.decode(await error_body(response), self._endpoint.secrets)
+        if answer is not None and isinstance(answer.get("error"), dict) and not forgotten:
             mcp.result_of(answer)
-        raise SessionLost(f"it answered HTTP {status} {_phrase(status)}".rstrip(), spoke=True)
+        raise SessionLost(f"it answered HTTP {status} {phrase(status)}".rstrip(), spoke=True)
 
     async def _events(
         self, response: Response, reader: EventReader, *, endless: bool = False
@@ -360,31 +371,6 @@ def _seen(task: asyncio.Task[None]) -> None:
     """Take note of how it ended: asyncio complains when nobody looks."""
     if not task.cancelled():
         task.exception()
-
-
-async def _read_out(response: Response) -> None:
-    """Read what follows an answer, most often nothing: only then can the connection serve another call."""
-    try:
-        async for _ in response.chunks():
-            pass
-    finally:
-        response.close()
-
-
-async def _error_body(response: Response) -> bytes:
-    """What came with an error, unless it is long."""
-    try:
-        return await response.read(_ERROR_BODY)
-    except TooLong:
-        return b""
-
-
-def _phrase(status: int) -> str:
-    """The standard's name for a status: the server's own words could be anything."""
-    try:
-        return Status(status).phrase
-    except ValueError:
-        return ""
 
 
 def lost(error: HttpFailed) -> SessionLost:

@@ -14,9 +14,10 @@ import msgspec
 from swarmstead import __version__
 from swarmstead.gateway.contract import CHANGES, UPDATED, CallResult, RpcFault
 from swarmstead.gateway.errors import RelayRefused
+from swarmstead.gateway.offers import Conversation
 from swarmstead.gateway.relay import Relay
 from swarmstead.gateway.versions import UPSTREAM_VERSIONS
-from swarmstead.kernel.plain import crowded, plain
+from swarmstead.kernel.plain import UNSEEN, crowded, plain
 
 MODERN, LATEST, *_ = UPSTREAM_VERSIONS
 SUPPORTED = frozenset(UPSTREAM_VERSIONS) - {MODERN}
@@ -34,9 +35,7 @@ _TEXT_CAP = 300
 _DATA_CAP = 8192
 _DEEPEST = 100
 _UNESCAPED = re.compile(r"[A-Za-z0-9_.-]+")
-_UNPRINTABLE = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200e\u200f\u202a-\u202e\u2066-\u2069]+"
-)
+_UNPRINTABLE = re.compile(rf"\x1b\[[0-?]*[ -/]*[@-~]|(?:{UNSEEN})+")
 
 COMPLETE = "complete"
 _OF_TOOLS = {"content", "structuredContent", "isError", "resultType"}
@@ -81,6 +80,8 @@ class RpcRefused(Exception):
 
 class Session(Protocol):
     """A conversation with one server, started once and used by many calls at a time."""
+
+    conversation: Conversation
 
     @property
     def usable(self) -> bool:

@@ -20,6 +20,7 @@ from swarmstead.gateway.adapters.mcp_messages import Message, RpcRefused, Sessio
 from swarmstead.gateway.adapters.sse import EventReader
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
 from swarmstead.gateway.errors import RelayRefused
+from swarmstead.gateway.offers import Conversation
 from swarmstead.gateway.relay import Relay
 
 _NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
@@ -39,8 +40,16 @@ class ModernSession(HttpSession):
     waits. Clients of this era are told what it needs, and call again.
     """
 
-    def __init__(self, endpoint: Endpoint, clients: Clients, limits: UpstreamLimits, *, bridges: bool = False) -> None:
-        super().__init__(endpoint, clients, limits)
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        clients: Clients,
+        limits: UpstreamLimits,
+        conversation: Conversation,
+        *,
+        bridges: bool = False,
+    ) -> None:
+        super().__init__(endpoint, clients, limits, conversation)
         self._bridges = bridges
 
     async def start(self) -> None:
@@ -84,6 +93,7 @@ class ModernSession(HttpSession):
                             return
                         ready()  # first of all it acknowledges
                         if (notice := mcp.on_its_own(told)) is not None:
+                            self.conversation.hear(notice[0])
                             relay.notify(notice[0], _untagged(notice[1]))
             finally:
                 response.close()

@@ -25,6 +25,7 @@ from typing import Any, cast
 from swarmstead.gateway.adapters import mcp_messages as mcp
 from swarmstead.gateway.adapters.mcp_messages import Message, SessionLost, Ticket
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
+from swarmstead.gateway.offers import Conversation
 from swarmstead.gateway.relay import Relay
 
 _STDIN, _STDOUT = 0, 1
@@ -51,7 +52,9 @@ class StdioSession(asyncio.SubprocessProtocol):
         limits: UpstreamLimits,
         on_lost: Callable[[str], None],
         on_told: Callable[[str, Message], None],
+        conversation: Conversation,
     ) -> None:
+        self.conversation = conversation
         self._program = program
         self._limits = limits
         self._on_lost = on_lost
@@ -267,6 +270,7 @@ class StdioSession(asyncio.SubprocessProtocol):
             if answer is not None and not answer.done():
                 answer.set_result(message)
         elif (notice := mcp.on_its_own(message)) is not None:
+            self.conversation.hear(notice[0])
             self._on_told(*notice)
         elif (relay := self._only_relay()) is not None and (notice := mcp.told(message)) is not None:
             relay.notify(*notice)

@@ -89,6 +89,11 @@ class SharedBuckets:
                     return 0.0
             return max(self._wait(lacking), _SHORTEST_WAIT_S)
 
+    def empty(self, claims: Sequence[Claim]) -> list[Claim]:
+        """Those whose shared bucket had nothing to lease, and has not yet. What was not asked for is none of them."""
+        now = self._clock()
+        return [claim for claim in claims if self._shares[claim].ask_from > now]
+
     def _spend(self, claims: Sequence[Claim]) -> bool:
         if self._lacking(claims):
             return False

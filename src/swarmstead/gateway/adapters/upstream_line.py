@@ -1,15 +1,13 @@
 """The way to one tool server: at most one session, and how it has gone lately."""
 
-from typing import TYPE_CHECKING
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from swarmstead.gateway.adapters.mcp_messages import Message, Session
+from swarmstead.gateway.adapters.mcp_messages import Message, Session, SessionLost
 from swarmstead.gateway.contract import ServerRef
 from swarmstead.gateway.health import SessionState
-
-if TYPE_CHECKING:
-    import asyncio
-
-    from swarmstead.gateway.relay import Relay
+from swarmstead.gateway.relay import Relay
 
 
 class Line:
@@ -31,6 +29,7 @@ class Line:
         self.code = ""
         self._trouble = ""
         self._since: float | None = None
+        self._asked_at = 0.0
 
     @property
     def idle(self) -> bool:
@@ -65,6 +64,7 @@ class Line:
         if self._since is None or bool(trouble) != bool(self._trouble):
             self._since = now
         self._trouble = trouble
+        self._asked_at = now
 
     def state(self, now: float) -> SessionState:
         """How it stands."""
@@ -77,4 +77,28 @@ class Line:
             trouble=self.why if self.failures and not up else self._trouble,
             since_s=None if self._since is None else max(0.0, now - self._since),
             resting_s=0.0 if up else max(0.0, self.closed_until - now),
+            ago_s=max(0.0, now - self._asked_at),
         )
+
+
+async def hear(
+    line: Line, session: Session, wanted: Mapping[str, Any], relay: Relay, ready: Callable[[], None]
+) -> None:
+    """Listen until the stream ends. Fails: SessionLost, also when its session has made room; RpcRefused."""
+    stream = asyncio.ensure_future(session.listen(wanted, relay, ready))
+    line.streams.add(stream)
+    try:
+        await asyncio.wait([stream])
+    finally:
+        line.streams.discard(stream)
+        stream.cancel()
+        await asyncio.gather(stream, return_exceptions=True)
+    if stream.cancelled() or line.session is not session:
+        raise SessionLost("it has made room for another session")
+    stream.result()
+
+
+def seen(task: asyncio.Task[None]) -> None:
+    """Take note of how a start ended: the call that caused it may be gone, and asyncio complains if nobody looks."""
+    if not task.cancelled():
+        task.exception()

@@ -1,18 +1,27 @@
-"""What a spec comes to when its server is started: the argument list, and values with their references followed."""
+"""What a spec comes to when its server is started: a program, and values with their references followed."""
 
+import os
 import re
 import sys
 from collections.abc import Mapping
 
 from swarmstead.gateway.adapters.mcp_messages import SessionLost
+from swarmstead.gateway.adapters.mcp_stdio import Program
 from swarmstead.gateway.contract import BUILTIN, ServerRef
 from swarmstead.kernel.secrets import resolve_reference
 
 _BUILTINS = ("git", "files", "report")
+_INHERITED = ("PATH", "HOME", "LANG")
 _ROOT = "{root}"
 _REFERENCE = ("env:", "file:")
 _SHORTEST_SECRET = 4
 _CREDENTIAL = re.compile(r"(?i)^(?:bearer|basic|token|digest|negotiate)\s+(\S+)$", re.MULTILINE)
+
+
+def program_of(server: ServerRef, given: Mapping[str, str], secrets: tuple[str, ...]) -> Program:
+    """What to start, with the variables that it is given and the few that it inherits. Fails: SessionLost."""
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return Program(argv(server), {**inherited, **given}, secrets)
 
 
 def argv(server: ServerRef) -> tuple[str, ...]:

@@ -11,25 +11,26 @@ had ended, or the server had forgotten it or no longer took its credentials, whi
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from swarmstead.gateway.adapters import mcp_messages as mcp
 from swarmstead.gateway.adapters.mcp_messages import RpcRefused, Session, SessionLost, Ticket
-from swarmstead.gateway.adapters.mcp_stdio import Program, StdioSession
+from swarmstead.gateway.adapters.mcp_stdio import StdioSession
 from swarmstead.gateway.adapters.patience import PatientRelay
 from swarmstead.gateway.adapters.upstream_failures import failure
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
-from swarmstead.gateway.adapters.upstream_line import Line
+from swarmstead.gateway.adapters.upstream_line import Line, hear, seen
 from swarmstead.gateway.adapters.upstream_lists import all_pages
-from swarmstead.gateway.adapters.upstream_programs import argv, resolved
+from swarmstead.gateway.adapters.upstream_programs import program_of, resolved
 from swarmstead.gateway.adapters.upstream_room import giving_way
 from swarmstead.gateway.contract import CallResult, ServerRef
 from swarmstead.gateway.egress import Egress
 from swarmstead.gateway.errors import NoSession, UpstreamFailed, UpstreamRefused, UpstreamUnknown
 from swarmstead.gateway.health import SessionState
+from swarmstead.gateway.offers import Conversation, Listing, Vet
 from swarmstead.gateway.ports import Resolver
 from swarmstead.gateway.relay import Relay
 from swarmstead.kernel.errors import SteadError
@@ -43,7 +44,6 @@ T = TypeVar("T")
 Ask = Callable[[Session, Ticket], Awaitable[T]]
 
 _NO_HEADERS: Mapping[str, str] = {}
-_INHERITED = ("PATH", "HOME", "LANG")
 _MOST_DOUBLINGS = 20
 
 
@@ -69,10 +69,26 @@ class Upstreams:
         self._clients: Clients | None = None
         self._reaper: asyncio.Task[None] | None = None
         self._closed = False
+        self._changed: Callable[[ServerRef], None] = lambda _: None
 
-    async def list_tools(self, server: ServerRef) -> list[Mapping[str, Any]]:
+    def watch(self, changed: Callable[[ServerRef], None]) -> None:
+        """Have `changed` called when a server says that its tools have changed."""
+        self._changed = changed
+
+    def conversation(self, server: ServerRef) -> Conversation | None:
+        """The session that a call would go out in now."""
+        line = self._lines.get(server.key)
+        session = None if line is None else line.session
+        return session.conversation if session is not None and session.usable else None
+
+    async def list_tools(self, server: ServerRef) -> Listing:
         """All tool definitions as the server gives them, every page. Fails: UpstreamFailed."""
-        return await self._harmless(server, self._list_s, lambda s, ticket: self._list("tools/list", s, ticket))
+
+        async def ask(session: Session, ticket: Ticket) -> Listing:
+            of, doubts = session.conversation, session.conversation.doubts
+            return Listing(of, doubts, await self._list("tools/list", session, ticket))
+
+        return await self._harmless(server, self._list_s, ask, proves=False)
 
     async def list_all(self, server: ServerRef, method: str) -> list[Mapping[str, Any]]:
         """All items of another list, every page; none where the server has no such list. Fails: UpstreamFailed."""
@@ -100,6 +116,7 @@ class Upstreams:
         tool: str,
         arguments: Mapping[str, Any],
         *,
+        vet: Vet,
         key: str,
         timeout_s: float,
         more: Mapping[str, Any] | None = None,
@@ -118,6 +135,9 @@ class Upstreams:
         way = None if relay is None else PatientRelay(relay)
 
         async def ask(session: Session, ticket: Ticket) -> CallResult:
+            look = vet(session.conversation)
+            if look is not None and await look is not session.conversation:
+                raise SessionLost("its session ended while its tools were looked at")
             ticket.headers = headers or _NO_HEADERS
             return mcp.call_result(await session.request("tools/call", params, ticket, way))
 
@@ -152,7 +172,7 @@ class Upstreams:
         while True:
             began = self._clock()
             try:
-                await _hear(line, await self._session(line, server), wanted, relay, ready)
+                await hear(line, await self._session(line, server), wanted, relay, ready)
             except NoSession as error:
                 log.debug("not listening to %s for now: %s", server.name, error)
             except RpcRefused as error:
@@ -195,15 +215,22 @@ class Upstreams:
     def _list_s(self) -> float:
         return self._limits.start_timeout_s + self._limits.list_timeout_s
 
-    async def _harmless(self, server: ServerRef, timeout_s: float, ask: Ask[T], way: PatientRelay | None = None) -> T:
+    async def _harmless(
+        self, server: ServerRef, timeout_s: float, ask: Ask[T], way: PatientRelay | None = None, *, proves: bool = True
+    ) -> T:
         """As `_use`, for what can be asked again. Fails: UpstreamFailed."""
         try:
-            return await self._use(server, timeout_s, ask, way)
+            return await self._use(server, timeout_s, ask, way, proves=proves)
         except UpstreamUnknown as error:
             raise UpstreamFailed(error.message, way_out="Try again.", fault=error.fault) from error
 
-    async def _use(self, server: ServerRef, timeout_s: float, ask: Ask[T], way: PatientRelay | None = None) -> T:
-        """Put one question to a server, and say what a failure means. The time that its client is asked in is free."""
+    async def _use(
+        self, server: ServerRef, timeout_s: float, ask: Ask[T], way: PatientRelay | None = None, *, proves: bool = True
+    ) -> T:
+        """Put one question to a server, and say what a failure means. The time that its client is asked in is free.
+
+        `proves`: an answer shows that it works. A list does not: one that dies of each call is listed anew each time.
+        """
         ticket, line = Ticket(), self._line(server)
         line.calls += 1
         try:
@@ -217,6 +244,8 @@ class Upstreams:
             raise failure(server, ticket, why) from error
         except SessionLost as error:
             line.went(self._clock(), str(error))
+            if line.session is not None and not error.spoke:
+                line.session.conversation.doubt()  # over HTTP it may be another server that is there again
             raise failure(server, ticket, str(error), error.code) from error
         except RpcRefused as error:
             if error.code in mcp.NOT_STARTED:
@@ -227,7 +256,7 @@ class Upstreams:
             fault = mcp.fault_of(error, line.secrets)
             raise failure(server, ticket, words, fault=fault, not_started=UpstreamRefused) from error
         else:
-            line.failures = 0
+            line.failures = 0 if proves else line.failures
             line.went(self._clock())
             return answer
         finally:
@@ -272,7 +301,7 @@ class Upstreams:
                 if await self._made_room(line):
                     continue
                 line.starting = asyncio.create_task(self._start(line, server))
-                line.starting.add_done_callback(_seen)
+                line.starting.add_done_callback(seen)
             starting = line.starting
             await asyncio.wait([starting])  # unlike `await starting`, this leaves it running when we are cancelled
             if starting.cancelled():
@@ -330,9 +359,8 @@ class Upstreams:
         except SteadError as error:
             raise SessionLost(f"a secret that it needs is missing. {error.message} {error.way_out}") from error
         if spec.transport == "stdio":
-            inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-            program = Program(argv(server), inherited | given, line.secrets)
-            return [StdioSession(program, self._limits, lambda why: self._failed(line, why), line.tell)]
+            program, lost = program_of(server, given, line.secrets), partial(self._failed, line)
+            return [StdioSession(program, self._limits, lost, line.tell, self._new(server))]
         from swarmstead.gateway.adapters import mcp_http
         from swarmstead.gateway.adapters.http_clients import make_clients
         from swarmstead.gateway.adapters.mcp_modern import ModernSession
@@ -340,9 +368,12 @@ class Upstreams:
         if self._clients is None:
             self._clients = make_clients(self._limits, self._egress, self._resolver)
         endpoint = mcp_http.Endpoint(spec.url, given, line.secrets)
-        legacy = mcp_http.HttpSession(endpoint, self._clients, self._limits)
-        modern = ModernSession(endpoint, self._clients, self._limits, bridges=not server.modern)
+        legacy = mcp_http.HttpSession(endpoint, self._clients, self._limits, self._new(server))
+        modern = ModernSession(endpoint, self._clients, self._limits, self._new(server), bridges=not server.modern)
         return [modern, legacy] if server.modern else [legacy, modern]
+
+    def _new(self, server: ServerRef) -> Conversation:
+        return Conversation(changed=lambda: self._changed(server))
 
     async def _made_room(self, wanting: Line) -> bool:
         """Whether a session had to be ended to stay under the limits. Fails: NoSession when none may be."""
@@ -365,26 +396,3 @@ class Upstreams:
         while True:
             await asyncio.sleep(max(1.0, self._limits.idle_s / 4))
             await self.reap_idle()
-
-
-async def _hear(
-    line: Line, session: Session, wanted: Mapping[str, Any], relay: Relay, ready: Callable[[], None]
-) -> None:
-    """Listen until the stream ends. Fails: SessionLost, also when its session has made room; RpcRefused."""
-    stream = asyncio.ensure_future(session.listen(wanted, relay, ready))
-    line.streams.add(stream)
-    try:
-        await asyncio.wait([stream])
-    finally:
-        line.streams.discard(stream)
-        stream.cancel()
-        await asyncio.gather(stream, return_exceptions=True)
-    if stream.cancelled() or line.session is not session:
-        raise SessionLost("it has made room for another session")
-    stream.result()
-
-
-def _seen(task: asyncio.Task[None]) -> None:
-    """Take note of how a start ended: the call that caused it may be gone, and asyncio complains if nobody looks."""
-    if not task.cancelled():
-        task.exception()

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from swarmstead.gateway.chain import Answer, Call, Next
 from swarmstead.gateway.contract import CallRequest, Tool
-from swarmstead.gateway.errors import ArgumentsRefused, HeadersRefused, PlanRefused, ToolQuarantined, ToolUnusable
+from swarmstead.gateway.errors import ArgumentsRefused, HeadersRefused, PlanRefused
 from swarmstead.gateway.mirrored import disagreement
+from swarmstead.gateway.offers import shut
 from swarmstead.gateway.schemas.compiled import Contract as Compiled
 from swarmstead.gateway.schemas.compiled import Fault
 
@@ -48,20 +49,6 @@ def fault_of(contract: Compiled, arguments: dict[str, object]) -> Fault | None:
     if contract.arguments is None:
         return Fault("", contract.problem)
     return contract.arguments.fault(arguments)
-
-
-def shut(tool: Tool) -> ToolQuarantined | ToolUnusable:
-    """Why a tool that is not accepted is not called."""
-    if tool.state == "quarantined":
-        return ToolQuarantined(
-            f"Denied: {tool.name!r} of {tool.server!r} is quarantined: {tool.problem}.",
-            way_out=f"Somebody who may declare resources looks at it with `stead mcp inspect {tool.server}`, "
-            "then accepts or releases it.",
-        )
-    return ToolUnusable(
-        f"Denied: {tool.name!r} of {tool.server!r} cannot be used. {tool.problem}",
-        way_out="Have its server mended.",
-    )
 
 
 def _check_mirrored(request: CallRequest, tool: Tool) -> None:

@@ -28,7 +28,7 @@ class Attempt:
 
     async def __call__(self, call: Call, proceed: Next) -> Answer:
         request, policy, is_expensive = call.request, call.progress.policy, self._expensive.counts(call)
-        asked = policy is not None and policy.effect == "ask"
+        asked = request.by_plan or (policy is not None and policy.effect == "ask")
         if call.tool is None or (call.tool.risk == "read" and not asked):
             if is_expensive:
                 await self._db.write(lambda tx: self._expensive.take_number(tx, call))

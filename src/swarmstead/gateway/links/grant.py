@@ -23,6 +23,7 @@ class Grant:
         granted = grants.of(request.caller).get(request.server, NOTHING)
         if not request.planned or server is None or not granted.holds(request.kind, request.tool):
             raise _missing(request, granted)
+        call.progress.granted = True
         if granted.firm is not None and not granted.firm.holds(request.kind, request.tool):
             call.progress.monitored = True
             grant_monitored()

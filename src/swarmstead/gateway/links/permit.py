@@ -5,10 +5,19 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
-from swarmstead.gateway.catalogue import Catalogue, Listed
+from swarmstead.gateway.catalogue import Catalogue
 from swarmstead.gateway.chain import Answer, Call, Foreseen, Next
 from swarmstead.gateway.contract import CallRequest, CallResult, PlanNeeded
-from swarmstead.gateway.errors import PolicyDenied, RiskUnknown, UpstreamFailed, UpstreamUnknown
+from swarmstead.gateway.errors import (
+    PinMoved,
+    PolicyDenied,
+    RiskUnknown,
+    ToolQuarantined,
+    ToolUnknown,
+    ToolUnusable,
+    UpstreamFailed,
+    UpstreamUnknown,
+)
 from swarmstead.gateway.links.arguments import fault_of
 from swarmstead.gateway.links.record import policy_facts, preview_entry
 from swarmstead.gateway.links.result import fault_in
@@ -20,18 +29,22 @@ from swarmstead.gateway.model import (
     read_question,
     upstream_key,
 )
+from swarmstead.gateway.offers import Listed
 from swarmstead.gateway.ports import Approvals, Policies, Upstream
+from swarmstead.gateway.tracing import checked
 from swarmstead.gateway.trail import Trail
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.errors import NotPermitted
 from swarmstead.kernel.hashing import digest
 from swarmstead.permits.contract import UNKNOWN_RISK, Approval, Ask, PolicyQuestion, PolicyVerdict
 from swarmstead.storage.database import Database, Tx
+from swarmstead.telemetry import names
 from swarmstead.telemetry.contract import policy_checked, redact, redact_text
 
 _PREVIEW_S = 10.0
 _CHANGED = "what it would change has changed since it was approved"
-_AGAIN = "asked again, since what it would change has changed"
+_AGAIN = "; asked again, since what it would change has changed"
+_LONGEST_RULE = 200  # what an approval keeps
 
 
 class Permit:
@@ -61,8 +74,11 @@ class Permit:
         else:
             told = _prompt_arguments(request)
             question = read_question(request.caller, request.kind, request.server, request.tool, told, now)
-        verdict = await self._policies.decide(request.caller.scope, question)
         seen = call.progress
+        span = None if seen.span is None else seen.span.child(names.POLICY_CHECK)
+        verdict = await self._policies.decide(request.caller.scope, question)
+        if span is not None:
+            checked(span, verdict)
         seen.risk, seen.idempotent, seen.policy = question.risk, question.idempotent, verdict
         policy_checked(verdict.effect, verdict.monitored.effect if verdict.monitored else "")
         if verdict.effect == "deny":
@@ -109,7 +125,8 @@ class Permit:
         effect, found = await self._dry_run.of(call)
         if found == bound:
             return None
-        question = replace(self._question(call, f"{rule}; {_AGAIN}", effect, found), step=f"{request.key}~{plan_id}")
+        again = f"{rule[: _LONGEST_RULE - len(_AGAIN)]}{_AGAIN}"
+        question = replace(self._question(call, again, effect, found), step=f"{request.key}~{plan_id}")
 
         def write(tx: Tx) -> PlanNeeded | None:
             approval = self._approvals.replace(tx, scope, self._clock, plan_id, _CHANGED, question)
@@ -197,9 +214,14 @@ class DryRun:
             if listed is None or why:
                 return await self._noted(call, name, {"kind": "none", "why": why}), {}
             result = await self._upstream.call_tool(
-                server, name, call.request.arguments, key=f"{upstream_key(call.request)}/preview", timeout_s=_PREVIEW_S
+                server,
+                name,
+                call.request.arguments,
+                vet=partial(self._catalogue.vet, server, listed),
+                key=f"{upstream_key(call.request)}/preview",
+                timeout_s=_PREVIEW_S,
             )
-        except (UpstreamFailed, UpstreamUnknown) as error:
+        except (UpstreamFailed, UpstreamUnknown, ToolQuarantined, ToolUnusable, ToolUnknown, PinMoved) as error:
             return await self._noted(call, name, {"kind": "none", "why": redact_text(error.message)}), {}
         effect, precondition = _effect(name, listed, result)
         return await self._noted(call, name, effect), precondition

@@ -12,13 +12,13 @@ from swarmstead.gateway.errors import RateExceeded
 from swarmstead.gateway.traffic.bucket import Claim
 from swarmstead.gateway.traffic.keyed import Keyed
 from swarmstead.gateway.traffic.limits import tool_rate
+from swarmstead.gateway.traffic.refusal import rate_refusal
 from swarmstead.gateway.traffic.state import Traffic
 from swarmstead.telemetry.contract import call_waited
 
 _ROOM = 10_000
 _MOST_WAITING = 1_000
 _Who = tuple[str, str, frozenset[str]]
-_WHAT = {"tenant": "this tenant", "identity": "this caller", "tool": "this tool"}
 
 
 class _Line:
@@ -97,13 +97,5 @@ class Rate:
         return tuple(claim for claim in claims if claim.rate > 0)
 
     def _refusal(self, call: Call, claims: Sequence[Claim], wait: float) -> RateExceeded:
-        allowed = ", ".join(f"{claim.rate:g}/s for {_WHAT[claim.kind]}, {claim.burst} at once" for claim in claims)
         self._traffic.refused(call.request.caller.scope.tenant, call.request.server, RateExceeded.code)
-        knobs = "STEAD_RATE_PER_IDENTITY, STEAD_RATES"
-        if any(claim.kind == "tool" for claim in claims):
-            knobs += "; for this tool spec.limits of its ToolServer"
-        return RateExceeded(
-            f"Denied: too many tool calls. Allowed are {allowed}.",
-            way_out=f"Try again in {wait:.1f} s, or have the limit raised ({knobs}).",
-            extra={"retry_after_s": round(wait, 3)},
-        )
+        return rate_refusal(self._traffic.buckets, claims, wait, "tool calls")

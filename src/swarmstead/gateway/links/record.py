@@ -31,9 +31,17 @@ def audit_entry(request: CallRequest, phase: Phase, data: Mapping[str, Any]) -> 
     """An audit entry about this call: hashes and verdicts, never arguments or results."""
     caller = request.caller
     facts = _facts(request) | dict(data)
-    target = plain_text(f"{request.server}/{request.tool}")
+    target = plain_text(f"{request.server}/{_named(request)}")
     action = "tool.call" if request.kind == "tool" else f"{request.kind}.read"
     return Entry(caller.scope, action, target, phase, caller.run, request.key, caller.trace_id, facts)
+
+
+def _named(request: CallRequest) -> str:
+    """A tool or prompt by its name. What a resource's address says behind a `?` or `#` may be anything: its digest."""
+    if request.kind != "resource":
+        return request.tool
+    address, mark, rest = request.tool.partition("?" if "?" in request.tool else "#")
+    return redact_text(address) + (f"{mark}{_fingerprint(rest)}" if mark else "")
 
 
 def preview_entry(request: CallRequest, preview: str, verdict: str) -> Entry:
@@ -122,7 +130,7 @@ class Record:
             return await self._not_carried_out(call, answer)
         seconds = (time.perf_counter_ns() - started) / 1e9
         duration = int(seconds * 1000)
-        outcome = answer.after(duration)
+        outcome = answer.after(duration, effect=call.progress.attempted and not call.progress.idempotent)
         if call.progress.attempted or call.request.hooks.settle is not None:
             outcome = await let_finish(self._written(call, outcome), self._grace_s)
         else:
@@ -211,11 +219,24 @@ def _settle(tx: Tx, request: CallRequest, outcome: CallOutcome, progress: Progre
 def _refused(error: SteadError, call: Call) -> CallOutcome:
     verdict: Verdict = "denied"
     fault: RpcFault | None = None
+    way_out = error.way_out
     if isinstance(error, UpstreamUnknown):
         verdict, fault = "unknown", None if call.progress.attempted else error.fault
+        way_out = _again(call.progress) or way_out
     elif isinstance(error, UpstreamFailed) and not isinstance(error, NoSession):
         verdict, fault = "failed", error.fault
     if fault is not None:
         fault = RpcFault(fault.code, redact_text(fault.message), redact(fault.data))
     message, again = redact_text(error.message), retry_after_s(error)
-    return CallOutcome(verdict, None, error.code, message, error.way_out, fault=fault, retry_after_s=again)
+    return CallOutcome(verdict, None, error.code, message, way_out, fault=fault, retry_after_s=again)
+
+
+def _again(progress: Progress) -> str:
+    """What to do about an outcome that is unknown, where it does not matter which it was; '' where it does."""
+    if not progress.idempotent:
+        return ""
+    return (
+        "Simply try again: it only reads."
+        if progress.risk == "read"
+        else "Simply try again: twice is the same as once."
+    )

@@ -5,6 +5,7 @@
     UpstreamRefused: the server does not take it      no: it would say the same again
     NoSession: we have no place for a session         no: its caller is told when to come back
     UpstreamUnknown: it may have happened             outside of runs, if calling the tool twice is calling it once
+    either, once its client was asked                 no: a person would be asked the same again
 
 Inside a run an unknown outcome is the run's own to settle: it counts its tries in its journal, and asks a person.
 """
@@ -54,6 +55,8 @@ class Retry:
 
 
 def _is_safe(call: Call, error: UpstreamFailed | UpstreamUnknown) -> bool:
+    if call.progress.asked:
+        return False
     if isinstance(error, UpstreamFailed):
         return not isinstance(error, UpstreamRefused | NoSession)
     return call.repeatable and not call.request.caller.run

@@ -88,5 +88,10 @@ class MemoryBuckets:
                 bucket.take()
         return longest
 
+    def empty(self, claims: Sequence[Claim]) -> list[Claim]:
+        """Those whose bucket has no token now."""
+        now = self._clock()
+        return [claim for claim in claims if self._kept[claim].wait(now)]
+
     def _make(self, claim: Claim) -> TokenBucket:
         return TokenBucket(claim.rate, claim.burst, self._clock())

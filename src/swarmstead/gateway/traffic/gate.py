@@ -111,3 +111,7 @@ class Gate:
             ticket.place = Place.INSIDE
             self.inside += 1
             ticket.admit()
+
+
+Slots = tuple[Gate, Gate]
+"""A place inside of two gates: a tool's and its tenant's."""

@@ -14,13 +14,13 @@ from swarmstead.gateway.errors import RateExceeded
 from swarmstead.gateway.traffic.bucket import Claim, MemoryBuckets
 from swarmstead.gateway.traffic.keyed import Keyed
 from swarmstead.gateway.traffic.limits import Rate, TrafficLimits
+from swarmstead.gateway.traffic.refusal import rate_refusal
 from swarmstead.kernel.scope import Scope
 from swarmstead.telemetry.contract import call_refused
 
 _PER_CALL = 4
 _ROOM = 10_000
 _Who = tuple[str, str, frozenset[str]]
-_WHAT = {"tenant": "this tenant", "identity": "this caller"}
 
 
 class Looks:
@@ -37,12 +37,12 @@ class Looks:
         wait = await self._buckets.take(claims)
         if wait:
             call_refused(RateExceeded.code)
-            allowed = ", ".join(f"{one.rate:g}/s for {_WHAT[one.kind]}, {one.burst} at once" for one in claims)
-            raise RateExceeded(
-                f"Denied: too many lists, searches and streams are asked for. Allowed are {allowed}.",
-                way_out=f"Try again in {wait:.1f} s, or have the rates of calls raised (STEAD_RATE_PER_IDENTITY, "
-                "STEAD_RATES): looks have four times as much.",
-                extra={"retry_after_s": round(wait, 3)},
+            raise rate_refusal(
+                self._buckets,
+                claims,
+                wait,
+                "lists, searches and streams are asked for",
+                " That is the limit of calls: looks have four times as much.",
             )
 
     def _of(self, who: _Who) -> tuple[Claim, ...]:

@@ -74,6 +74,7 @@ class _Backend(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
+        """A connection without TLS, which is laid over it. Fails: Denied, ConnectError, ConnectTimeout."""
         try:
             async with asyncio.timeout(min(timeout or _CONNECT_S, _CONNECT_S)) as deadline:
                 found = await self._admitted(host, port)
@@ -105,6 +106,7 @@ class _Backend(httpcore2.AsyncNetworkBackend):
         raise last
 
     async def sleep(self, seconds: float) -> None:
+        """Between attempts to connect; there is one."""
         await asyncio.sleep(seconds)
 
 
@@ -168,6 +170,7 @@ class _Body(httpx2.AsyncByteStream):
                 yield part
 
     async def aclose(self) -> None:
+        """Let the connection go: to the pool after the whole answer, else it is closed."""
         await self._answer.aclose()
 
 

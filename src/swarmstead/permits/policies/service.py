@@ -123,8 +123,12 @@ class Policies:
     ) -> Replay:
         """What these policies would have done to past calls, beside all others that are in force now."""
         house, now, _ = await self._db.read(lambda conn: self._read_all(conn, scope))
-        tried = [Loaded(one.metadata.name, one.digest, one.spec, check(one.spec.cedar)) for one in documents]
-        return await asyncio.to_thread(replayed, scope.tenant, house, now, tried, calls, unread)
+
+        def tried() -> Replay:
+            ours = [Loaded(one.metadata.name, one.digest, one.spec, check(one.spec.cedar)) for one in documents]
+            return replayed(scope.tenant, house, now, ours, calls, unread)
+
+        return await asyncio.to_thread(tried)
 
     async def _load(self, scope: Scope) -> _Read:
         generation = self._generation

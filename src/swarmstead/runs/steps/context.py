@@ -20,6 +20,7 @@ from swarmstead.runs.tables import agent_runs, runs, steps
 from swarmstead.storage.database import Database, Tx
 from swarmstead.storage.errors import DatabaseLocked, DatabaseUnavailable, DiskFull
 from swarmstead.storage.signals import Signals
+from swarmstead.telemetry.spans import Tracer
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Hands:
     tenant_day_cap: int
     plan_life_ms: int
     drain: Drain = field(default_factory=Drain)
+    tracer: Tracer | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from swarmstead.runs.events import emit
 from swarmstead.runs.steps.context import AgentContext
 from swarmstead.runs.tables import agent_runs
 from swarmstead.storage.database import Tx
+from swarmstead.storage.sql import SharedNow
 
 DELEGATE = "delegate"
 _MOST_TASK = 200_000
@@ -150,7 +151,7 @@ def new_agent_run(agent: PlannedAgent, now: int) -> dict[str, Any]:
         "spent_micros": 0,
         "input_tokens": 0,
         "output_tokens": 0,
-        "created_at": now,
+        "created_at": SharedNow(now),  # whoever looks for what was never begun may be another worker
         "started_at": None,
         "finished_at": None,
     }

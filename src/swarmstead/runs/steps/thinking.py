@@ -24,6 +24,7 @@ from swarmstead.runs.errors import JournalMoved, RunCancelled, StepFailed, as_da
 from swarmstead.runs.events import emit
 from swarmstead.runs.steps.context import PARALLEL_READS, AgentContext, Hands
 from swarmstead.runs.tables import agent_runs
+from swarmstead.runs.traces import TurnSpans
 from swarmstead.storage.database import Tx
 from swarmstead.storage.prepared import Prepared
 from swarmstead.telemetry.contract import model_called
@@ -90,11 +91,13 @@ class Thinking:
     async def _ask(self, asked: _Asked, request: ModelRequest) -> ModelReply:
         """Reserve, ask, settle; whatever comes of it is written down."""
         context, attempt = self._context, asked.attempt
+        spans = TurnSpans(context, asked.turn, asked.key)
         await self._reserve(asked)
 
         async def before_retry(used: Usage) -> None:
             await self._reserve_again(asked, used)
 
+        spans.asking()
         try:
             reply = await context.control.unless_cancelled(
                 context.hands.thinker.request(context.model, request, None, before_retry)
@@ -103,13 +106,16 @@ class Thinking:
             # The provider may bill what it had begun, so the whole estimate is charged.
             whole = asked.booked + asked.estimate
             await context.write_patiently(lambda tx: self._fail(tx, asked, whole, asked.used, None))
+            spans.failed(asked.used, "cancelled")
             raise
         except SteadError as fault:
             error, used = fault, usage_of(fault)
             spent = context.hands.thinker.cost_of_failure(context.model, used)
             await context.write_patiently(lambda tx: self._fail(tx, asked, spent, used, error))
+            spans.failed(used, error.code)
             raise
         await context.write_patiently(lambda tx: self._settle(tx, asked, reply, attempt))
+        spans.answered(reply)
         return reply
 
     async def _reserve(self, asked: _Asked) -> None:

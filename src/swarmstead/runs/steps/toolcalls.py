@@ -88,10 +88,9 @@ class ToolCalls:
     async def _concluded(self, request: CallRequest) -> Mapping[str, Any]:
         """Call, and make what is unknown certain: by calling again where that is safe, by asking a person elsewhere."""
         outcome = await self._send(request)
-        repeatable = _repeatable(self._tool_of(request), effect=bool(request.plan_id))
         tries = 0
         while isinstance(outcome, CallOutcome) and outcome.verdict == "unknown" and tries < _RETRIES:
-            if not repeatable:
+            if outcome.effect or not _repeatable(self._tool_of(request), effect=bool(request.plan_id)):
                 return await self._ask_what_happened(self._again(request))
             tries += 1
             await self._safe_point(request)
@@ -297,7 +296,7 @@ def summary_of(text: str) -> str:
     if stripped.startswith("{"):
         try:
             found = cast("dict[str, Any]", json.loads(stripped))
-        except ValueError:
+        except (ValueError, RecursionError):  # no JSON, or too deep to read
             found = dict[str, Any]()
         parts = [_part(name, value) for name, value in list(found.items())[:6]]
         if parts:

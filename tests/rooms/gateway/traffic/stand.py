@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from swarmstead.gateway.catalogue import Listed
 from swarmstead.gateway.chain import Answer, Call
 from swarmstead.gateway.contract import Caller, CallOutcome, CallRequest, ServerRef, ToolServerSpec
 from swarmstead.gateway.model import tool_from
+from swarmstead.gateway.offers import Listed
 from swarmstead.gateway.schemas.compiled import contract_of
 from swarmstead.gateway.schemas.limits import ContractLimits
 from swarmstead.gateway.traffic.limits import TrafficLimits

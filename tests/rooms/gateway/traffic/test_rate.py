@@ -17,8 +17,10 @@ async def test_an_outside_client_gets_its_burst_and_then_its_rate(opened: Opened
     assert [one.verdict for one in outcomes] == ["ok"] * 10 + ["denied"] * 2
     refused = outcomes[-1]
     assert (refused.code, refused.retry_after_s) == ("rate_exceeded", 0.2)
-    assert "5/s for this caller, 10 at once" in refused.reason
+    assert refused.reason.endswith("Allowed are 5/s for this caller, 10 at once.")
     assert "Try again in 0.2 s" in refused.way_out
+    assert "STEAD_RATE_PER_IDENTITY" in refused.way_out
+    assert "STEAD_RATE_PER_TENANT" not in refused.way_out
     stand.ticks.advance(0.2)
     assert (await stand.outside()).verdict == "ok"
     assert (await stand.desk.trail())[-2:] == [("effect", "kit/read", "denied"), ("effect", "kit/read", "ok")]
@@ -42,6 +44,16 @@ async def test_invented_identities_cannot_pass_the_tenants_rate(opened: Opened) 
     stand = await opened(TrafficLimits())
     outcomes = [await stand.outside(who=f"invented{number}") for number in range(130)]
     assert sum(one.verdict == "ok" for one in outcomes) == 100
+    refused = outcomes[-1]
+    assert refused.reason.endswith("Allowed are 50/s for this tenant, 100 at once.")
+    assert "STEAD_RATE_PER_TENANT" in refused.way_out
+    assert "STEAD_RATE_PER_IDENTITY" not in refused.way_out
+
+
+async def test_where_both_are_empty_both_are_named(opened: Opened) -> None:
+    stand = await opened(TrafficLimits(identity=Rate(1, 2), tenant=Rate(3, 2)))
+    refused = [await stand.outside() for _ in range(3)][-1]
+    assert refused.reason.endswith("3/s for this tenant, 2 at once, and 1/s for this caller, 2 at once.")
 
 
 @pytest.mark.parametrize(
@@ -72,8 +84,9 @@ async def test_a_tool_may_have_a_rate_for_everybody_together(opened: Opened) -> 
     await stand.declare("rate_per_s: 1, burst: 3")
     assert [(await stand.outside(who=f"k{n}")).verdict for n in range(4)] == ["ok"] * 3 + ["denied"]
     refused = await stand.outside(who="another")
-    assert "1/s for this tool, 3 at once" in refused.reason
-    assert "spec.limits of its ToolServer" in refused.way_out
+    assert refused.reason.endswith("Allowed are 1/s for this tool, 3 at once.")
+    assert "spec.limits.rate_per_s and burst of its ToolServer" in refused.way_out
+    assert "STEAD_RATE" not in refused.way_out
     assert (await stand.outside("look", who="another")).verdict == "ok"
 
 

@@ -58,6 +58,23 @@ async def test_an_unknown_outcome_of_a_read_is_tried_again_outside_of_runs(
     assert (outcome.verdict, stand.upstream.called("read")) == (verdict, calls)
 
 
+@pytest.mark.parametrize(
+    ("tool", "arguments", "way_out"),
+    [
+        ("read", {"name": "x"}, "Simply try again: it only reads."),
+        ("put", {"name": "x"}, "Simply try again: twice is the same as once."),
+        ("append", LINE, "Check."),
+    ],
+)
+async def test_who_hears_of_an_unknown_outcome_is_told_what_to_do_about_it(
+    opened: Opened, tool: str, arguments: dict[str, Any], way_out: str
+) -> None:
+    stand = await opened(limits(attempts=1))
+    stand.upstream.losing[tool] = 1
+    outcome = await (stand.outside(tool) if tool == "read" else approved(stand, tool, arguments))
+    assert (outcome.verdict, outcome.way_out) == ("unknown", way_out)
+
+
 async def test_what_the_server_does_not_take_is_not_offered_again(opened: Opened) -> None:
     stand = await opened(limits())
     stand.upstream.rejecting.add("read")

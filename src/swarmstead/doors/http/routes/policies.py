@@ -1,5 +1,6 @@
 """Policies: which are in force, and what one would have done to past calls."""
 
+import asyncio
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -48,14 +49,15 @@ async def try_out(
 ) -> policy_shapes.ReplayShape:
     """What these policies would have done to the last calls, were they enforced; nothing is changed."""
     require(scope, "audit.read")
-    documents = [one for one in parse(await body_text(request), app.registry.kinds) if one.kind == "Policy"]
+    parsed = await asyncio.to_thread(parse, await body_text(request), app.registry.kinds)
+    documents = [one for one in parsed if one.kind == "Policy"]
     if not documents:
         raise BadInput("There is no Policy in it.", way_out="Give YAML with at least one document of kind: Policy.")
 
     def read(conn: Any) -> tuple[list[PastCall], int]:
         return past_calls(audit.of_calls(conn, scope, last * _ROWS_A_CALL), last)
 
-    calls, unread = await app.db.read(read)
+    calls, unread = await app.db.scan(read)
     found = asdict(await app.policies.replay(scope, documents, calls, unread))
     examples = [one | {"at": rfc3339(one.pop("at_ms"))} for one in found.pop("examples")]
     return policy_shapes.ReplayShape.model_validate(found | {"examples": examples})

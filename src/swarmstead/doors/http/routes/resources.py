@@ -9,16 +9,17 @@ from swarmstead.doors.http import paging, shapes, views
 from swarmstead.doors.http.auth import Caller, Server
 from swarmstead.doors.http.careful import CarefulRoute, expected, mark
 from swarmstead.doors.http.once import once
-from swarmstead.doors.http.resource_shapes import AppliedShape
+from swarmstead.doors.http.resource_shapes import AppliedShape, DeletedShape
 from swarmstead.gatehouse import Gatehouse
 from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.scope import Scope
 from swarmstead.people.contract import require
+from swarmstead.people.handlers import DEFAULT_TENANT
 from swarmstead.resources import handlers
 from swarmstead.resources.contract import Document, Kind, Resource
-from swarmstead.resources.errors import ResourceUnknown
+from swarmstead.resources.errors import KindUnknown
 from swarmstead.resources.manifests import parse, schema_of
-from swarmstead.resources.queries import diff
+from swarmstead.resources.queries import diff, refuse_dangling
 from swarmstead.storage.database import Tx
 
 router = APIRouter(prefix="/api/v1", tags=["resources"], route_class=CarefulRoute)
@@ -42,8 +43,7 @@ async def schema(kind: str, scope: Caller, app: Server) -> dict[str, Any]:
 def _known(app: Gatehouse, kind: str) -> Kind:
     found = app.registry.kinds.get(kind)
     if found is None:
-        known = ", ".join(sorted(app.registry.kinds))
-        raise ResourceUnknown(f"There is no kind {kind!r}.", way_out=f"Known kinds: {known}.")
+        raise KindUnknown(kind, app.registry.kinds)
     return found
 
 
@@ -51,9 +51,12 @@ def _known(app: Gatehouse, kind: str) -> Kind:
     "/apply",
     openapi_extra={"requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}},
 )
-async def apply(request: Request, scope: Caller, app: Server, *, dry_run: bool = False) -> shapes.Page[AppliedShape]:
+async def apply(
+    request: Request, scope: Caller, app: Server, *, dry_run: bool = False, strict: bool = False
+) -> shapes.Page[AppliedShape]:
     """Apply YAML documents, all or none. With `dry_run`, everything is checked and nothing is kept.
 
+    What they name and nobody has declared is a warning; with `strict` it is refused, and nothing is kept either.
     `If-Match` with the ETag of a resource applies one document only if that is still its current version.
     """
     require(scope, "resource.apply")
@@ -68,7 +71,10 @@ async def apply(request: Request, scope: Caller, app: Server, *, dry_run: bool =
         )
 
     def warned(conn: Any, applied: list[AppliedShape]) -> shapes.Page[AppliedShape]:
-        both = zip(applied, app.registry.dangling(conn, scope, documents), strict=True)
+        dangling = app.registry.dangling(conn, scope, documents)
+        if strict:
+            refuse_dangling(documents, dangling)
+        both = zip(applied, dangling, strict=True)
         return shapes.Page(items=[one.model_copy(update={"warnings": found}) for one, found in both])
 
     def done(tx: Tx) -> shapes.Page[AppliedShape]:
@@ -123,14 +129,24 @@ async def show(
     return views.resource(found)
 
 
-@router.delete("/resources/{kind}/{name}", status_code=204)
-async def delete(request: Request, kind: str, name: str, scope: Caller, app: Server) -> None:
+@router.delete("/resources/{kind}/{name}")
+async def delete(request: Request, kind: str, name: str, scope: Caller, app: Server) -> DeletedShape:
     """Take a resource back, from now on. Its versions stay; applying it again revives it.
 
-    `If-Match` with the resource's ETag takes it back only if that is still its current version.
+    `If-Match` with the resource's ETag takes it back only if that is still its current version. A warning names the
+    file of this server's `--config` that declares it.
     """
     seen = expected(request)
     await app.db.write(lambda tx: handlers.delete(tx, scope, app.clock, kind, name, seen))
+    return DeletedShape(kind=kind, name=name, warnings=await _comes_back(app, scope, kind, name))
+
+
+async def _comes_back(app: Gatehouse, scope: Scope, kind: str, name: str) -> list[str]:
+    """The operator's files are about one tenant, and nobody else's business."""
+    if app.config is None or scope.tenant != DEFAULT_TENANT:
+        return []
+    file = await app.config.declaring(kind, name)
+    return [f"{file} declares it: it comes back when a file changes. Take it out there as well."] if file else []
 
 
 @router.get("/resources/{kind}/{name}/versions")

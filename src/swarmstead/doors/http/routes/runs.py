@@ -34,14 +34,16 @@ def _wish(body: shapes.PreviewIn, plan_hash: str = "", key: str = "") -> Launch:
 @router.post("/runs:preview")
 async def preview(body: shapes.PreviewIn, scope: Caller, app: Whole) -> shapes.PlanShape:
     """What would run now: agents, tools with verdicts, cost, time, questions, and what is missing. Starts nothing."""
-    return run_views.plan(await app.runs.preview(scope, _wish(body)))
+    plan = await app.runs.preview(scope, _wish(body))
+    return run_views.concealed(run_views.plan(plan), plan.input)
 
 
 @router.post("/runs", status_code=201)
 async def launch(request: Request, body: shapes.LaunchIn, scope: Caller, app: Whole) -> shapes.RunShape:
     """Launch a swarm. With `plan_hash`, only if exactly that would run; else 409 `plan_changed` with the new plan."""
     run = await app.runs.launch(scope, _wish(body, body.plan_hash, claim_of(request)))
-    return run_views.run(await app.db.read(lambda conn: queries.get(conn, scope, run)), app.loop_version)
+    found = await app.db.read(lambda conn: queries.get(conn, scope, run))
+    return run_views.concealed(run_views.run(found, app.loop_version), found.row["input"])
 
 
 async def _wanted(
@@ -104,12 +106,13 @@ async def show(request: Request, run: str, scope: Caller, app: Whole) -> shapes.
         asked = permits.of_run(conn, scope, run, most=_MOST_QUESTIONS)
         askers = queries.askers(conn, scope, [one.agent_run for one in asked])
         mark(request, str(found.seq))
-        return shapes.RunDetail(
+        detail = shapes.RunDetail(
             **run_views.run(found, app.loop_version).model_dump(),
             agents=[run_views.agent_run(agent, names) for agent in agents],
             plan=run_views.plan(queries.plan_of(conn, scope, found)),
             approvals=[views.approval(one, askers.get(one.agent_run)) for one in asked],
         )
+        return run_views.concealed(detail, found.row["input"])
 
     return await app.db.read(read)
 
@@ -156,7 +159,8 @@ async def steps(
     found = await app.db.read(lambda conn: queries.get(conn, scope, run))
     rows = await app.db.read(lambda conn: queries.steps_of(conn, scope, run, after=start, limit=limit + 1))
     more = paging.encode(rows[limit - 1]["started_at"], rows[limit - 1]["key"]) if len(rows) > limit else None
-    return shapes.Page(items=[run_views.step(row, found.row["trace_id"]) for row in rows[:limit]], next=more)
+    page = shapes.Page(items=[run_views.step(row, found.row["trace_id"]) for row in rows[:limit]], next=more)
+    return run_views.concealed(page, found.row["input"])
 
 
 @router.get("/runs/{run}/steps/{key:path}")
@@ -165,7 +169,7 @@ async def step(run: str, key: str, scope: Caller, app: Whole) -> shapes.StepDeta
     require(scope, "read")
     found = await app.db.read(lambda conn: queries.get(conn, scope, run))
     row = await app.db.read(lambda conn: queries.step(conn, scope, run, key))
-    return run_views.step_detail(row, found.row["trace_id"])
+    return run_views.concealed(run_views.step_detail(row, found.row["trace_id"]), found.row["input"])
 
 
 @router.post("/runs/{run}/commands", status_code=202)
@@ -196,6 +200,6 @@ def _resume_at(request: Request, default: int) -> int:
     text = request.headers.get("last-event-id", "")
     if not text:
         return default
-    if not text.isdigit() or len(text) > _SEQ_DIGITS:
+    if not (text.isascii() and text.isdecimal()) or len(text) > _SEQ_DIGITS:
         raise BadInput("Last-Event-ID is not a number that this server gave.", field="Last-Event-ID")
     return int(text)

@@ -23,7 +23,7 @@ async def search(scope: Caller, app: Server, q: Task, limit: Limit = 10, agent: 
     """The bound tools that fit best, best first. A task of several steps may be given whole."""
     require(scope, "read")
     await app.gateway.look(scope)
-    caller = ToolCaller(scope, "" if agent == "*" else agent)
+    caller = ToolCaller(scope, "" if agent == "*" else agent, environment=scope.environment)
     found = await app.tool_search.search(caller, q, limit, app.sample_repository())
     return Page(
         items=[

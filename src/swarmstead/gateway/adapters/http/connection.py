@@ -49,6 +49,8 @@ class Connection(asyncio.Protocol):
         self.idle_since = self.made_at
         self.address = ""
         """The checked address it leads to; set by who dials."""
+        self.on_lend: OnFree | None = None
+        """Is told when the answer under way waits for a person; set by who counts connections."""
         self.closed = False
         self._paused = False
         self._queued = False
@@ -116,6 +118,11 @@ class Connection(asyncio.Protocol):
         if self._paused and self._transport is not None and not self.closed:
             self._paused = False
             self._transport.resume_reading()
+
+    def lend(self) -> None:
+        """The answer under way waits for a person: until it is over, nobody is to be kept waiting by it."""
+        if self.on_lend is not None:
+            self.on_lend(self)
 
     def abort(self) -> None:
         """Close at once; an answer under way fails."""

@@ -13,8 +13,8 @@ from swarmstead.gateway.targets import Target
 class Pool:
     """Belongs to one event loop.
 
-    Invariants: `_open` counts connections that are there or being made, `max_per_host` at most; nobody waits while one
-    is idle.
+    Invariants: `_open` counts connections that are there or being made, and not lent, `max_per_host` at most; nobody
+    waits while one is idle.
     """
 
     def __init__(self, target: Target, dialer: Dialer, limits: HttpLimits) -> None:
@@ -23,6 +23,8 @@ class Pool:
         self._limits = limits
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
+        self._lent: set[Connection] = set()
+        """Those whose answers wait for a person: they keep nobody from the server."""
         self._open = 0
         self._addresses: frozenset[str] = frozenset()
         """Those that the last look-up gave: what leads elsewhere is not used again."""
@@ -33,7 +35,7 @@ class Pool:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to keep it for."""
-        return not self._open and not self._waiting
+        return not self._open and not self._lent and not self._waiting
 
     def take(self) -> Connection | None:
         """An idle connection that is good for a request, the one used last; None when there is none."""
@@ -55,6 +57,12 @@ class Pool:
                 return connection
             connection.abort()
         return await self._new()
+
+    def lend(self, connection: Connection) -> None:
+        """Count it no more, until its answer is over. Doing it twice changes nothing."""
+        if connection in self._all and connection not in self._lent:
+            self._lent.add(connection)
+            self._vacate()
 
     def tidy(self) -> None:
         """Close what has been idle for too long."""
@@ -98,6 +106,7 @@ class Pool:
             self._vacate()
             raise NotConnected("it closes connections as soon as they are made")
         self._all.add(connection)
+        connection.on_lend = self.lend
         if self._closed:
             connection.abort()
             self._check_open()
@@ -120,8 +129,17 @@ class Pool:
                 self._all.remove(connection)
                 if connection in self._idle:
                     self._idle.remove(connection)
-                self._vacate()
+                if connection in self._lent:
+                    self._lent.remove(connection)
+                else:
+                    self._vacate()
             return
+        if connection in self._lent:
+            if self._open >= self._limits.max_per_host:
+                connection.abort()
+                return
+            self._lent.remove(connection)
+            self._open += 1
         now = self._loop.time()
         connection.idle_since = now
         if not self._waiting:

@@ -19,6 +19,10 @@ class Source(Protocol):
         """Nobody wants the rest: close."""
         ...
 
+    def lend(self) -> None:
+        """Take no place among the connections to its host, until the answer is over."""
+        ...
+
 
 class Response:
     """What a server answered. To be read to its end or closed; then its connection is free, or gone.
@@ -97,6 +101,11 @@ class Response:
         self.size = 0
         if not self.complete and self._error is None:
             self._source.abort()
+
+    def lend(self) -> None:
+        """Its rest waits for a person: from now on to its end its connection takes no place of others."""
+        if not self.complete and self._error is None:
+            self._source.lend()
 
     # What the connection says ----------------------------------------------------------------------------------------
 

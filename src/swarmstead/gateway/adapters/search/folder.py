@@ -7,10 +7,13 @@ again from the tools. So is one of another format, or of other models.
 import json
 import shutil
 import zlib
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 _MANIFEST = "manifest.json"
+_BESIDE = ".beside"
 _CHUNK = 1 << 20
 FORMAT = 1
 
@@ -18,6 +21,7 @@ FORMAT = 1
 def opened(folder: Path, made_with: dict[str, Any]) -> dict[str, int]:
     """What `sealed` noted, when everything is as it was then; else {} and an empty folder. Fails: OSError."""
     folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder / _BESIDE, ignore_errors=True)  # of a process that ended while it built
     try:
         manifest: dict[str, Any] = json.loads((folder / _MANIFEST).read_bytes())
         whole = manifest["made_with"] == {"format": FORMAT, **made_with} and all(
@@ -35,6 +39,29 @@ def emptied(folder: Path) -> None:
     """Take everything out."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def beside(folder: Path) -> Generator[Path]:
+    """An empty folder to build in, while what is in `folder` stays as it is; gone at the end."""
+    made = folder / _BESIDE
+    emptied(made)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def replaced(folder: Path, made: Path) -> None:
+    """What was made beside takes the place of all else, its manifest last: half of that is worthless."""
+    unsealed(folder)
+    for path in folder.iterdir():
+        if path.is_dir() and path != made:
+            shutil.rmtree(path)
+        elif path != made:
+            path.unlink()
+    for path in sorted(made.iterdir(), key=lambda path: path.name == _MANIFEST):
+        path.rename(folder / path.name)
 
 
 def unsealed(folder: Path) -> None:

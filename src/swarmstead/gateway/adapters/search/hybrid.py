@@ -32,7 +32,6 @@ _MOST_FETCHED = 4_000
 _SLICES = 16
 _SLICE = 20_000
 _DEAD, _DEAD_SHARE = 100, 0.3
-_WAITED_FOR = 20_000  # tools that are indexed anew within seconds; more of them are found again bit by bit
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +106,20 @@ class HybridIndex:
     def _refresh(self, documents: Iterable[ToolDocument]) -> Changed:
         if len(self._rows.live) - self._rows.count <= max(_DEAD, _DEAD_SHARE * len(self._rows.live)):
             return self._changed(documents)
-        if self._rows.count > _WAITED_FOR:
-            self._restart()
-            return self._changed(documents)
-        with self._lock:  # who asks meanwhile waits, rather than being told that there is nothing
-            self._restart()
-            return self._changed(documents)
+        return self._anew(documents)
+
+    def _anew(self, documents: Iterable[ToolDocument]) -> Changed:
+        """What was struck out goes. Who asks meanwhile finds what was there; if it fails, that stays."""
+        with folders.beside(self._folder) as beside:
+            made = HybridIndex(beside, self._weights, self._deep_limit)
+            changed = made.refresh(documents)
+            counts = {"static": len(made._vectors), "deep": 0} if changed.added else {}
+            made.close()
+            with self._lock:
+                folders.replaced(self._folder, beside)
+                self._sights.clear()
+                self._open(counts)
+        return changed
 
     def _changed(self, documents: Iterable[ToolDocument]) -> Changed:
         live = self._rows.live
@@ -158,12 +165,6 @@ class HybridIndex:
         self._words = WordIndex(self._folder / "words")
         if len(self._words) != self._rows.count or len(self._vectors) != len(self._rows.keys):
             raise ValueError("the parts of the index do not belong together")
-
-    def _restart(self) -> None:
-        with self._lock:
-            folders.emptied(self._folder)
-            self._sights.clear()
-            self._open({})
 
     def _seal(self) -> None:
         self._rows.save(self._folder / "rows.npz")
