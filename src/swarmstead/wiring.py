@@ -18,6 +18,7 @@ from swarmstead import gatehouse
 from swarmstead.agents.contract import AgentSpec
 from swarmstead.budgets import handlers as ledger
 from swarmstead.gatehouse import Closers, Gatehouse, gateway_kinds, open_gatehouse, sweep
+from swarmstead.gateway.adapters.http.admitted import AdmittedAddresses
 from swarmstead.gateway.egress import Egress
 from swarmstead.gateway.reach import check_url
 from swarmstead.kernel.clock import Clock
@@ -29,8 +30,8 @@ from swarmstead.models.adapters.scripted import ScriptedModel
 from swarmstead.models.contract import ModelSpec
 from swarmstead.models.ports import ModelProvider
 from swarmstead.models.routing import Models
-from swarmstead.models.rules import check_spec
-from swarmstead.parts import cancelled
+from swarmstead.models.rules import address_of, check_spec
+from swarmstead.parts import cancelled, egress_rules
 from swarmstead.people import handlers as people
 from swarmstead.people import queries as people_reads
 from swarmstead.permits import handlers as permits
@@ -61,8 +62,8 @@ def kinds(egress: Egress | None = None) -> dict[str, Kind]:
 
     def check_model(spec: ModelSpec) -> None:
         check_spec(spec)
-        if spec.base_url:
-            check_url(spec.base_url, egress, field="spec.base_url")
+        if address := address_of(spec.provider, spec.base_url):
+            check_url(address, egress, field="spec.base_url")
 
     found = (
         Kind("Agent", AgentSpec, lambda _spec: None, lambda spec: [Reference("model", "Model", spec.model)]),
@@ -143,7 +144,7 @@ async def open_app(settings: Settings) -> App:
     house = await open_gatehouse(settings, kinds, _flushers)
     try:
         await _declare_samples(house)
-        models = Models(_providers())
+        models = Models(_providers(egress_rules(settings)))
         house.closers.append(models.close)
         runs = await _open_runs(settings, _hands(house, models), house.closers)
     except BaseException:
@@ -153,8 +154,8 @@ async def open_app(settings: Settings) -> App:
     return App(**given, models=models, runs=runs, loop_version=runs.loop_version)
 
 
-def _providers() -> dict[str, ModelProvider]:
-    direct = DirectModel()
+def _providers(egress: Egress) -> dict[str, ModelProvider]:
+    direct = DirectModel(AdmittedAddresses(egress))
     return {
         "scripted": ScriptedModel(),
         "local": LocalModel(),

@@ -22,6 +22,8 @@ _TYPES = {
 
 
 class AnthropicServer(ModelServer):
+    error_event = "error"
+
     @property
     def base_url(self) -> str:
         return self.origin

@@ -66,7 +66,7 @@ class Broken:
 
     answer: Answer
     frames: int
-    then: Literal["reset", "end", "garbage"]
+    then: Literal["reset", "end", "garbage", "error"]
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,9 @@ class Seen:
 
 class ModelServer(ABC):
     """A provider on 127.0.0.1. `async with` starts and ends it."""
+
+    error_event = ""
+    """The event of an error in the middle of a stream, where it has a name."""
 
     def __init__(self, *, key: str = KEY, models: Iterable[str] = ()) -> None:
         self.key = key
@@ -211,6 +214,8 @@ class ModelServer(ABC):
     def _break(self, request: web.Request, response: web.Stream, then: str) -> None:
         if then == "garbage":
             response.write(b'event: message\ndata: {"id": "x", "choices": [{\n\n')
+        if then == "error":
+            response.write(sse(self.error(529, "overloaded"), self.error_event).encode())
         if then == "reset":
             request.abort()
 

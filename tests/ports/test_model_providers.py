@@ -19,6 +19,7 @@ from tests.fakes.anthropic import AnthropicServer
 from tests.fakes.google import GoogleServer
 from tests.fakes.model_server import KEY, Answer, Call, ModelServer, Refusal
 from tests.fakes.openai import OpenAIServer
+from tests.fakes.reach import this_machine
 
 TASK = (Message("system", "You look after a repository."), Message("user", "What changed last week?"))
 NUMBER = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
@@ -52,7 +53,7 @@ async def scripted() -> AsyncGenerator[Setup]:
 
 @asynccontextmanager
 async def direct(name: Provider, model: str, server: ModelServer) -> AsyncGenerator[Setup]:
-    provider = DirectModel()
+    provider = DirectModel(this_machine())
     async with server:
 
         def plan(*answers: Answer) -> ModelSpec:

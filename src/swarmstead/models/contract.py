@@ -2,7 +2,9 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
 from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import urlsplit
 
 from annotated_types import Ge, Le, Len
 
@@ -10,6 +12,9 @@ Role = Literal["system", "user", "assistant", "tool"]
 Provider = Literal["scripted", "openai", "anthropic", "google", "ollama", "local"]
 ModelKind = Literal["scripted", "local", "hosted"]
 FinishReason = Literal["stop", "tool_calls", "length", "content_filter", "other"]
+_AT_HOME = tuple(
+    map(ip_network, ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +114,17 @@ class ModelSpec:
         """How every view labels an answer of this model."""
         if self.provider == "scripted":
             return "scripted"
-        return "local" if self.provider in ("ollama", "local") else "hosted"
+        return "local" if self.runs_at_home else "hosted"
+
+    @property
+    def runs_at_home(self) -> bool:
+        """Whether it runs in this server, or is an Ollama on this machine or at a private address: nobody sells it.
+
+        What a name stands for is not known here, so no name counts but `localhost`.
+        """
+        if self.provider != "ollama":
+            return self.provider == "local"
+        return not self.base_url or _is_at_home(self.base_url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,3 +150,14 @@ class ModelReply:
     finish: FinishReason
     model: str
     attempts: int = 1
+
+
+def _is_at_home(url: str) -> bool:
+    try:
+        host = urlsplit(url).hostname or ""
+        if host == "localhost":
+            return True
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return any(address in network for network in _AT_HOME if network.version == address.version)

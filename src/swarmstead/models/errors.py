@@ -35,6 +35,14 @@ class ModelRefusedKey(SteadError):
     exit_code = 2
 
 
+class ModelNotAllowed(SteadError):
+    """The egress rules do not let requests out to the provider's address. Nothing was sent."""
+
+    status = 424
+    code = "egress_denied"
+    exit_code = 2
+
+
 class ModelNotInstalled(SteadError):
     """The model runs in this process, and what it needs for that is not installed."""
 

@@ -1,11 +1,22 @@
-"""What this room needs from outside: somebody who answers."""
+"""What this room needs from outside: somebody who answers, and where providers may be reached."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from swarmstead.models.contract import BeforeRetry, ModelReply, ModelRequest, ModelSpec
 
 OnDelta = Callable[[str], None]
+
+
+class Addresses(Protocol):
+    """Where connections to providers may go: the server's egress rules, the same as for tool servers."""
+
+    async def admitted(self, scheme: str, host: str, port: int) -> Sequence[str]:
+        """The checked addresses of a host, in the order in which to try them: nothing else may be connected to.
+
+        Fails: PermissionError where the rules refuse it, and says which; OSError where there is no address.
+        """
+        ...
 
 
 class ModelProvider(Protocol):

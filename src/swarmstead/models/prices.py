@@ -2,7 +2,8 @@
 
 Where a price comes from, in this order:
 1. `price` in the model's spec: set by hand, the last word.
-2. `scripted`, `local` and `ollama`: nothing. Scripted models cost nothing, the others run on your own machines.
+2. `scripted`, `local`, and `ollama` on this machine or at a private address: nothing. Scripted models cost nothing, the
+   others run on your own machines.
 3. genai-prices: its list ships with the package and is never fetched. With a `base_url`, the seller at that address
    counts, because the same name costs something else elsewhere.
 4. Nobody knows: PriceUnknown. An unknown price is refused, never zero.
@@ -12,6 +13,7 @@ models never load it.
 """
 
 import json
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -21,12 +23,18 @@ from swarmstead.models.contract import Message, ModelPrice, ModelRequest, ModelS
 from swarmstead.models.errors import PriceUnknown
 
 _MILLION = 1_000_000
-_FREE = frozenset({"scripted", "local", "ollama"})
-_TOKENS_PER_MESSAGE = 16  # role, separators and call ids in every provider's chat format
+_TOKENS_PER_MESSAGE = 16  # role and separators in every provider's chat format
+_TOKENS_PER_CALL = 16
 _TOKENS_PER_TOOL = 32
 _TOKENS_FOR_TOOL_USE = (
     1_024  # the instructions that providers add once a request has tools (Anthropic's are the longest)
 )
+
+
+_CLEANED_NAME = 10  # what a name gains that providers do not accept as it is: `mapping.Names`
+_WRAPPED_RESULT = 17  # the result of a tool goes out as text, or as `{"return_value":…}` or `{"error":…}`
+_REWRITTEN = ('"$ref"', '"const"', '"format"')
+_PER_REWRITTEN = 24  # what a schema gains where an SDK says it in words that its provider knows
 
 
 def token_upper_bound(request: ModelRequest) -> int:
@@ -34,9 +42,13 @@ def token_upper_bound(request: ModelRequest) -> int:
 
     A token of any byte-pair or unigram vocabulary in use covers at least one byte, so bytes bound tokens for any text,
     in any language. For English prose the bound is about four times the truth: for reserving, not for showing.
+
+    Invariants: it is no less than what goes out through `mapping.py` and the providers' SDKs, ids of calls and names
+    and schemas as they rewrite them included (`tests/rooms/models/test_sent.py`).
     """
+    called = {call.id: call.name for message in request.messages for call in message.tool_calls}
     tools = sum(_tool_bytes(tool) + _TOKENS_PER_TOOL for tool in request.tools)
-    messages = sum(_message_bytes(message) + _TOKENS_PER_MESSAGE for message in request.messages)
+    messages = sum(_message_bytes(message, called) + _TOKENS_PER_MESSAGE for message in request.messages)
     return messages + tools + (_TOKENS_FOR_TOOL_USE if request.tools else 0)
 
 
@@ -65,7 +77,7 @@ def check_price(price: ModelPrice) -> None:
 def _micros(spec: ModelSpec, model: str, usage: Usage) -> int:
     if spec.price is not None:
         return _by_hand(spec.price, usage)
-    if spec.provider in _FREE:
+    if spec.provider == "scripted" or spec.runs_at_home:
         return 0
     for name in dict.fromkeys((model, spec.model)):
         found = _listed(spec, name, usage)
@@ -116,17 +128,36 @@ def _listed(spec: ModelSpec, model: str, usage: Usage) -> Decimal | None:
     return price.total_price if known.input_price and known.output_price else None
 
 
-def _message_bytes(message: Message) -> int:
-    calls = sum(_bytes(call.name) + _json_bytes(call.arguments) for call in message.tool_calls)
+def _message_bytes(message: Message, called: Mapping[str, str]) -> int:
+    if message.role == "tool":
+        names = _name_bytes(called.get(message.tool_call_id, "unknown")) + _bytes(message.tool_call_id)
+        return names + _json_bytes(message.text) + _WRAPPED_RESULT
+    calls = sum(
+        _bytes(call.id) + _name_bytes(call.name) + _json_bytes(call.arguments) + _TOKENS_PER_CALL
+        for call in message.tool_calls
+    )
     return _bytes(message.text) + calls
 
 
 def _tool_bytes(tool: ToolSpec) -> int:
-    return _bytes(tool.name) + _bytes(tool.description) + _json_bytes(tool.input_schema)
+    schema = _json(tool.input_schema)
+    rewritten = sum(schema.count(word) for word in _REWRITTEN) * _PER_REWRITTEN
+    repeated = (
+        _bytes(schema) if "$ref" in tool.input_schema else 0
+    )  # a root that is a reference is written out beside it
+    return _name_bytes(tool.name) + _bytes(tool.description) + _bytes(schema) + rewritten + repeated
+
+
+def _name_bytes(name: str) -> int:
+    return _bytes(name) + _CLEANED_NAME
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _json_bytes(value: object) -> int:
-    return _bytes(json.dumps(value, ensure_ascii=False))
+    return _bytes(_json(value))
 
 
 def _bytes(text: str) -> int:

@@ -9,6 +9,21 @@ from swarmstead.models.prices import check_price
 
 LOCAL_MODEL = "smollm2-135m"
 _NEED_A_KEY = frozenset({"openai", "anthropic", "google"})
+_USUAL_ADDRESSES = {
+    "openai": "https://api.openai.com/v1",
+    "anthropic": "https://api.anthropic.com",
+    "google": "https://generativelanguage.googleapis.com",
+    "ollama": "http://127.0.0.1:11434",
+}
+_SPOKEN_AT = {"ollama": "/v1"}
+
+
+def address_of(provider: str, base_url: str = "") -> str:
+    """Where a provider is asked: `base_url`, else its usual address; "" for those that run in the server itself."""
+    address = base_url or _USUAL_ADDRESSES.get(provider, "")
+    if provider in _SPOKEN_AT and urlsplit(address).path in {"", "/"}:
+        return address.rstrip("/") + _SPOKEN_AT[provider]
+    return address
 
 
 def check_spec(spec: ModelSpec) -> None:

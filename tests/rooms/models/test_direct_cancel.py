@@ -14,6 +14,7 @@ from tests.fakes.google import GoogleServer
 from tests.fakes.model_server import KEY, Answer, Held, ModelServer
 from tests.fakes.model_timing import ManualTiming
 from tests.fakes.openai import OpenAIServer
+from tests.fakes.reach import this_machine
 
 ASKED = ModelRequest("triage", (Message("user", "hi"),), (), 1_000)
 LONG = Answer("A long answer that comes in several pieces.")
@@ -38,7 +39,7 @@ async def line(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     kind, name = kinds[request.param]
     timing = ManualTiming()
     async with kind() as server:
-        model = DirectModel(timing)
+        model = DirectModel(this_machine(), timing)
         yield Line(server, timing, model, ModelSpec(request.param, name, server.base_url, "env:FAKE_MODEL_KEY"))
         await model.aclose()
 

@@ -17,6 +17,7 @@ from tests.fakes.google import GoogleServer
 from tests.fakes.model_server import KEY, Answer, Broken, ModelServer, Refusal
 from tests.fakes.model_timing import ManualTiming
 from tests.fakes.openai import OpenAIServer
+from tests.fakes.reach import this_machine
 
 ASKED = ModelRequest("triage", (Message("user", "hi"),), (), 1_000)
 SERVERS = {
@@ -45,7 +46,7 @@ async def test_no_failure_holds_the_key(pair: Pair, caplog: pytest.LogCaptureFix
     server, spec = pair
     canary = "sk-other-canary-9876543210"
     caplog.set_level(logging.DEBUG)
-    model = DirectModel(ManualTiming())
+    model = DirectModel(this_machine(), ManualTiming())
     for turn in (
         Refusal(400, f"bad {canary}"),
         Refusal(403, canary),
@@ -73,7 +74,7 @@ async def test_no_failure_holds_the_key(pair: Pair, caplog: pytest.LogCaptureFix
 
 async def test_a_rotated_key_is_used_at_once(pair: Pair) -> None:
     server, spec = pair
-    model = DirectModel(ManualTiming())
+    model = DirectModel(this_machine(), ManualTiming())
     server.plan(Answer("one"), Answer("two"))
     assert (await model.request(spec, ASKED)).text == "one"
     server.key = "sk-rotated"
@@ -87,7 +88,7 @@ async def test_a_key_that_cannot_be_one_is_refused_before_anything_is_sent(pair:
     server, spec = pair
     key_file(spec).write_text(content)
     with pytest.raises(ModelRefusedKey) as caught:
-        await DirectModel(ManualTiming()).request(spec, ASKED)
+        await DirectModel(this_machine(), ManualTiming()).request(spec, ASKED)
     assert f"There is no usable key for {spec.provider} model {spec.model}" in caught.value.message
     assert spec.api_key in caught.value.message
     assert not content or content not in "".join(traceback.format_exception(caught.value))
@@ -102,7 +103,7 @@ async def test_the_environment_of_the_server_is_never_sent_by_itself(
     for name in ("OPENAI", "ANTHROPIC", "GOOGLE", "GEMINI"):
         monkeypatch.setenv(f"{name}_API_KEY", "sk-from-the-environment")
         monkeypatch.setenv(f"{name}_BASE_URL", "http://127.0.0.1:1")
-    model = DirectModel(ManualTiming())
+    model = DirectModel(this_machine(), ManualTiming())
     without = ModelSpec(spec.provider, spec.model, spec.base_url)
     with pytest.raises(ModelRefusedKey, match="the model has none"):
         await model.request(without, ASKED)
@@ -114,7 +115,7 @@ async def test_redirects_are_not_followed(pair: Pair) -> None:
     server, spec = pair
     async with OpenAIServer() as elsewhere:
         server.plan(Refusal(307, headers={"Location": f"{elsewhere.origin}/v1/chat/completions"}))
-        model = DirectModel(ManualTiming())
+        model = DirectModel(this_machine(), ManualTiming())
         with pytest.raises(SteadError):
             await model.request(spec, ASKED)
         await model.aclose()
@@ -124,7 +125,7 @@ async def test_redirects_are_not_followed(pair: Pair) -> None:
 async def test_idle_clients_are_dropped_where_keys_rotate(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(direct, "_MOST_CLIENTS", 2)
     server, spec = pair
-    model = DirectModel(ManualTiming())
+    model = DirectModel(this_machine(), ManualTiming())
 
     async def connections_after(key: str) -> int:
         server.key = key

@@ -9,8 +9,8 @@ import swarmstead.models
 import swarmstead.models.adapters
 
 HEAVY = ("pydantic_ai", "openai", "anthropic", "google.genai", "genai_prices", "jinja2", "httpx", "httpx2")
-# These two are nothing but pydantic-ai, and these three nothing but Jinja2; the others load them when they are needed.
-ON_DEMAND = {"adapters.wire", "adapters.mapping", "script", "templates", "work"}
+# Three are nothing but pydantic-ai and what it brings, three nothing but Jinja2; the others load them when needed.
+ON_DEMAND = {"adapters.wire", "adapters.mapping", "adapters.line", "script", "templates", "work"}
 
 
 def test_importing_the_room_loads_nothing_heavy() -> None:

@@ -29,8 +29,20 @@ def test_a_price_by_hand_wins_and_is_rounded_up() -> None:
     assert prices.cost(replace(BY_HAND, price=ModelPrice("0", "0")), "own-model", Usage(10**9, 10**9)) == 0
 
 
-@pytest.mark.parametrize("spec", [ModelSpec("scripted"), ModelSpec("ollama", "qwen3")])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        ModelSpec("scripted"),
+        ModelSpec("local"),
+        ModelSpec("ollama", "qwen3"),
+        *(
+            ModelSpec("ollama", "qwen3", f"http://{host}:11434")
+            for host in ("localhost", "127.0.0.1", "10.1.2.3", "172.31.0.1", "192.168.1.9", "[::1]", "[fd00::1]")
+        ),
+    ],
+)
 def test_scripted_and_local_models_cost_nothing(spec: ModelSpec) -> None:
+    assert spec.kind == ("scripted" if spec.provider == "scripted" else "local")
     assert prices.estimate(spec, 10**9, 10**9) == 0
     assert prices.cost(spec, "whatever", Usage(10**9, 10**9)) == 0
 
@@ -50,6 +62,24 @@ def test_an_unknown_price_is_refused_with_a_way_out(spec: ModelSpec) -> None:
     assert spec.model in caught.value.message
     assert "price:" in caught.value.way_out
     assert caught.value.field == "spec.price"
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["ollama.example.org", "203.0.113.7", "172.32.0.1", "[2001:db8::1]", "ollama", "localhost.example.org", "127.1"],
+)
+def test_an_ollama_of_somebody_else_is_not_taken_for_free(host: str) -> None:
+    elsewhere = ModelSpec("ollama", "gpt-4.1", f"http://{host}:11434/v1", "env:K")
+    assert elsewhere.kind == "hosted"
+    with pytest.raises(PriceUnknown):
+        prices.estimate(elsewhere, 1, 1)
+    assert prices.estimate(replace(elsewhere, price=ModelPrice("0", "0")), 10**9, 10**9) == 0
+
+
+def test_a_seller_who_is_asked_as_an_ollama_has_the_sellers_price() -> None:
+    """The adapter speaks OpenAI's API, with the key: the bill is OpenAI's."""
+    asked = ModelSpec("ollama", "gpt-4.1-mini", "https://api.openai.com/v1", "env:K")
+    assert prices.estimate(asked, 1_000_000, 1_000_000) == prices.estimate(MINI, 1_000_000, 1_000_000)
 
 
 def test_a_known_seller_at_another_address_is_priced_by_that_seller() -> None:

@@ -47,6 +47,7 @@ from swarmstead.telemetry.spans import Tracer
 from swarmstead.wiring import KINDS
 from tests.clocks import MovableClock
 from tests.databases import aged
+from tests.fakes.reach import this_machine
 from tests.fakes.upstream import FakeUpstream
 from tests.rooms.runs.swarms import manifests
 
@@ -144,7 +145,7 @@ class House:
         self.signals = signals
         self.repository = folder / "repo"
         self.upstream = FakeUpstream()
-        self.models = Models({"scripted": ScriptedModel(), "openai": DirectModel()})
+        self.models = Models({"scripted": ScriptedModel(), "openai": DirectModel(this_machine())})
         registry = Registry(KINDS)
         grants = Grants(db, registry)
         signals.watch(grants.forget)

@@ -11,7 +11,8 @@ from swarmstead.budgets import handlers as ledger
 from swarmstead.budgets.contract import Account, Charged
 from swarmstead.budgets.errors import BudgetReached
 from swarmstead.budgets.tables import budget_accounts, budget_leases
-from swarmstead.models.contract import BeforeRetry, ModelReply, Usage
+from swarmstead.kernel.scope import system_scope
+from swarmstead.models.contract import BeforeRetry, ModelReply, ToolCall, Usage
 from swarmstead.models.errors import ModelFailed, told
 from tests.rooms.runs.house import House
 from tests.rooms.runs.swarms import agent, call, delegate, manifests, model, swarm
@@ -185,6 +186,31 @@ async def test_another_attempt_that_the_budget_does_not_cover_is_not_sent(
     row = await house.status(run, "succeeded", "failed")
     assert (row["error"]["code"], sent) == ("budget_reached", [])
     await assert_booked(house, run, 400)
+
+
+async def test_a_provider_that_bills_beyond_all_bounds_stops_the_run_its_user_and_its_tenant(
+    any_house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is charged as told, which no reservation can prevent; then nothing more is asked, by whomever."""
+    asked: list[str] = []
+    claimed = 10**12  # tokens, the most that is taken as told (`mapping.py`): a million dollars
+
+    async def greedy(*_: Any) -> ModelReply:
+        asked.append("once")
+        return ModelReply("", (ToolCall("c1", "kit__read", {"name": "x"}),), Usage(20, claimed), "tool_calls", "m")
+
+    run = await asked_by(any_house, monkeypatch, greedy)
+    row = await any_house.status(run, "succeeded", "failed")
+    assert (row["error"]["code"], asked) == ("budget_reached", ["once"])
+    await assert_booked(any_house, run, claimed)
+    assert f"more than run {run} had reserved" in caplog.text
+    second = await any_house.launch()
+    row = await any_house.status(second, "succeeded", "failed")
+    assert "user's daily budget" in row["error"]["message"]
+    third = await any_house.runs.launch(system_scope("acme", "bob"), any_house.wish())
+    row = await any_house.status(third, "succeeded", "failed")
+    assert "tenant's daily budget" in row["error"]["message"]
+    assert asked == ["once"]
 
 
 async def test_an_attempt_that_is_lost_in_a_crash_is_charged_beside_those_before_it(

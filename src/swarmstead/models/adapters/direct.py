@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from swarmstead.models.adapters.wire import Client
     from swarmstead.models.contract import BeforeRetry
-    from swarmstead.models.ports import OnDelta
+    from swarmstead.models.ports import Addresses, OnDelta
 
 _MOST_CLIENTS = 32
 
@@ -40,15 +40,18 @@ class DirectModel:
     """Adapter of `ModelProvider` for `openai`, `anthropic`, `google` and `ollama`. Belongs to one event loop.
 
     Invariants:
+    - Connections go to addresses that `addresses` admits, and nowhere else.
     - The key is read from its reference for each request, so a rotated key is used at once. It is kept only inside the
       client made for it, and no error holds it.
     - One HTTP client per provider, address and key is kept and used again.
     - After a retry `on_delta` starts anew; the reply's text is that of the last attempt alone.
-    - `usage` counts every attempt that began to answer, because all of them are charged; where a provider did not tell,
-      it is our upper bound.
+    - `usage` counts every attempt that the provider may bill: all that it had received and did not refuse. For those
+      that did not end it is what was told or streamed, whichever is more, and where that bounds nothing our upper
+      bound (`mapping.usage_of_broken`).
     """
 
-    def __init__(self, timing: Timing | None = None) -> None:
+    def __init__(self, addresses: Addresses, timing: Timing | None = None) -> None:
+        self._addresses = addresses
         self._timing = timing or Timing()
         self._pool: dict[tuple[str, str, str], _Pooled] = {}
         self._opening = asyncio.Lock()
@@ -62,8 +65,8 @@ class DirectModel:
     ) -> ModelReply:
         """One reply; `retries.py` says what is tried again.
 
-        Fails: ModelRefusedKey, ModelRefusedRequest, ModelRateLimited, ModelFailed, and what `before_retry` raises.
-        Their `extra` tells the attempts and the tokens that the failed ones used.
+        Fails: ModelRefusedKey, ModelRefusedRequest, ModelNotAllowed, ModelRateLimited, ModelFailed, and what
+        `before_retry` raises. Their `extra` tells the attempts and the tokens that the failed ones used.
         """
         key = _key_of(spec)
         async with self._client(spec, key) as client:
@@ -119,7 +122,8 @@ class DirectModel:
             async with self._timing.limit(deadline - self._timing.now()):
                 return await wire.ask(client, spec.model, request, progress, on_delta)
         except TimeoutError:
-            return Failure("timeout" if progress.started else "silent", usage=progress.usage(request))
+            failure = Failure("timeout" if progress.started else "silent")
+            return replace(failure, usage=progress.usage(request, failure))
 
     @asynccontextmanager
     async def _client(self, spec: ModelSpec, key: str) -> AsyncGenerator[Client]:
@@ -127,7 +131,7 @@ class DirectModel:
         async with self._opening:
             pooled = self._pool.get(name)
             if pooled is None:
-                pooled = _Pooled(await asyncio.to_thread(_open, spec.provider, spec.base_url, key, spec.model))
+                pooled = _Pooled(await asyncio.to_thread(_open, spec, key, self._addresses))
                 self._pool[name] = pooled
             pooled.users += 1
             await self._drop_idle()
@@ -143,11 +147,11 @@ class DirectModel:
             await self._pool.pop(name).client.aclose()
 
 
-def _open(provider: str, base_url: str, key: str, model: str) -> Client:
+def _open(spec: ModelSpec, key: str, addresses: Addresses) -> Client:
     from swarmstead.models.adapters import wire
 
-    client = wire.Client(provider, base_url, key)
-    client.model(model)  # loads the rest of the SDK here, off the event loop
+    client = wire.Client(spec.provider, spec.base_url, key, addresses)
+    client.model(spec.model)  # loads the rest of the SDK here, off the event loop
     return client
 
 

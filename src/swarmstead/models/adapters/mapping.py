@@ -13,6 +13,7 @@ from pydantic_ai.messages import (
     ModelResponsePart,
     SystemPromptPart,
     TextPart,
+    ThinkingPart,
     ToolCallPart,
     ToolReturnPart,
     UserPromptPart,
@@ -32,6 +33,7 @@ _FINISH: Mapping[str, FinishReason] = {
     "length": "length",
     "content_filter": "content_filter",
 }
+_MOST_TOKENS = 10**12
 _SAFE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
 
@@ -86,10 +88,10 @@ def to_wire(messages: Sequence[Message], names: Names) -> list[ModelMessage]:
 
 def to_reply(response: ModelResponse, request: ModelRequest, names: Names) -> ModelReply | Failure:
     """One complete answer, or what is wrong with it. `attempts` is left for the caller to count."""
-    usage = usage_of(response, request)
     details = response.provider_details or {}
     if response.finish_reason is None and not details.get("finish_reason"):
-        return Failure("cut", usage=usage)
+        return Failure("cut", usage=usage_of_broken(response, request))
+    usage = usage_of(response, request)
     finish = _FINISH.get(response.finish_reason or "", "other")
     text = plain_text("".join(part.content for part in response.parts if isinstance(part, TextPart)))
     try:
@@ -102,14 +104,54 @@ def to_reply(response: ModelResponse, request: ModelRequest, names: Names) -> Mo
 
 
 def usage_of(response: ModelResponse, request: ModelRequest) -> Usage:
-    """The tokens that the provider counted. Where it told none, our upper bound: unknown is never zero."""
+    """The tokens of a whole answer as the provider counted them. What it did not count is taken at our upper bound."""
+    told = _told(response)
+    read = told.input_tokens or prices.token_upper_bound(request)
+    return Usage(read, told.output_tokens or min(_said(response), request.max_output_tokens), told.cached_tokens)
+
+
+def usage_of_broken(response: ModelResponse | None, request: ModelRequest) -> Usage:
+    """The tokens that a provider may bill for an answer which did not end; `response` is what came of it, if anything.
+
+    What it has told so far may be the count of the beginning (Anthropic's first event says 1), so what was streamed
+    counts if it is more. Where it was silent or told no count of what it says, it may have thought unseen: then only
+    the limit that was sent with the request bounds the answer, which is what a run that is cancelled pays, too.
+    """
+    told = _told(response) if response else Usage()
+    said = _said(response) if response else 0
+    most = request.max_output_tokens
+    wrote = min(said, most) if told.output_tokens and said else most
+    read = told.input_tokens or prices.token_upper_bound(request)
+    return Usage(read, max(told.output_tokens, wrote), told.cached_tokens)
+
+
+def is_empty(response: ModelResponse) -> bool:
+    """Whether nothing was told or said yet."""
+    return _told(response) == Usage() and not response.parts
+
+
+def _told(response: ModelResponse) -> Usage:
+    """The provider's count. One that is beyond all sense is cut to what a ledger can hold."""
     used = response.usage
-    if used.input_tokens or used.output_tokens:
-        return Usage(used.input_tokens, used.output_tokens, min(used.cache_read_tokens, used.input_tokens))
-    texts = [part.content for part in response.parts if isinstance(part, TextPart)]
-    texts += [part.args_as_json_str() for part in response.parts if isinstance(part, ToolCallPart)]
-    said = sum(len(text.encode(errors="replace")) for text in texts)
-    return Usage(prices.token_upper_bound(request), min(said, request.max_output_tokens))
+    read = min(used.input_tokens, _MOST_TOKENS)
+    return Usage(read, min(used.output_tokens, _MOST_TOKENS), min(used.cache_read_tokens, read))
+
+
+def _said(response: ModelResponse) -> int:
+    """Bytes of all that was streamed, thoughts included. A token is at least one of them."""
+    return sum(len(text.encode(errors="replace")) for part in response.parts for text in _texts(part))
+
+
+def _texts(part: ModelResponsePart) -> tuple[str, ...]:
+    match part:
+        case TextPart():
+            return (part.content,)
+        case ThinkingPart():
+            return part.content, part.signature or ""
+        case ToolCallPart():
+            return part.tool_name, part.args if isinstance(part.args, str) else part.args_as_json_str()
+        case _:
+            return ()
 
 
 def _safe(name: str) -> str:

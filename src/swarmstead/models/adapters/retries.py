@@ -5,6 +5,7 @@
     unavailable   5xx (529 is Anthropic's overload), 408, or the same said   yes, not before Retry-After
                   in the middle of a stream
     unreachable   no connection                                             yes
+    denied        the egress rules refuse its address                       no
     cut           the connection or the answer broke off                    yes
     garbled       an answer that cannot be read                             yes
     arguments     a tool call whose arguments are not a JSON object         once, at once
@@ -29,12 +30,20 @@ from typing import Literal
 
 from swarmstead.kernel.errors import SteadError
 from swarmstead.models.contract import ModelSpec, Usage
-from swarmstead.models.errors import ModelFailed, ModelRateLimited, ModelRefusedKey, ModelRefusedRequest, told
+from swarmstead.models.errors import (
+    ModelFailed,
+    ModelNotAllowed,
+    ModelRateLimited,
+    ModelRefusedKey,
+    ModelRefusedRequest,
+    told,
+)
 
 FailureKind = Literal[
     "rate_limited",
     "unavailable",
     "unreachable",
+    "denied",
     "cut",
     "garbled",
     "arguments",
@@ -135,6 +144,13 @@ def explain(failure: Failure, spec: ModelSpec, attempts: int, spent: Usage) -> S
     status = f" (HTTP {failure.status})" if failure.status else ""
     if failure.kind == "key":
         return _key_refused(spec, said, status, extra)
+    if failure.kind == "denied":
+        return ModelNotAllowed(
+            f"{who} may not be asked: {failure.detail}.",
+            way_out="If it is meant to be reached, list it in STEAD_EGRESS_ALLOW on the server.",
+            field="spec.base_url",
+            extra=extra,
+        )
     if failure.kind == "request":
         return _request_refused(failure, spec, said, status, extra)
     if failure.kind == "rate_limited":

@@ -5,7 +5,8 @@ CPU and 60 to 145 MB, so `direct.py` loads them in a thread, when a hosted model
 by the function that needs it.
 
 Invariants:
-- One HTTP client per Client. The SDKs' own retries are off, and so are redirects: a key goes to one address only.
+- One HTTP client per Client, over `line.py`. The SDKs' own retries are off, and so are redirects: a key goes to one
+  host only, at an address that the egress rules let through.
 - Address and key are always given to the SDK, which would else take them from the server's environment.
 - A request is always streamed, so that cancelling cuts it at once and text can be shown as it comes.
 - Thinking is read off the stream and dropped; nobody stores or shows a chain of thought.
@@ -18,7 +19,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 from pydantic_ai import direct
 from pydantic_ai.exceptions import (
@@ -33,14 +33,19 @@ from pydantic_ai.messages import ModelResponseStreamEvent, PartDeltaEvent, PartS
 from pydantic_ai.models import Model, StreamedResponse, create_async_httpx2_client
 from pydantic_ai.settings import ModelSettings
 
-from swarmstead.models.adapters import mapping
-from swarmstead.models.adapters.retries import Failure
-from swarmstead.models.contract import ModelReply, ModelRequest, Usage
-from swarmstead.models.ports import OnDelta
+from swarmstead.models.adapters import line, mapping
+from swarmstead.models.adapters.retries import Failure, FailureKind
+from swarmstead.models.contract import ModelReply, ModelRequest, ModelSpec, Usage
+from swarmstead.models.ports import Addresses, OnDelta
+from swarmstead.models.rules import address_of
 
 _NO_KEY = "not-set"  # SDKs insist on a key; servers that want none ignore it
 _NAMED_BY_OPENAI = re.compile(r"gpt-|o\d")
 _MOST_DETAIL = 300
+_TAKEN = range(200, 300)
+_SAYS_NO: frozenset[FailureKind] = frozenset({"unavailable", "rate_limited", "quota", "key", "request"})
+_NOT_ITS_OWN = frozenset({504, 524})
+"""A gateway says that nothing came in time from behind it: the provider has the request, and refused nothing."""
 _Make = Callable[[str], Model[Any]]
 
 
@@ -48,16 +53,26 @@ _Make = Callable[[str], Model[Any]]
 class Progress:
     """How far an attempt came, for whoever cuts it."""
 
+    sent: bool = False
+    status: int = 0
     started: bool = False
     stream: StreamedResponse | None = None
 
-    def usage(self, request: ModelRequest) -> Usage:
-        """What a broken attempt may be charged for: what the provider told, else our upper bound once text had come."""
-        if self.stream is None:
+    def heard(self, status: int) -> None:
+        """What `line.HEARD` tells."""
+        self.sent, self.status = True, status
+
+    def usage(self, request: ModelRequest, failure: Failure) -> Usage:
+        """What an attempt that did not end is charged for: nothing that the provider had not got, or has refused."""
+        if not self.sent or self._refused(failure):
             return Usage()
-        response = self.stream.get()
-        told = response.usage.input_tokens or response.usage.output_tokens
-        return mapping.usage_of(response, request) if told or response.parts else Usage()
+        return mapping.usage_of_broken(self.stream.get() if self.stream else None, request)
+
+    def _refused(self, failure: Failure) -> bool:
+        if self.status in _TAKEN:  # then it may still say no in the first event of its answer
+            nothing_came = self.stream is None or mapping.is_empty(self.stream.get())
+            return failure.kind in _SAYS_NO and nothing_came
+        return self.status != 0 and self.status not in _NOT_ITS_OWN
 
 
 class Client:
@@ -66,9 +81,9 @@ class Client:
     Cost: the first one of a provider imports its SDK; make it in a thread.
     """
 
-    def __init__(self, provider: str, base_url: str, key: str) -> None:
+    def __init__(self, provider: str, base_url: str, key: str, addresses: Addresses) -> None:
         self.key = key
-        self._http = create_async_httpx2_client()
+        self._http = create_async_httpx2_client(transport=line.Line(addresses))
         self._models: dict[str, Model[Any]] = {}
         maker = {"anthropic": _anthropic, "google": _google, "ollama": _ollama}.get(provider, _openai)
         self._make = maker(base_url, key or _NO_KEY, self._http)
@@ -89,8 +104,7 @@ def _anthropic(base_url: str, key: str, http: Any) -> _Make:
     from pydantic_ai.models.anthropic import AnthropicModel
     from pydantic_ai.providers.anthropic import AnthropicProvider
 
-    address = base_url or "https://api.anthropic.com"
-    sdk = AsyncAnthropic(api_key=key, base_url=address, http_client=http, max_retries=0)
+    sdk = AsyncAnthropic(api_key=key, base_url=address_of("anthropic", base_url), http_client=http, max_retries=0)
     provider = AnthropicProvider(anthropic_client=sdk)
     return lambda name: AnthropicModel(name, provider=provider)
 
@@ -100,7 +114,7 @@ def _google(base_url: str, key: str, http: Any) -> _Make:
     from pydantic_ai.models.google import GoogleModel
     from pydantic_ai.providers.google import GoogleProvider
 
-    address = base_url or "https://generativelanguage.googleapis.com"
+    address = address_of("google", base_url)
     once = HttpRetryOptions(attempts=1)
     provider = GoogleProvider(api_key=key, http_client=http, base_url=address, retry_options=once)
     return lambda name: GoogleModel(name, provider=provider)
@@ -112,7 +126,7 @@ def _openai(base_url: str, key: str, http: Any) -> _Make:
     from pydantic_ai.profiles.openai import OpenAIModelProfile
     from pydantic_ai.providers.openai import OpenAIProvider
 
-    address = base_url or "https://api.openai.com/v1"
+    address = address_of("openai", base_url)
     provider = OpenAIProvider(openai_client=AsyncOpenAI(api_key=key, base_url=address, http_client=http, max_retries=0))
 
     def make(name: str) -> Model[Any]:
@@ -130,16 +144,17 @@ def _openai(base_url: str, key: str, http: Any) -> _Make:
 def _ollama(base_url: str, key: str, http: Any) -> _Make:
     from openai import AsyncOpenAI
     from pydantic_ai.models.ollama import OllamaModel
-    from pydantic_ai.profiles.openai import OpenAIModelProfile
+    from pydantic_ai.profiles.openai import OpenAIJsonSchemaTransformer, OpenAIModelProfile
     from pydantic_ai.providers.ollama import OllamaProvider
 
-    address = base_url or "http://127.0.0.1:11434"
-    if urlsplit(address).path in {"", "/"}:
-        address = address.rstrip("/") + "/v1"
+    address = address_of("ollama", base_url)
     provider = OllamaProvider(openai_client=AsyncOpenAI(api_key=key, base_url=address, http_client=http, max_retries=0))
     profile = OpenAIModelProfile(
         openai_chat_streaming_requires_finish_reason=True, openai_chat_supports_max_completion_tokens=False
     )
+    if not ModelSpec("ollama", base_url=base_url).runs_at_home:
+        # For some families schemas would go out with all references written out, without a bound on what that costs.
+        profile["json_schema_transformer"] = OpenAIJsonSchemaTransformer
     return lambda name: OllamaModel(name, provider=provider, profile=profile)
 
 
@@ -149,6 +164,7 @@ async def ask(
     """One attempt. Cancelling it closes the provider's connection."""
     names = mapping.Names(request)
     async with AsyncExitStack() as stack:
+        stack.callback(line.HEARD.reset, line.HEARD.set(progress.heard))
         try:
             stream = await stack.enter_async_context(
                 direct.model_request_stream(
@@ -160,11 +176,12 @@ async def ask(
                 )
             )
         except Exception as error:  # noqa: BLE001 - whatever the SDK made of what the provider sent
-            return _failure(error, client.key)
+            failure = _failure(error, client.key)
+            return replace(failure, usage=progress.usage(request, failure))
         progress.stream = stream
         failure = await _read(stream, client.key, progress, on_delta)
         if failure is not None:
-            return replace(failure, usage=progress.usage(request))
+            return replace(failure, usage=progress.usage(request, failure))
         return mapping.to_reply(stream.get(), request, names)
 
 
@@ -195,6 +212,8 @@ def _text_of(event: ModelResponseStreamEvent) -> str:
 
 
 def _failure(error: Exception, key: str) -> Failure:
+    if refused := line.denied(error):
+        return Failure("denied", str(refused))
     match error:
         case ModelHTTPError():
             failure = _http_failure(error, key)
@@ -209,7 +228,7 @@ def _failure(error: Exception, key: str) -> Failure:
         case UserError():
             failure = Failure("request", _cleaned(str(error), key))
         case _:
-            failure = Failure("garbled", _cleaned(f"{type(error).__name__}: {error}", key))
+            failure = Failure("garbled")
     return failure
 
 
@@ -231,17 +250,24 @@ def _answer_failure(error: ModelAPIError, key: str) -> Failure:
         return Failure("unavailable", _detail(error, key), retry_after_s=error.retry_after)
     if "finish_reason" in error.message:
         return Failure("cut")
-    return Failure("garbled", _detail(error, key))
+    return Failure("garbled")
 
 
 def _detail(error: ModelAPIError, key: str) -> str:
-    """The provider's own sentence, found in the forms that error bodies have."""
+    """The provider's own sentence, where it stands as one in the forms that error bodies have.
+
+    Any other answer is nobody's message: it may be a page of a server that was never meant to be read.
+    """
     body = error.body
-    for name in ("error", "message"):
-        if isinstance(body, dict):
-            fields = cast("dict[str, object]", body)
-            body = fields.get(name, fields)
-    return _cleaned(error.message if body is None else str(body), key)
+    if not isinstance(body, dict):
+        return ""
+    fields = cast("dict[str, object]", body)
+    if "error" not in fields and "status" in fields:
+        return ""  # Google's SDK puts whatever it got under `message`, beside the status
+    found = fields.get("error", fields)
+    if isinstance(found, dict):
+        found = cast("dict[str, object]", found).get("message")
+    return _cleaned(found, key) if isinstance(found, str) else ""
 
 
 def _cleaned(text: str, key: str) -> str:

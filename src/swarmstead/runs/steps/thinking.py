@@ -5,6 +5,7 @@ the next attempt is sent on a reservation of its own, or not at all.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ from swarmstead.budgets.contract import Account
 from swarmstead.budgets.errors import BudgetReached
 from swarmstead.kernel.clock import utc_day
 from swarmstead.kernel.errors import SteadError
+from swarmstead.kernel.money import usd_text
 from swarmstead.models.contract import Message, ModelReply, ModelRequest, ToolCall, ToolSpec, Usage
 from swarmstead.models.errors import usage_of
 from swarmstead.runs import records
@@ -27,6 +29,7 @@ from swarmstead.storage.database import Tx
 from swarmstead.storage.prepared import Prepared
 from swarmstead.telemetry.contract import model_called
 
+log = logging.getLogger(__name__)
 _WAITS_FOR_ROOM = 120
 _WAIT_S = 0.25
 _LEASE_MARGIN_MS = 60_000
@@ -231,6 +234,7 @@ class Thinking:
         }
         if not records.change_step(tx, key, values):
             raise JournalMoved(key)
+        self._tell_overrun(tx, spent - asked.booked - asked.estimate)
         self._announce(tx, turn, reply.tool_calls)
         tokens = reply.usage.input_tokens, reply.usage.output_tokens
         tx.after_commit(lambda: model_called(context.planned.model_kind, "succeeded", spent, *tokens))
@@ -247,6 +251,13 @@ class Thinking:
             "calls": [call.name for call in reply.tool_calls],
         }
         emit(tx, "model.called", context.scope, run=context.run, step=key, trace_id=context.trace_id, data=data)
+
+    def _tell_overrun(self, tx: Tx, over: int) -> None:
+        """What a provider bills beyond all that it was sent and may say is charged as told; an operator should know."""
+        if over > 0:
+            model, run = self._context.planned.model, self._context.run
+            told = "model %s billed %s more than run %s had reserved for its answer"
+            tx.after_commit(lambda: log.warning(told, model, usd_text(over), run))
 
     def _announce(self, tx: Tx, turn: int, calls: Sequence[ToolCall]) -> None:
         """Open the steps that the reply asks for, in the same commit: they show before they start."""

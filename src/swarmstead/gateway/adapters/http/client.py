@@ -12,7 +12,6 @@ from swarmstead.gateway.adapters.http.errors import Elsewhere, NotConnected
 from swarmstead.gateway.adapters.http.limits import HttpLimits
 from swarmstead.gateway.adapters.http.pool import Pool
 from swarmstead.gateway.adapters.http.request import RequestHead
-from swarmstead.gateway.adapters.http.resolver import SystemResolver
 from swarmstead.gateway.adapters.http.response import Response
 from swarmstead.gateway.egress import Egress
 from swarmstead.gateway.ports import Resolver
@@ -35,7 +34,7 @@ class HttpClient:
         trust: ssl.SSLContext | None = None,
     ) -> None:
         self.limits = limits or HttpLimits()
-        self._dialer = Dialer(egress, resolver or SystemResolver(), self.limits, trust)
+        self._dialer = Dialer(egress, resolver, self.limits, trust)
         self._pools: dict[tuple[str, str, int], Pool] = {}
         self._tidying: asyncio.TimerHandle | None = None
         self._closed = False

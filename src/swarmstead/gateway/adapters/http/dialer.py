@@ -1,27 +1,22 @@
-"""Making connections: a name is looked up once, every address of it is checked, and one of those is connected to.
-
-Between check and connect there is no second look-up, so a name that changes its mind (DNS rebinding) gains nothing.
-"""
+"""Making connections, to checked addresses (`admitted.py`) only: between check and connect there is no look-up."""
 
 import asyncio
-import logging
 import os
 import socket
 import ssl
 from collections.abc import Sequence
 from contextlib import suppress
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Address
 
+from swarmstead.gateway.adapters.http.admitted import AdmittedAddresses
 from swarmstead.gateway.adapters.http.connection import Connection, OnFree
-from swarmstead.gateway.adapters.http.errors import NotConnected, Refused
+from swarmstead.gateway.adapters.http.errors import NotConnected
 from swarmstead.gateway.adapters.http.limits import HttpLimits
 from swarmstead.gateway.addresses import Address
-from swarmstead.gateway.egress import Egress, EgressDenied
+from swarmstead.gateway.egress import Egress
 from swarmstead.gateway.ports import Resolver
 from swarmstead.gateway.targets import Target
 
-log = logging.getLogger(__name__)
-_MOST_ADDRESSES = 16
 _SHARE = 0.5  # of the time that is left, for one address that has others after it
 
 
@@ -29,10 +24,9 @@ class Dialer:
     """Connects to targets that the egress rules let through. `trust` stands in for the system's TLS trust store."""
 
     def __init__(
-        self, egress: Egress, resolver: Resolver, limits: HttpLimits, trust: ssl.SSLContext | None = None
+        self, egress: Egress, resolver: Resolver | None, limits: HttpLimits, trust: ssl.SSLContext | None = None
     ) -> None:
-        self._egress = egress
-        self._resolver = resolver
+        self._addresses = AdmittedAddresses(egress, resolver)
         self._limits = limits
         self._trust = trust
         self._making_trust: asyncio.Task[ssl.SSLContext] | None = None
@@ -41,28 +35,10 @@ class Dialer:
         """A ready connection, and the checked addresses of its target. Fails: Refused, NotConnected."""
         try:
             async with asyncio.timeout(self._limits.connect_timeout_s) as deadline:
-                addresses = await self._checked(target)
+                addresses = await self._addresses.of(target)
                 return await self._connected(target, addresses, on_free, deadline), frozenset(map(str, addresses))
         except TimeoutError as error:
             raise NotConnected("no connection in time") from error
-
-    async def _checked(self, target: Target) -> tuple[Address, ...]:
-        try:
-            self._egress.check(target)
-            if target.address is not None:
-                return self._egress.admit(target, [target.address])
-            return self._egress.admit(target, await self._looked_up(target.host))
-        except EgressDenied as denied:
-            # The address is for the operator's log only: to a caller it would tell of the network behind us.
-            log.warning("egress to %s denied: %s (address: %s)", target.authority, denied, denied.address or "-")
-            raise Refused(str(denied)) from denied
-
-    async def _looked_up(self, host: str) -> list[Address]:
-        try:
-            found = await self._resolver.resolve(host)
-            return [ip_address(text) for text in found[:_MOST_ADDRESSES]]
-        except (OSError, ValueError) as error:  # UnicodeError is a ValueError
-            raise NotConnected(f"no connection to {host}: its name could not be looked up") from error
 
     async def _connected(
         self,
