@@ -118,8 +118,8 @@ class Conversation(Place):
         """It was looked at in this era; whether that is a new one, in which what was known before is in doubt."""
         if era == self.era:
             return False
-        self.era = era
         self.doubt()
+        self.era = era
         return True
 
     def hear(self, method: str) -> None:
@@ -132,7 +132,7 @@ class Conversation(Place):
     def doubt(self) -> None:
         """Nobody knows any more what it offers."""
         self.doubts += 1
-        self.offer = None
+        self.offer = self.era = None
 
 
 @dataclass(frozen=True, slots=True)
