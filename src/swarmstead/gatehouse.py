@@ -24,7 +24,14 @@ from swarmstead.gateway.egress import Egress
 from swarmstead.gateway.gateway import Gateway, check_server
 from swarmstead.gateway.grants import Grants
 from swarmstead.gateway.search.service import ToolSearch
-from swarmstead.gateway.specs import binding_refers, check_binding, check_toolset, server_refers, toolset_refers
+from swarmstead.gateway.specs import (
+    binding_refers,
+    check_binding,
+    check_toolset,
+    flag_refers,
+    server_refers,
+    toolset_refers,
+)
 from swarmstead.kernel.apart import apart
 from swarmstead.kernel.clock import Clock, SystemClock
 from swarmstead.kernel.scope import Scope, system_scope
@@ -45,7 +52,7 @@ from swarmstead.people.contract import NewKey
 from swarmstead.people.credentials import Credentials
 from swarmstead.permits import handlers as permits
 from swarmstead.permits.contract import Asker, PolicySpec
-from swarmstead.permits.policies.checks import check_policy
+from swarmstead.permits.policies.checks import check_policy, policy_refers
 from swarmstead.permits.policies.service import Policies
 from swarmstead.resources import handlers as resource_handlers
 from swarmstead.resources.contract import FILES, Document, Kind, files_actor
@@ -78,8 +85,8 @@ def gateway_kinds(egress: Egress | None = None) -> dict[str, Kind]:
     found = (
         Kind("Agent", AgentSpec, lambda _spec: None),
         Kind("Binding", BindingSpec, check_binding, binding_refers),
-        Kind("FeatureFlag", FeatureFlagSpec, lambda _spec: None),
-        Kind("Policy", PolicySpec, check_policy),
+        Kind("FeatureFlag", FeatureFlagSpec, lambda _spec: None, flag_refers),
+        Kind("Policy", PolicySpec, check_policy, policy_refers),
         Kind("ToolServer", ToolServerSpec, lambda spec: check_server(spec, egress), server_refers),
         Kind("ToolSet", ToolSetSpec, check_toolset, toolset_refers),
     )
@@ -185,7 +192,7 @@ async def _opened(
     closers: Closers,
 ) -> Gatehouse:
     clock, signals, egress = SystemClock(), Signals(), egress_rules(settings)
-    registry = Registry(kinds(egress))
+    registry = Registry(kinds(egress), {"Environment": _environments})
     files = DeclaredFiles(settings.config, registry.kinds) if settings.config else None
     documents = _read(files) if files else []  # what is wrong with them shows before anything is opened
     if settings.single_process:
@@ -218,6 +225,10 @@ async def _opened(
         config=config,
         closers=closers,
     )
+
+
+def _environments(conn: sa.Connection, scope: Scope) -> set[str]:
+    return {one.name for one in people_reads.list_environments(conn, scope)}
 
 
 def _read(files: DeclaredFiles) -> list[Document]:

@@ -256,6 +256,31 @@ asyncio.run(main())
             psutil.Process(pid).wait(timeout=20)
 
 
+def test_a_program_that_ends_at_once_is_said_to_have_ended_on_either_loop() -> None:
+    async def story() -> None:
+        upstreams = Upstreams(LIMITS)
+        for number in range(12):  # on uvloop its pipe may be closed before we hear of it, or after
+            with pytest.raises(UpstreamFailed, match="its program ended with exit code 0"):
+                await upstreams.list_tools(ServerRef(f"brief-{number}", ToolServerSpec("stdio", ("/bin/true",))))
+        await upstreams.aclose()
+
+    for loop in (asyncio.new_event_loop, uvloop.new_event_loop):
+        with asyncio.Runner(loop_factory=loop) as runner:
+            runner.run(story())
+
+
+async def test_a_start_that_fails_as_nobody_foresaw_is_the_trouble_of_that_server(
+    upstreams: Upstreams, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(_: object) -> None:
+        raise RuntimeError("the handler is closed")
+
+    monkeypatch.setattr("swarmstead.gateway.adapters.mcp_stdio.StdioSession.start", broken)
+    with pytest.raises(UpstreamFailed, match=r"Swarmstead failed to start it \(RuntimeError\); its log says more"):
+        await upstreams.list_tools(fake())
+    assert "the handler is closed" in caplog.text
+
+
 def test_the_same_holds_on_uvloop() -> None:
     async def story() -> None:
         upstreams = Upstreams(LIMITS)

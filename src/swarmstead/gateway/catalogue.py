@@ -1,6 +1,7 @@
 """Tool definitions as the servers give them: classed, held against their pins, with their contracts compiled once."""
 
 import asyncio
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Awaitable, Mapping, Sequence
@@ -9,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from swarmstead.gateway.contract import ServerRef, Tool, ToolServerSpec
+from swarmstead.gateway.errors import UpstreamFailed
 from swarmstead.gateway.model import tool_from
 from swarmstead.gateway.offers import (
     Book,
@@ -29,9 +31,12 @@ from swarmstead.gateway.ports import Upstream
 from swarmstead.gateway.schemas.compiled import contract_of
 from swarmstead.gateway.schemas.limits import ContractLimits
 from swarmstead.kernel.clock import Clock
+from swarmstead.kernel.errors import SteadError
 from swarmstead.kernel.hashing import canonical_json
 from swarmstead.kernel.tasks import seen
 from swarmstead.storage.signals import EVERYTHING
+
+log = logging.getLogger(__name__)
 
 _LIFE_MS = 60_000
 _MAX_TOOLS = 2_000
@@ -124,6 +129,19 @@ class Catalogue:
         return await asyncio.shield(look.task)  # who is cut off does not take it from those who wait as well
 
     async def _take(self, place: Place, book: Book, server: ServerRef) -> Reading:
+        """A look. Whatever goes wrong with one server that nobody foresaw is told of it, and of no other."""
+        try:
+            return await self._taken(place, book, server)
+        except SteadError:
+            raise
+        except Exception as error:
+            log.exception("the tools of the server %s could not be read", server.name)
+            raise UpstreamFailed(
+                f"The tools of {server.name!r} could not be read: {type(error).__name__} in Swarmstead.",
+                way_out="The log of the server says more.",
+            ) from error
+
+    async def _taken(self, place: Place, book: Book, server: ServerRef) -> Reading:
         if place.told is not None and place.told != book.changes:
             await asyncio.sleep(place.pace.wait_s(asyncio.get_running_loop().time()))
         place.told, generation = book.changes, book.generation

@@ -1,6 +1,8 @@
 """What the types of the gateway's declared kinds cannot say."""
 
-from swarmstead.gateway.contract import SEPARATOR, BindingSpec, ToolServerSpec, ToolSetSpec
+from collections.abc import Sequence
+
+from swarmstead.gateway.contract import SEPARATOR, BindingSpec, FeatureFlagSpec, ToolServerSpec, ToolSetSpec
 from swarmstead.gateway.model import NOT
 from swarmstead.kernel.errors import BadInput
 from swarmstead.resources.contract import Reference
@@ -25,10 +27,19 @@ def check_binding(spec: BindingSpec) -> None:
 
 
 def binding_refers(spec: BindingSpec) -> list[Reference]:
-    """The tool server, and the agent unless it is for outside callers."""
+    """The tool server and the environments, and the agent unless it is for outside callers."""
     agent = spec.agent.partition("@")[0]
     whom = [] if agent == "*" else [Reference("agent", "Agent", agent)]
-    return [*whom, Reference("server", "ToolServer", spec.server)]
+    return [*whom, Reference("server", "ToolServer", spec.server), *_environments(spec.environments)]
+
+
+def flag_refers(spec: FeatureFlagSpec) -> list[Reference]:
+    """Where it holds."""
+    return _environments(spec.environments)
+
+
+def _environments(names: Sequence[str]) -> list[Reference]:
+    return [Reference(f"environments.{n}", "Environment", name) for n, name in enumerate(names)]
 
 
 def server_refers(spec: ToolServerSpec) -> list[Reference]:

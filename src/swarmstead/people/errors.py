@@ -41,6 +41,12 @@ class CertificateTaken(Conflict):
     code = "certificate_taken"
 
 
+class LastAdminKey(Conflict):
+    """The caller's own key is the last admin key there is: without it nobody who signs in by key manages anything."""
+
+    code = "last_admin_key"
+
+
 class TooManyGuesses(TooMuch):
     """Too many wrong credentials came from one address."""
 

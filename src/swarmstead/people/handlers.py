@@ -13,7 +13,7 @@ from swarmstead.kernel.ids import new_id
 from swarmstead.kernel.scope import Scope, system_scope
 from swarmstead.people.certificates import normalised
 from swarmstead.people.contract import ROLE_NAMES, KeyView, NewKey, credentials_topic, require
-from swarmstead.people.errors import CannotDerive, CertificateTaken, CredentialRefused
+from swarmstead.people.errors import CannotDerive, CertificateTaken, CredentialRefused, LastAdminKey
 from swarmstead.people.tables import api_keys, certificates, environments, sessions, sign_in_links, tenants, tokens
 from swarmstead.storage.database import Tx
 from swarmstead.storage.signals import wake
@@ -119,15 +119,23 @@ def check_roles(roles: Sequence[str]) -> None:
         )
 
 
-def revoke_key(tx: Tx, scope: Scope, clock: Clock, key_id: str) -> None:
+def revoke_key(tx: Tx, scope: Scope, clock: Clock, key_id: str, *, force: bool = False) -> None:
     """Make a key, its tokens, its links and its sessions useless at once.
 
-    Revoking twice is no error. Fails: NotPermitted, NotFound.
+    Revoking twice is no error. `force`: also the caller's own key, when no other admin key is left.
+    Fails: NotPermitted, NotFound, LastAdminKey.
     """
     require(scope, "key.manage")
     mine = (api_keys.c.id == key_id) & (api_keys.c.tenant == scope.tenant)
     if tx.conn.execute(sa.select(api_keys.c.id).where(mine)).first() is None:
         raise NotFound(f"There is no key {key_id}.", way_out="List the keys with `stead key list`.")
+    if not force and scope.actor.id == f"key:{key_id}" and not _other_admins(tx, scope, clock, key_id):
+        raise LastAdminKey(
+            "This is the last admin key, and your own: without it nobody can sign in as admin any more.",
+            way_out="Make another first: `stead key create NAME --role admin`. Or revoke it all the same: "
+            f"`stead key revoke {key_id} --force`; the way back is then to start the server with a new "
+            "STEAD_BOOTSTRAP_KEY.",
+        )
     changed = tx.conn.execute(
         api_keys.update().where(mine, api_keys.c.revoked_at.is_(None)).values(revoked_at=clock.now_ms())
     )
@@ -197,6 +205,13 @@ def key_of(scope: Scope) -> str:
         else "Credentials are made from a key, and this caller has none.",
         way_out="Use the key itself." if kind == "key" else "Ask an admin for a key: `stead key create`.",
     )
+
+
+def _other_admins(tx: Tx, scope: Scope, clock: Clock, key_id: str) -> bool:
+    tx.conn.execute(sa.select(tenants).where(tenants.c.name == scope.tenant).with_for_update())  # of two only one goes
+    lasting = api_keys.c.expires_at.is_(None) | (api_keys.c.expires_at > clock.now_ms())
+    others = (api_keys.c.tenant == scope.tenant) & (api_keys.c.id != key_id) & api_keys.c.revoked_at.is_(None) & lasting
+    return any("admin" in row.roles for row in tx.conn.execute(sa.select(api_keys.c.roles).where(others)))
 
 
 def _register(tx: Tx, scope: Scope, key_id: str, identity: str) -> None:

@@ -1,7 +1,7 @@
 """Reads of the resources room: the current version, any version, all of them, and the difference of two."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +12,7 @@ from swarmstead.resources.errors import KindUnknown, ReferencesDangling, Resourc
 from swarmstead.resources.instances import instance
 from swarmstead.resources.tables import DELETED, resource_versions, resources
 
+Names = Callable[[sa.Connection, Scope], Iterable[str]]
 _MOST_PAIRS = 4_000_000
 _JOINED = sa.select(
     resource_versions, resources.c.labels, resources.c.owner, resources.c.digest.label("current"), resources.c.versions
@@ -24,10 +25,14 @@ _JOINED = sa.select(
 
 
 class Registry:
-    """Reads declared resources as instances of their kinds' dataclasses."""
+    """Reads declared resources as instances of their kinds' dataclasses.
 
-    def __init__(self, kinds: Mapping[str, Kind]) -> None:
+    `others` gives the names, by kind, of what is not declared and yet can be referred to.
+    """
+
+    def __init__(self, kinds: Mapping[str, Kind], others: Mapping[str, Names] | None = None) -> None:
         self.kinds = kinds
+        self._others = others or {}
 
     def get(self, conn: sa.Connection, scope: Scope, kind: str, name: str, digest: str = "") -> Resource:
         """The current version, or the one named by `digest`. Fails: ResourceUnknown."""
@@ -76,17 +81,18 @@ class Registry:
     def dangling(self, conn: sa.Connection, scope: Scope, documents: Sequence[Document]) -> list[list[str]]:
         """For each document: its references to what is neither declared nor among the documents, in words.
 
-        A kind that cannot be declared here is somebody else's to look after.
+        A kind that is not known here is somebody else's to look after.
         """
         known = {(document.kind, document.metadata.name) for document in documents}
         query = sa.select(resources.c.kind, resources.c.name)
         mine = (resources.c.tenant == scope.tenant) & (resources.c.digest != DELETED)
         known |= {(row.kind, row.name) for row in conn.execute(query.where(mine))}
+        known |= {(kind, name) for kind, names in self._others.items() for name in names(conn, scope)}
         return [
             [
                 f"{one.field}: there is no {one.kind} called {one.name!r}."
                 for one in self.kinds[document.kind].refers(document.spec)
-                if one.kind in self.kinds and (one.kind, one.name) not in known
+                if (one.kind in self.kinds or one.kind in self._others) and (one.kind, one.name) not in known
             ]
             for document in documents
         ]

@@ -137,7 +137,7 @@ def test_keys(call: Call, server: Server, monkeypatch: pytest.MonkeyPatch, tmp_p
     assert call("run", "list", *as_viewer).code == 0
     call("apply", "-f", tmp_path / "key", *as_viewer).refused("permission resource.apply", "admin")
     assert call("key", "revoke", made["id"]).out == f"{made['id']} is revoked.\n"
-    call("run", "list", *as_viewer).refused("way out", "stead key list")
+    call("run", "list", *as_viewer).refused("way out", "If none is left", "STEAD_BOOTSTRAP_KEY")
     assert "The key is shown this once" in call("key", "create", "b", "--role", "operator").err
     call("key", "create", "c", "--role", "viewer", "--expires", "soon").refused("is not an age")
     call("key", "revoke", "k_nothing").refused("no key k_nothing")

@@ -49,6 +49,33 @@ def test_a_policy_is_checked_and_nothing_is_changed(call: Call, tmp_path: Path) 
     call("policy", "check", broken).refused(f"{broken}:10:1: spec.cedar: line 4: attribute `environment.prodction`")
 
 
+def test_a_rule_about_what_is_not_there_is_warned_of(call: Call, tmp_path: Path) -> None:
+    rule = 'principal == Agent::"reviewr", action, resource == Tool::"gti/log"'
+    text = (
+        _POLICY.format(name="mistyped", condition="true")
+        .replace('principal == Agent::"nobody", action, resource', rule)
+        .replace("  exceptions:", "  environments: [dev, prdo]\n  exceptions:")
+    )
+    path = tmp_path / "mistyped.yaml"
+    path.write_text(text)
+    for command in (("policy", "check"), ("apply", "-f")):
+        done = call(*command, path)
+        assert done.code == 0
+        for warning in (
+            "cedar, line 1: there is no Agent called 'reviewr'.",
+            "cedar, line 1: there is no ToolServer called 'gti'.",
+            "environments.1: there is no Environment called 'prdo'.",
+            "exceptions.0.principal: there is no Agent called 'nobody'.",
+        ):
+            assert f"Warning: Policy mistyped: {warning}" in done.err, done
+        assert done.err.count("Warning") == 4
+    call("apply", "-f", path, "--strict").refused("there is no Environment called 'prdo'")
+    assert call("delete", "policy", "mistyped").code == 0
+    bound = call("mcp", "bind", "historian", "git", "log", "--env", "nope")
+    assert "environments.0: there is no Environment called 'nope'." in bound.err, bound
+    assert call("mcp", "unbind", "historian", "git", "log", "--env", "nope").code == 0
+
+
 def test_a_policy_is_tested_on_past_calls(call: Call, tmp_path: Path) -> None:
     path = _file(tmp_path, "tested")
     assert call("policy", "test", "-f", path, "--last", "4300").out.startswith("This would have blocked 0, ")

@@ -48,6 +48,24 @@ def test_first_start_signs_its_user_in_and_later_ones_give_a_new_link(tmp_path: 
         assert "first admin" in stead(tmp_path, "key", "list").out
 
 
+def test_a_start_does_not_claim_that_a_revoked_key_signs_in(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with up(tmp_path, data):
+        (key,) = stead(tmp_path, "key", "list", "-o", "json").json["items"]
+        stead(tmp_path, "key", "revoke", key["id"]).refused("last admin key", "--force", "STEAD_BOOTSTRAP_KEY")
+        assert stead(tmp_path, "whoami").code == 0
+        assert stead(tmp_path, "key", "revoke", key["id"], "--force").code == 0
+        stead(tmp_path, "whoami").refused("is not valid", "STEAD_BOOTSTRAP_KEY")
+    with up(tmp_path, data) as later:
+        assert "signed in" not in later.said
+        assert "sign in (once" not in later.said
+        assert "the saved key is revoked or has expired" in later.said
+        assert "STEAD_BOOTSTRAP_KEY" in later.said
+        stead(tmp_path, "whoami").refused("There is no key for", "STEAD_BOOTSTRAP_KEY")
+    with up(tmp_path, data, env={"STEAD_BOOTSTRAP_KEY": _KEY}) as again:
+        assert stead(tmp_path, "whoami", "--server", again.address, env={"STEAD_KEY": _KEY}).code == 0
+
+
 def _second_server_on_the_same_data(home: Path, data: Path) -> None:
     before = _context(home).read_text()
     done = stead(home, "up", "--port", "0", "--data", data)

@@ -27,6 +27,12 @@ class _Terminal(io.StringIO):
         return True
 
 
+def test_a_table_without_rows_is_its_head(capsys: pytest.CaptureFixture[str]) -> None:
+    output.table(["NAME", "N"], [])
+    output.table([], [])
+    assert capsys.readouterr().out == "NAME  N\n\n"
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [

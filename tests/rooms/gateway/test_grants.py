@@ -179,3 +179,16 @@ async def test_two_tenants_never_share_a_session(desk: Desk) -> None:
     await desk.call("read", {"name": "x"}, caller=outside())
     await desk.call("read", {"name": "x"}, caller=outside("evil"))
     assert len({call.server.key for call in desk.upstream.calls}) == 2
+
+
+async def test_a_list_that_fails_as_nobody_foresaw_is_one_servers_problem(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(_: object) -> None:
+        raise RuntimeError("the handler is closed")
+
+    monkeypatch.setattr(desk.upstream, "list_tools", broken)
+    (found,) = await desk.gateway.tools(outside())
+    assert (found.server, found.tools) == ("kit", ())
+    assert found.problem == "The tools of 'kit' could not be read: RuntimeError in Swarmstead."
+    assert "the handler is closed" in caplog.text

@@ -13,7 +13,7 @@ from swarmstead.kernel.errors import BadInput, NotFound, NotPermitted
 from swarmstead.kernel.scope import Actor, Scope, system_scope
 from swarmstead.people import handlers, queries
 from swarmstead.people.contract import NewKey
-from swarmstead.people.errors import CredentialRefused
+from swarmstead.people.errors import CredentialRefused, LastAdminKey
 from swarmstead.people.tables import sign_in_links, tenants
 from swarmstead.storage.database import Database, Tx
 from tests.clocks import MovableClock
@@ -84,8 +84,46 @@ def test_the_next_start_changes_nothing(database: Database, clock: MovableClock,
 def test_a_start_after_every_key_was_revoked_opens_no_door(
     database: Database, clock: MovableClock, first: NewKey, admin: Scope
 ) -> None:
-    database.write_sync(lambda tx: handlers.revoke_key(tx, admin, clock, first.view.id))
+    database.write_sync(lambda tx: handlers.revoke_key(tx, admin, clock, first.view.id, force=True))
     assert database.write_sync(lambda tx: handlers.bootstrap(tx, clock)) is None
+
+
+def test_the_last_admin_key_is_not_revoked_by_its_owner_in_passing(
+    database: Database, clock: MovableClock, first: NewKey
+) -> None:
+    me = Scope("default", Actor(f"key:{first.view.id}", "user", "first admin", frozenset({"admin"})))
+
+    def revoke(scope: Scope = me, *, force: bool = False) -> None:
+        database.write_sync(lambda tx: handlers.revoke_key(tx, scope, clock, first.view.id, force=force))
+
+    for role, life_s in (("viewer", None), ("admin", 60)):
+        database.write_sync(
+            lambda tx, role=role, life_s=life_s: handlers.create_key(tx, me, clock, role, [role], life_s)
+        )
+    clock.advance(seconds=60)
+    with pytest.raises(LastAdminKey) as refused:
+        revoke()
+    assert refused.value.code == "last_admin_key"
+    assert f"stead key revoke {first.view.id} --force" in refused.value.way_out
+    assert "STEAD_BOOTSTRAP_KEY" in refused.value.way_out
+    assert database.read_sync(lambda conn: queries.scope_of_key(conn, clock, first.secret)) == me
+    revoke(force=True)
+    with pytest.raises(CredentialRefused):
+        database.read_sync(lambda conn: queries.scope_of_key(conn, clock, first.secret))
+    made = database.write_sync(lambda tx: handlers.bootstrap(tx, clock, "automation-key-of-this-cluster"))
+    assert made is not None
+    assert made.view.roles == ("admin",)  # the way back
+
+
+def test_an_admin_key_goes_while_another_is_left_or_its_owner_comes_in_otherwise(
+    database: Database, clock: MovableClock, first: NewKey
+) -> None:
+    me = Scope("default", Actor(f"key:{first.view.id}", "user", "first admin", frozenset({"admin"})))
+    second = database.write_sync(lambda tx: handlers.create_key(tx, me, clock, "second", ["admin"]))
+    database.write_sync(lambda tx: handlers.revoke_key(tx, me, clock, first.view.id))
+    person = Scope("default", Actor("oidc:idp:ada", "user", "Ada", frozenset({"admin"})))
+    database.write_sync(lambda tx: handlers.revoke_key(tx, person, clock, second.view.id))
+    assert actions(database).count("key.revoke") == 2
 
 
 def test_a_given_bootstrap_key_is_made_known_once(database: Database, clock: MovableClock) -> None:

@@ -3504,7 +3504,10 @@ export interface operations {
     };
     people_revoke: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Also the caller's own key, when no other admin key is left. */
+                force?: boolean;
+            };
             header?: {
                 /** @description The same request under the same key, within 24 hours, is done once and answered alike. */
                 "Idempotency-Key"?: string;

@@ -271,7 +271,10 @@ def _stranger(address: str) -> NotSwarmstead:
 
 def _explain_key(refused: Refused, address: str, *, has_key: bool) -> None:
     if has_key:
-        refused.way_out = "Give a key that this server knows with --key-file or STEAD_KEY; `stead key list` shows them."
+        refused.way_out = (
+            "Give a key that this server knows with --key-file or STEAD_KEY. "
+            "If none is left, start the server with a new STEAD_BOOTSTRAP_KEY."
+        )
         return
     refused.message = f"There is no key for {address}."
     refused.way_out = (

@@ -35,12 +35,17 @@ class Contexts:
         saved = self.servers.get(address) or self.servers.get(address.replace("://localhost", "://127.0.0.1", 1))
         return saved.key if saved else ""
 
-    def started(self, address: str, store: str, new_key: str = "") -> bool:
+    def kept(self, store: str) -> str:
+        """The key for a store, wherever it listens; '' for none."""
+        return next((saved.key for saved in self.servers.values() if saved.store == store), "")
+
+    def started(self, address: str, store: str, new_key: str = "", *, holds: bool = True) -> bool:
         """Note that a server with this store listens there. `new_key` is its first admin key, once.
 
+        `holds`: whether the key that is kept for the store is still good; if not it is forgotten.
         True when there is a key for it now.
         """
-        kept = next((saved.key for saved in self.servers.values() if saved.store == store), "")
+        kept = self.kept(store) if holds else ""
         self.servers = {
             known: saved for known, saved in self.servers.items() if known != address and saved.store != store
         }

@@ -70,11 +70,12 @@ def create(client: Client, name: str, roles: tuple[str, ...], expires: str, cert
 
 @key.command()
 @click.argument("key_id", metavar="KEY")
+@click.option("--force", is_flag=True, help="Also your own key, when no other admin key is left.")
 @output_option
 @with_client
-def revoke(client: Client, key_id: str, form: str) -> None:
+def revoke(client: Client, key_id: str, *, force: bool, form: str) -> None:
     """Make a key useless at once, with its sessions and links. KEY is its id."""
-    client.post(f"/api/v1/keys/{part(key_id)}:revoke")
+    client.post(f"/api/v1/keys/{part(key_id)}:revoke{'?force=true' if force else ''}")
     if form == "table":
         click.echo(f"{key_id} is revoked.")
     else:

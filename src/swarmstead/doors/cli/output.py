@@ -118,7 +118,7 @@ def listed(
 def table(head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
     """Print aligned columns. On a terminal they fit its width: the widest column gives way."""
     cells = [[_cell(value) for value in row] for row in rows]
-    widths = [max(len(name), *(len(row[at]) for row in cells)) for at, name in enumerate(head)]
+    widths = [max([len(name), *(len(row[at]) for row in cells)]) for at, name in enumerate(head)]
     if sys.stdout.isatty():
         _fit(widths, shutil.get_terminal_size().columns)
     widths_but_last = [*widths[:-1], 0]

@@ -1,5 +1,6 @@
 """A plan as people read it: what would run, what it may cost, what will ask, what is missing."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -22,22 +23,8 @@ def show(plan: dict[str, Any]) -> None:
             "plan": plan["hash"],
         }
     )
-    heading("Agents")
-    head = ["AGENT", "ROLE", "MODEL", "ANSWERS", "TOOLS", "VERSION"]
-    table(
-        head,
-        [
-            [
-                agent["name"],
-                agent["role"],
-                agent["model"],
-                agent["model_kind"],
-                ", ".join(f"{tool['server']}/{tool['name']}" for tool in agent["tools"]),
-                digest_cell(agent["digest"]),
-            ]
-            for agent in plan["agents"]
-        ],
-    )
+    if plan["agents"]:
+        _agents(plan["agents"])
     verdicts(plan)
     _without(plan)
 
@@ -66,6 +53,24 @@ def require_whole(plan: dict[str, Any], *, start: bool) -> None:
         f"{begins}. " + " ".join(dict.fromkeys(one["what"] for one in missing)),
         way_out=" ".join(dict.fromkeys(one["way_out"] for one in missing)),
         code="plan_incomplete",
+    )
+
+
+def _agents(agents: Sequence[dict[str, Any]]) -> None:
+    heading("Agents")
+    table(
+        ["AGENT", "ROLE", "MODEL", "ANSWERS", "TOOLS", "VERSION"],
+        [
+            [
+                agent["name"],
+                agent["role"],
+                agent["model"],
+                agent["model_kind"],
+                ", ".join(f"{tool['server']}/{tool['name']}" for tool in agent["tools"]),
+                digest_cell(agent["digest"]),
+            ]
+            for agent in agents
+        ],
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from swarmstead.doors.cli import manifests, words
+from swarmstead.doors.cli import manifests, resources, words
 from swarmstead.doors.cli.client import Client, part
 from swarmstead.doors.cli.options import with_client
 from swarmstead.doors.cli.output import dump, facts, heading, listed, output_option, table
@@ -98,6 +98,7 @@ def check(client: Client, files: tuple[str, ...], form: str) -> None:
         dump(done, form)
         return
     count = sum(one["kind"] == "Policy" for one in done["items"])
+    resources.warn(done["items"])
     click.echo(f"{'One policy is' if count == 1 else f'{count} policies are'} sound.")
 
 

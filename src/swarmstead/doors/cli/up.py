@@ -6,7 +6,7 @@ saved and the key is never printed: automation knows it already.
 """
 
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,18 +139,48 @@ def _refused_at_start() -> Generator[None]:
         raise
 
 
-def _announce(app: "App", address: str, link: str) -> None:
-    lines = [f"  sign in (once, within 15 minutes): {link}"] if link else []
-    _say(app, f"Swarmstead {__version__} is ready at {address}", [*lines, *_facts(app, address)])
+async def _announce(app: "App", address: str, link: str) -> Callable[[], None]:
+    holds = await _kept_key_holds(app)
+
+    def announce() -> None:
+        lines = [f"  sign in (once, within 15 minutes): {link}"] if link else []
+        _say(app, f"Swarmstead {__version__} is ready at {address}", [*lines, *_facts(app, address, holds=holds)])
+
+    return announce
 
 
-def _announce_gateway(app: "Gatehouse", address: str) -> None:
-    lines = [f"  MCP clients: {address}/mcp", *_facts(app, address)]
-    lines += [f"  config: {path.resolve()}" for path in app.settings.config]
-    _say(app, f"The gateway of Swarmstead {__version__} is ready at {address}", lines)
+async def _announce_gateway(app: "Gatehouse", address: str) -> Callable[[], None]:
+    holds = await _kept_key_holds(app)
+
+    def announce() -> None:
+        lines = [f"  MCP clients: {address}/mcp", *_facts(app, address, holds=holds)]
+        lines += [f"  config: {path.resolve()}" for path in app.settings.config]
+        _say(app, f"The gateway of Swarmstead {__version__} is ready at {address}", lines)
+
+    return announce
 
 
-def _facts(app: "Gatehouse", address: str) -> list[str]:
+async def _kept_key_holds(app: "Gatehouse") -> bool:
+    """Whether what is saved for this store opens it: it may have been revoked, or have expired. True if nothing is."""
+    from swarmstead.people.errors import CredentialRefused
+    from swarmstead.people.queries import scope_of_key
+
+    try:
+        kept = context.load().kept(_store(app.settings))
+        if kept:
+            await app.db.read(lambda conn: scope_of_key(conn, app.clock, kept))
+    except CredentialRefused:
+        return False
+    except SteadError:
+        return True  # a file that cannot be read is told of when it cannot be written either
+    return True
+
+
+def _store(settings: "Settings") -> str:
+    return sha256_hex(settings.url.encode())[:16]
+
+
+def _facts(app: "Gatehouse", address: str, *, holds: bool) -> list[str]:
     settings = app.settings
     lines: list[str] = []
     if settings.bootstrap_key.get_secret_value():
@@ -159,7 +189,7 @@ def _facts(app: "Gatehouse", address: str) -> list[str]:
         secret = app.first_key.secret if app.first_key else ""
         if secret:
             lines.append(f"  admin key (shown this once): {secret}")
-        lines.append(f"  {remembered(settings, address, secret)}")
+        lines.append(f"  {remembered(settings, address, secret, holds=holds)}")
     return [*lines, f"  data: {settings.data.resolve()}"]
 
 
@@ -177,11 +207,14 @@ def _announce_worker(app: "App") -> None:
     _say(app, f"Worker {__version__} is ready", lines)
 
 
-def remembered(settings: "Settings", address: str, secret: str) -> str:
-    """Note the server for this user's command line; says how that went. Failing to do so stops nothing."""
+def remembered(settings: "Settings", address: str, secret: str, *, holds: bool = True) -> str:
+    """Note the server for this user's command line; says how that went. Failing to do so stops nothing.
+
+    `holds`: whether the key that was saved before is still good.
+    """
     try:
         contexts = context.load()
-        has_key = contexts.started(address, sha256_hex(settings.url.encode())[:16], secret)
+        has_key = contexts.started(address, _store(settings), secret, holds=holds)
         path = context.save(contexts)
     except (OSError, SteadError):
         return (
@@ -189,4 +222,9 @@ def remembered(settings: "Settings", address: str, secret: str) -> str:
         )
     if has_key:
         return f"command line: signed in on this machine ({path})"
+    if not holds:
+        return (
+            "command line: the saved key is revoked or has expired, and was forgotten; give another with STEAD_KEY or "
+            "--key-file. Is there none? Start with a new STEAD_BOOTSTRAP_KEY"
+        )
     return "command line: give a key with STEAD_KEY or --key-file"

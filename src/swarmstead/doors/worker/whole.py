@@ -1,7 +1,7 @@
 """`stead up` and `stead worker`: a whole server, and one without a door."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from swarmstead.doors.http.app import make_door
 from swarmstead.doors.worker import logs
@@ -13,18 +13,18 @@ from swarmstead.settings import Settings
 from swarmstead.wiring import App, open_app
 
 _GRACE_S = 3
-Announce = Callable[[App, str, str], None]
+Announce = Callable[[App, str, str], Awaitable[Callable[[], None]]]
 
 
 def serve(settings: Settings, announce: Announce) -> None:
-    """Run a server until SIGINT or SIGTERM. `announce(app, address, one-time sign-in link)` is called once it is ready.
+    """Run a server until SIGINT or SIGTERM.
 
+    `announce(app, address, one-time sign-in link)` gives what is called once it is ready.
     Fails: PortInUse, AddressRefused, storage.errors, BadInput; nothing is left behind.
     """
 
     async def announced(app: App, address: str) -> Callable[[], None]:
-        link = await sign_in_link(app, address)
-        return lambda: announce(app, address, link)
+        return await announce(app, address, await sign_in_link(app, address))
 
     run_server(settings, Serving(open_app, make_door, announced, _GRACE_S))
 

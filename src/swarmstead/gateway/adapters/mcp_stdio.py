@@ -177,7 +177,10 @@ class StdioSession(asyncio.SubprocessProtocol):
         self._transport = cast("asyncio.SubprocessTransport", transport)
         # No buffer of ours: "writable" then means that the pipe took all that came before.
         self._stdin = cast("asyncio.WriteTransport", self._transport.get_pipe_transport(_STDIN))
-        self._stdin.set_write_buffer_limits(high=0)
+        try:
+            self._stdin.set_write_buffer_limits(high=0)
+        except RuntimeError:  # uvloop: it has ended already, and how is about to be told
+            self._leaving = True
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         """Output: answers on stdout, words for people on stderr."""

@@ -20,7 +20,7 @@ from swarmstead.gateway.adapters import mcp_messages as mcp
 from swarmstead.gateway.adapters.mcp_messages import RpcRefused, Session, SessionLost, Ticket
 from swarmstead.gateway.adapters.mcp_stdio import StdioSession
 from swarmstead.gateway.adapters.patience import PatientRelay
-from swarmstead.gateway.adapters.upstream_failures import failure
+from swarmstead.gateway.adapters.upstream_failures import failure, start_failure
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
 from swarmstead.gateway.adapters.upstream_line import Line, hear
 from swarmstead.gateway.adapters.upstream_lists import all_pages
@@ -321,18 +321,10 @@ class Upstreams:
                 await line.session.aclose()
             async with asyncio.timeout(self._limits.start_timeout_s):
                 await self._agree(line, await self._make(line, server))
-        except TimeoutError as error:
-            trouble = line.session.trouble() if line.session else ""
-            why = f"it was not ready within {self._limits.start_timeout_s:g} s. {trouble}"
-            self._failed(line, why)
-            raise SessionLost(why) from error
-        except RpcRefused as error:
-            why = f"it refused the handshake: {mcp.clean(str(error), line.secrets)} (code {error.code})"
-            self._failed(line, why)
-            raise SessionLost(why) from error
-        except SessionLost as error:
-            self._failed(line, str(error), error.code)
-            raise
+        except Exception as error:  # noqa: BLE001 - what was not foreseen is logged there, and told of this server
+            lost = start_failure(line, error, self._limits)
+            self._failed(line, str(lost), lost.code)
+            raise lost from (None if lost is error else error)
         finally:
             line.starting = None
 

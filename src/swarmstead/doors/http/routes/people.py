@@ -1,6 +1,8 @@
 """Signing in and out, who am I, and API keys."""
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
 
 from swarmstead import __version__
 from swarmstead.doors.http import people_shapes, shapes, views
@@ -88,9 +90,15 @@ async def create(request: Request, body: people_shapes.KeyIn, scope: Caller, app
 
 
 @router.post("/keys/{key}:revoke", status_code=204)
-async def revoke(request: Request, key: str, scope: Caller, app: Server) -> None:
+async def revoke(
+    request: Request,
+    key: str,
+    scope: Caller,
+    app: Server,
+    force: Annotated[bool, Query(description="Also the caller's own key, when no other admin key is left.")] = False,  # noqa: FBT002 - a query parameter
+) -> None:
     """Make a key useless at once, with its sessions and links."""
-    await once(request, lambda tx: handlers.revoke_key(tx, scope, app.clock, key))
+    await once(request, lambda tx: handlers.revoke_key(tx, scope, app.clock, key, force=force))
 
 
 @router.post("/tokens", status_code=201)
