@@ -22,6 +22,7 @@ from swarmstead.doors.mcp.answers import plain, whole
 from swarmstead.doors.mcp.listening import Listening
 from swarmstead.doors.mcp.methods import Exchange, Methods
 from swarmstead.doors.mcp.offers import Offers
+from swarmstead.doors.mcp.parameters import Parameters
 from swarmstead.doors.mcp.places import Place, Places
 from swarmstead.doors.mcp.protocol import Asked, Headers, Params, RpcError
 from swarmstead.doors.mcp.relays import ClientRelay
@@ -64,6 +65,13 @@ class McpEndpoint:
         self._places = Places()
         self._parking = parking.Parking(self._places)
         self._offers = Offers(app.gateway)
+        given = app.settings
+        self._parameters = Parameters(
+            size=given.max_argument_bytes,
+            items=given.max_argument_items,
+            depth=given.max_argument_depth,
+            answer=given.max_body_bytes,  # it may hold a picture
+        )
         self._methods = Methods(
             app.gateway, app.tool_search, app.db, app.sample_repository(), app.settings.listed_tools
         )
@@ -103,6 +111,7 @@ class McpEndpoint:
             protocol.check_content(http.headers)
             message = protocol.parsed(await _body(http.receive))
             if not modern and protocol.is_answer(message):
+                self._parameters.check_answer(message)
                 self._named(http).take(message)
                 return await _send(http.send, 202)
             asked = protocol.check_request(message)
@@ -211,6 +220,7 @@ class McpEndpoint:
         self, http: Http, asked: Asked, caller: Caller, relay: ClientRelay, session: Session | None, *headers: Header
     ) -> None:
         try:
+            self._parameters.check(asked.method, asked.params)
             caller = _traced(caller, http.headers, asked.params)
             offer = await self._offers.at(caller, http.toolset)
             mirrored = protocol.mirrored(http.headers) if caller.modern else None

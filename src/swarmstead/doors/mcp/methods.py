@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from swarmstead.doors.mcp import answers, protocol
 from swarmstead.doors.mcp.offers import Offer
+from swarmstead.doors.mcp.parameters import TO_A_QUESTION, sent_on
 from swarmstead.doors.mcp.protocol import INVALID_PARAMS, METHOD_NOT_FOUND, PLAN_META, Params, RpcError
 from swarmstead.doors.mcp.sessions import LOG_LEVELS, Session
 from swarmstead.gateway import applying
@@ -31,8 +32,6 @@ _LOOKS = frozenset(
 )
 """What calls nothing and costs all the same: it takes a token of its own kind."""
 _NOT_FOUND = {RESOURCE_NOT_FOUND, INVALID_PARAMS}
-_NOT_SENT_ON = ("name", "arguments", "_meta")
-_TO_A_QUESTION = ("inputResponses", "requestState")
 _META_TOOLS = (meta.SEARCH, meta.DESCRIBE, APPLY)
 _REF_KINDS: Mapping[str, tuple[Kind, str]] = {"ref/prompt": ("prompt", "name"), "ref/resource": ("resource", "uri")}
 
@@ -214,7 +213,7 @@ class Methods:
             key,
             root=self._root,
             plan_id=plan_id,
-            more={name: value for name, value in params.items() if name not in _NOT_SENT_ON},
+            more=sent_on(TOOLS_CALL, params),
             mirrored=exchange.mirrored,
             relay=exchange.relay,
         )
@@ -232,7 +231,7 @@ class Methods:
         if request is None:
             way_out = "Call the tool itself: its answer names the plan."
             return CallOutcome("denied", None, ApprovalUnknown.code, f"Denied: you have no plan {plan_id!r}.", way_out)
-        given = {name: params[name] for name in _TO_A_QUESTION if name in params}
+        given = {name: params[name] for name in TO_A_QUESTION if name in params}
         if given:  # by a client that the tool has asked: it decides too what happens, so this is a call of its own
             more = {**request.more, **given}
             request = replace(request, key=self._new_key(), plan_id="", by_plan=False, more=more)
@@ -331,7 +330,7 @@ class Methods:
             root=self._root,
             kind=kind,
             method=method,
-            more={field: value for field, value in params.items() if field != "_meta"},
+            more=sent_on(method, params),
             relay=exchange.relay,
         )
         outcome = await self._gateway.call(request)
