@@ -6,6 +6,7 @@ client calls `apply_plan` with that id, or the same tool with the same arguments
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
@@ -29,6 +30,7 @@ from swarmstead.doors.mcp.relays import ClientRelay
 from swarmstead.doors.mcp.resuming import Replays, resume
 from swarmstead.doors.mcp.sessions import CALLED_OFF, Session, Sessions
 from swarmstead.doors.mcp.sse import Header, encode
+from swarmstead.doors.mcp.standing import Standing
 from swarmstead.doors.mcp.streams import Stream, acknowledged
 from swarmstead.gatehouse import Gatehouse
 from swarmstead.gateway.contract import Caller
@@ -52,6 +54,8 @@ class Http:
     headers: Headers
     receive: Receive
     send: Send
+    look: Callable[[], Awaitable[Tenancy]]
+    """Finds out anew whose request it is."""
 
 
 class McpEndpoint:
@@ -83,7 +87,7 @@ class McpEndpoint:
             toolset = scope["path"][len(PATH) :].strip("/")
             tenancy = await scope_of_credential(self._app, scope)  # no cookie: those are for our pages only
             require(tenancy, "tool.call")
-            http = Http(tenancy, toolset, headers, receive, send)
+            http = Http(tenancy, toolset, headers, receive, send, partial(scope_of_credential, self._app, scope))
             match scope["method"]:
                 case "POST":
                     await self._post(http)
@@ -155,7 +159,7 @@ class McpEndpoint:
         await self._app.gateway.look(http.tenancy)
         last_event = http.headers.get(_LAST_EVENT, b"").decode("latin-1")
         if (found := self._replays.find(session.id, last_event)) is not None:
-            return await resume(*found, http.receive, http.send, self._app.closing)
+            return await resume(*found, http.receive, http.send, self._app.closing, self._standing(http))
         if session.stream is not None:
             session.stream.close()
         caller = Caller(http.tenancy, environment=http.tenancy.environment, session=session.lane)
@@ -175,10 +179,13 @@ class McpEndpoint:
             if first is not None:
                 await listening.settled()
                 stream.notify(*first)
-            await stream.serve(http.receive, http.send, self._app.signals, self._app.closing)
+            await stream.serve(http.receive, http.send, self._app.signals, self._app.closing, self._standing(http))
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+    def _standing(self, http: Http) -> Standing:
+        return Standing(http.tenancy, http.look, self._app.signals)
 
     async def _in_session(self, http: Http, asked: Asked) -> None:
         """A request of a session, or one that opens it, or of a client that keeps none."""
