@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 
-def crowd(data: Path, *, approvals: int = 0, events: int = 0, steps: int = 0) -> None:
-    """Copies of the pending question, of the run's last event and of its first step, so that there are so many more.
+def crowd(data: Path, *, approvals: int = 0, events: int = 0, steps: int = 0, runs: int = 0) -> None:
+    """Copies of the pending question, of the run's last event and first step, and of the run, so that there are more.
 
     Questions are called `Write REPORT-N.md`; the last one has the latest deadline. Fails: AssertionError where the
     database holds no run that waits.
@@ -21,6 +21,7 @@ def crowd(data: Path, *, approvals: int = 0, events: int = 0, steps: int = 0) ->
         _approvals(conn, approvals)
         _events(conn, events)
         _steps(conn, steps)
+        _runs(conn, runs)
     conn.close()
 
 
@@ -61,6 +62,11 @@ def _steps(conn: sqlite3.Connection, many: int) -> None:
         for number in range(1, many + 1)
     ]
     _insert(conn, "steps", rows)
+
+
+def _runs(conn: sqlite3.Connection, many: int) -> None:
+    one = _one(conn, "SELECT * FROM runs WHERE status = 'waiting'")
+    _insert(conn, "runs", [one | {"id": f"r_crowd{number:06}"} for number in range(1, many + 1)])
 
 
 def _one(conn: sqlite3.Connection, query: str) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from tests.fakes import web
@@ -23,6 +25,10 @@ class FakeHttpServer:
         self.calls = 0
         self.token = ""
         self.connections: set[int] = set()
+        self.is_nameless = False
+        self.keeps = True
+        self.pages = 1
+        self._open: set[asyncio.Transport] = set()
         self.live: set[str] = set()
         self.says_gone_in_json_rpc = False
         self.started = 0
@@ -30,9 +36,18 @@ class FakeHttpServer:
         self.replies: list[dict[str, Any]] = []
         self.replied = asyncio.Event()
 
+    def come_back(self) -> None:
+        """As when it is started anew: its sessions are forgotten, its connections closed."""
+        self.live.clear()
+        for transport in self._open:
+            if not transport.is_closing():
+                transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)  # at once, not in the loop's next turn
+        self._open.clear()
+
     async def handle(self, request: web.Request) -> web.Response:
         self.headers.append(dict(request.headers))
         self.connections.add(id(request.transport))
+        self._open.add(request.transport)
         if request.method == "DELETE":
             self.deleted.append(request.headers[SESSION])
             return web.Response(status=204)
@@ -42,18 +57,24 @@ class FakeHttpServer:
         self.seen.append(message)
         if message.get("method") == "initialize":
             return self._initialize(message)
-        if request.headers.get(SESSION) not in self.live:
+        if not self.is_nameless and request.headers.get(SESSION) not in self.live:
             if self.says_gone_in_json_rpc:
                 error = {"code": -32600, "message": "Session not found"}
                 body = json.dumps({"jsonrpc": "2.0", "id": None, "error": error})
                 return web.Response(404, body.encode(), {"Content-Type": "application/json"})
             return web.text_response("no such session", status=404)
-        return await self._in_session(request, message)
+        found = await self._in_session(request, message)
+        return found if self.keeps else replace(found, headers={**found.headers, "Connection": "close"})
+
+    def _list(self, message: dict[str, Any]) -> web.Response:
+        page = int(message["params"].get("cursor", "0")) + 1
+        more = {"nextCursor": str(page)} if page < self.pages else {}
+        return answer(message, {"tools": self.tools if page == 1 else [], **more})
 
     async def _in_session(self, request: web.Request, message: dict[str, Any]) -> web.Response:
         method = message.get("method")
         if method == "tools/list":
-            return answer(message, {"tools": self.tools})
+            return self._list(message)
         if method == "tools/call":
             self.calls += 1
             return await self._call(request, message)
@@ -65,7 +86,7 @@ class FakeHttpServer:
         self.live.add(session)
         version = message["params"]["protocolVersion"]
         body: dict[str, Any] = {"protocolVersion": version, "capabilities": {}, "serverInfo": {}}
-        return answer(message, body, headers={SESSION: session})
+        return answer(message, body, headers={} if self.is_nameless else {SESSION: session})
 
     def _noted(self, message: dict[str, Any]) -> web.Response:
         if message.get("method") == "notifications/cancelled":

@@ -7,6 +7,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.doors.cli.helpers import Server
 from tests.story.browser import page_of, sign_in
+from tests.story.steps import api
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -30,6 +31,24 @@ async def test_a_new_agent_begins_with_what_exists_and_is_valid(server: Server, 
         await page.get_by_role("button", name="Validate").click()
         await expect(page.get_by_text("would be created")).to_be_visible()
         await expect(apply).to_be_enabled()
+
+
+async def test_a_new_one_of_every_kind_begins_valid(server: Server, browser: Browser) -> None:
+    with api(server) as client:
+        kinds: list[str] = sorted(client.get("/api/v1/schemas"))
+    assert {"Policy", "ToolSet", "FeatureFlag"} <= set(kinds)
+    said: dict[str, str] = {}
+    async with page_of(browser) as page:
+        await sign_in(page, server)
+        for kind in kinds:
+            await page.goto(f"{server.address}/resources/apply?kind={kind}")
+            await expect(page.get_by_role("textbox", name=f"A new {kind} as YAML")).to_contain_text(f"kind: {kind}")
+            await page.get_by_role("button", name="Validate").click()
+            outcome = page.get_by_role("main").get_by_role("listitem").filter(has_text=f"my-{kind.lower()}")
+            await expect(outcome.or_(page.get_by_role("alert"))).to_be_visible()
+            said[kind] = await outcome.or_(page.get_by_role("alert")).inner_text()
+    assert {kind: text for kind, text in said.items() if "would be created" not in text} == {}
+    assert {kind: text for kind, text in said.items() if "Warning" in text} == {}
 
 
 async def test_the_schema_helps_where_the_cursor_is(server: Server, browser: Browser) -> None:

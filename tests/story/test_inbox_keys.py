@@ -150,7 +150,7 @@ async def test_the_document_stays_in_its_place_when_a_row_has_the_focus(
         await page.keyboard.press("g")
         await page.keyboard.press("i")
         await expect(approve_of(page)).to_be_enabled(timeout=30_000)
-        await expect(page.get_by_role("main")).to_be_focused()
+        await expect(page.get_by_role("heading", level=1)).to_be_focused()
         beyond = "document.documentElement.scrollHeight - document.documentElement.clientHeight"
         assert await page.evaluate(beyond) == 0
 

@@ -13,6 +13,7 @@ from tests.story.steps import api, waiting_run
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 QUESTIONS = 600
+RUNS = 24
 MOST_ROWS = 120
 KEY = "story-key-that-is-long-enough"
 
@@ -31,12 +32,12 @@ class Busy(Server):
 
 @pytest.fixture(scope="module")
 def busy(tmp_path_factory: pytest.TempPathFactory) -> Generator[Busy]:
-    """600 questions more than the one that a real run asks, and 10,000 events and 3,000 steps of that run."""
+    """600 questions more than a real run asks, 24 runs more, and 10,000 events and 3,000 steps of that run."""
     home = make_repository(tmp_path_factory.mktemp("many") / "project")
     data, env = home.parent / "data", {"STEAD_BOOTSTRAP_KEY": KEY}
     with up(home, data, env=env) as server, api(server, KEY) as client:
         run = waiting_run(client, server)["run"]
-    crowd(data, approvals=QUESTIONS, events=10_000, steps=3_000)
+    crowd(data, approvals=QUESTIONS, events=10_000, steps=3_000, runs=RUNS)
     with up(home, data, env=env) as server:
         yield Busy(server.process, server.log, server.home, run)
 
@@ -46,6 +47,20 @@ async def scroll_to(page: Page, scroller: Locator, wanted: Locator) -> None:
     while await wanted.count() == 0:
         await scroller.evaluate("element => element.scrollTo(0, element.scrollHeight)")
         await page.evaluate("() => new Promise(requestAnimationFrame)")
+
+
+async def test_the_overview_counts_runs_that_it_does_not_list(busy: Busy, browser: Browser) -> None:
+    with api(busy, KEY) as client:
+        overview = client.get("/api/v1/overview")
+    assert (overview["active_total"], len(overview["active"])) == (RUNS + 1, 20)
+    async with page_of(browser) as page:
+        await sign_in(page, busy)
+        active = page.get_by_role("region", name="Active runs")
+        await expect(active.get_by_text(str(RUNS + 1), exact=True)).to_be_visible()
+        await active.get_by_role("link", name=f"Show all {RUNS + 1}").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Runs")
+        rows = page.get_by_role("table", name="Runs").get_by_role("row")
+        await expect(rows).to_have_count(1 + RUNS + 1)
 
 
 async def test_six_hundred_questions_are_counted_and_the_last_one_is_reached(busy: Busy, browser: Browser) -> None:

@@ -99,7 +99,7 @@ async def test_t_shows_the_drawing_as_a_table(server: Server, browser: Browser, 
         await page.keyboard.press("ArrowRight")
         await page.wait_for_url("**step=**")
         inspector = page.get_by_label("Inspector")
-        await expect(inspector.get_by_text("Attempts")).to_be_visible()
+        await expect(inspector.get_by_text("Kind", exact=True)).to_be_visible()
         await expect(inspector.get_by_role("region", name="Asked for").get_by_text("delegate").first).to_be_visible()
         await page.keyboard.press("t")
         await expect(drawing).to_have_count(0)

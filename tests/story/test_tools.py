@@ -14,6 +14,14 @@ from tests.story.steps import Api, api, declare, offer, tool
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 MOST_ROWS = 120
 LONGEST = "x" * 189 + "_last_of_it"
+# Where the letters of the name end (or its box, which cuts them), where the slash begins, how wide the box is.
+INK = """cell => {
+    const [name, slash] = cell.children, range = document.createRange()
+    range.selectNodeContents(name)
+    const letters = range.getBoundingClientRect(), box = name.getBoundingClientRect()
+    return {name: Math.min(letters.right, box.right), slash: slash.getBoundingClientRect().left, box: box.width,
+            letter: letters.width / name.textContent.length}
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +102,7 @@ async def test_a_broken_server_comes_first_with_its_reason(server: Server, brows
         await sign_in(page, server)
         await page.goto(f"{server.address}/tools")
         attention = page.get_by_label("Needs attention")
-        await expect(attention).to_contain_text("The program '/opt/no/such/pager' was not found")
+        await expect(attention).to_contain_text(re.compile("[Tt]he program '/opt/no/such/pager' was not found"))
         await attention.get_by_role("link", name="pager").click()
         first = page.get_by_role("table", name="Tool servers").locator("tbody tr").first
         await expect(first).to_contain_text("pager")
@@ -169,3 +177,23 @@ async def test_a_policy_shows_its_text_its_mode_and_what_it_would_have_done(
         await expect(row.locator("td").nth(-2)).to_have_text("1")
         await detail.get_by_role("button", name="Look back").click()
         await expect(detail).to_contain_text(re.compile(r"it would have blocked [1-9]"))
+
+
+@pytest.mark.parametrize("width", [1440, 1024])
+async def test_a_server_s_name_stands_at_its_slash_however_short_or_long(
+    server: Server, browser: Browser, client: Api, tmp_path: Path, width: int
+) -> None:
+    names = ("t", "kit", "a-server-with-a-name-that-finds-no-room-beside-its-tools")
+    for name in names:
+        offer(client, tmp_path / f"{name}.json", name, tool("look_" * 12))
+    async with page_of(browser, "light", width) as page:
+        await sign_in(page, server)
+        await page.goto(f"{server.address}/tools?find=look_look&tool=kit/{'look_' * 12}")
+        rows = page.get_by_role("table", name="Tools").get_by_role("row").filter(has_text="look_")
+        await expect(rows).to_have_count(len(names))
+        cells = rows.locator("span:has(> span:text-is('/'))")
+        for at, name in enumerate(await cells.locator("> :first-child").all_inner_texts()):
+            assert name in names
+            ink = await cells.nth(at).evaluate(INK)
+            assert ink["slash"] - ink["name"] < 1, (name, ink)
+            assert ink["box"] >= min(3, len(name)) * ink["letter"] - 1, (name, ink)

@@ -83,7 +83,11 @@ export function overview(world) {
     },
     waiting: pending(world).slice(0, 10),
     waiting_total: pending(world).length,
-    active: runs.filter((r) => !isOver(r)).map(runView),
+    active_total: runs.filter((r) => !isOver(r)).length,
+    active: runs
+      .filter((r) => !isOver(r))
+      .slice(0, 20)
+      .map(runView),
     recent: recent.slice(0, 10).map(runView),
     spend: { today_micros: runs.reduce((sum, r) => sum + r.spent_micros, 0) + 1_400_000, cap_micros: 50_000_000 },
     sample_available: true,

@@ -1,4 +1,4 @@
-import { createRootRoute, createRoute, createRouter, Outlet, redirect } from '@tanstack/react-router'
+import { createRootRoute, createRoute, createRouter, redirect } from '@tanstack/react-router'
 import { sessionQuery } from './api/queries/people'
 import { approvalsQuery } from './api/queries/permits'
 import { overviewQuery, runEventsQuery, runQuery, runsQuery, runStepsQuery } from './api/queries/runs'
@@ -6,6 +6,7 @@ import { queryClient } from './api/query-client'
 import { lazyRoute } from './lib/lazy-page'
 import { optional, parseSearch, writeSearch } from './lib/search'
 import { ErrorPage, NotFoundPage } from './shell/error-pages'
+import { Root } from './shell/root'
 import { Shell } from './shell/shell'
 
 /*
@@ -13,7 +14,7 @@ import { Shell } from './shell/shell'
  * starts what the page will ask for, so that code and data travel side by side, and never holds the page back.
  */
 
-const root = createRootRoute({ component: Outlet, notFoundComponent: NotFoundPage, errorComponent: ErrorPage })
+const root = createRootRoute({ component: Root, errorComponent: ErrorPage })
 
 const signin = createRoute({
   getParentRoute: () => root,
@@ -152,6 +153,8 @@ const apiKeys = createRoute({
   component: lazyRoute(() => import('./rooms/people/keys')),
 })
 
+const nowhere = createRoute({ getParentRoute: () => shell, path: '$', component: NotFoundPage })
+
 /** Lets nobody in who is not signed in. Its type is written out: inferred, it would depend on the tree it is part of. */
 async function guard({ location }: { location: { pathname: string; href: string } }): Promise<void> {
   if ((await queryClient.query({ ...sessionQuery, staleTime: 'static' })) !== null) return
@@ -185,6 +188,7 @@ export const router = createRouter({
       apply,
       audit,
       apiKeys,
+      nowhere,
     ]),
   ]),
   parseSearch,

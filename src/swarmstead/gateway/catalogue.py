@@ -30,6 +30,7 @@ from swarmstead.gateway.schemas.compiled import contract_of
 from swarmstead.gateway.schemas.limits import ContractLimits
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.hashing import canonical_json
+from swarmstead.kernel.tasks import seen
 from swarmstead.storage.signals import EVERYTHING
 
 _LIFE_MS = 60_000
@@ -114,8 +115,8 @@ class Catalogue:
 
     async def _look(self, place: Place, book: Book, server: ServerRef) -> Reading:
         """What a look has found that saw all that has happened until now. Fails: UpstreamFailed, storage.errors."""
-        seen = book.generation + place.doubts
-        while (look := place.looking) is not None and look.as_of is not None and look.as_of < seen:
+        happened = book.generation + place.doubts
+        while (look := place.looking) is not None and look.as_of is not None and look.as_of < happened:
             await asyncio.wait([look.task])
         if look is None:
             look = place.looking = Look(asyncio.create_task(self._take(place, book, server)))
@@ -137,8 +138,8 @@ class Catalogue:
         self, server: ServerRef, definitions: Sequence[Mapping[str, Any]], before: Tools
     ) -> Tools:
         made = await asyncio.to_thread(_made, server, definitions, before, self._limits)
-        seen = {name: Seen(one.tool.schema_hash, one.tool.definition) for name, one in made.items() if _pinnable(one)}
-        pinned: Mapping[str, Status] = await self._pins.check(server, seen) if seen else {}
+        given = {name: Seen(one.tool.schema_hash, one.tool.definition) for name, one in made.items() if _pinnable(one)}
+        pinned: Mapping[str, Status] = await self._pins.check(server, given) if given else {}
         return {name: _judged(one, pinned.get(name)) for name, one in made.items()}
 
     def _noted(self, server: ServerRef, book: Book, generation: int, listing: Listing, found: Tools) -> Offer:
@@ -161,8 +162,7 @@ class Catalogue:
 
 def _ended(place: Place, task: asyncio.Task[Reading]) -> None:
     place.looking = None
-    if not task.cancelled():
-        task.exception()  # taken note of: those who wait are told by their own await
+    seen(task)  # those who wait are told by their own await
 
 
 def _made(server: ServerRef, definitions: Sequence[Mapping[str, Any]], before: Tools, limits: ContractLimits) -> Tools:

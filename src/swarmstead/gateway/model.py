@@ -28,8 +28,8 @@ def tool_from(server: str, spec: ToolServerSpec, definition: Mapping[str, Any]) 
     """
     name = str(definition.get("name", ""))
     annotations = _object(definition.get("annotations"))
-    schema = _object(definition.get("inputSchema")) or {"type": "object", "properties": {}}
-    risk = spec.risk.get(name) or _careful(risk_of(annotations), schema)
+    schema = _input_of(definition)
+    risk = class_of(spec, definition)
     return Tool(
         server=server,
         name=name,
@@ -58,6 +58,17 @@ def definition_hash(definition: Mapping[str, Any]) -> str:
     }
     more = {field: value for field, value in definition.items() if field not in _HASHED and value is not None}
     return digest(said | {"more": more} if more else said)
+
+
+def class_of(spec: ToolServerSpec, definition: Mapping[str, Any]) -> Risk:
+    """The risk class of a tool by its definition, as `tool_from` says it."""
+    declared = spec.risk.get(str(definition.get("name", "")))
+    claimed = risk_of(_object(definition.get("annotations")))
+    return declared or _careful(claimed, _input_of(definition))
+
+
+def _input_of(definition: Mapping[str, Any]) -> Mapping[str, Any]:
+    return _object(definition.get("inputSchema")) or {"type": "object", "properties": {}}
 
 
 def _careful(risk: Risk, schema: Mapping[str, Any]) -> Risk:
@@ -195,14 +206,18 @@ def _level_by_level(value: Any) -> Iterator[str]:
             yield _SORTED.encode(one)
 
 
-def plan_payload(request: CallRequest, tool: Tool, precondition: Mapping[str, Any]) -> dict[str, Any]:
-    """What an approval binds to: the exact call, the definition it was planned against, and the step it is for.
+def plan_payload(
+    request: CallRequest, server_version: str, tool: Tool, precondition: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What an approval binds to: the exact call, the definitions it was planned against, its step and environment.
 
     `precondition` adds what the tool's preview found, so that nobody's approval is spent on another effect. A client
     that is no agent has no run: its plan is bound to who it is.
     """
     payload: dict[str, Any] = {
         "server": request.server,
+        "server_version": server_version,
+        "environment": request.caller.environment,
         "tool": request.tool,
         "schema_hash": tool.schema_hash,
         "root": request.root,

@@ -111,6 +111,16 @@ class Conversation(Place):
 
     changed: Callable[[], None] | None = None
     offer: Offer | None = None
+    era: int | None = None
+    """Of the connections over which it was looked at, where nothing else tells that it is still the same server."""
+
+    def moved(self, era: int | None) -> bool:
+        """It was looked at in this era; whether that is a new one, in which what was known before is in doubt."""
+        if era == self.era:
+            return False
+        self.doubt()
+        self.era = era
+        return True
 
     def hear(self, method: str) -> None:
         """What the server tells on its own: it may be that its tools are not what they were."""
@@ -122,7 +132,7 @@ class Conversation(Place):
     def doubt(self) -> None:
         """Nobody knows any more what it offers."""
         self.doubts += 1
-        self.offer = None
+        self.offer = self.era = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,3 +20,9 @@ async def let_finish(work: Coroutine[Any, Any, T], grace_s: float) -> T:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         raise
+
+
+def seen(task: asyncio.Task[Any]) -> None:
+    """A done callback: how it ended is taken note of. asyncio complains of failures that nobody has looked at."""
+    if not task.cancelled():
+        task.exception()

@@ -83,7 +83,9 @@ def rpc(server: Server, method: str, **params: Any) -> Any:
 
 
 def tools(server: Server) -> list[str]:
-    return sorted(one["name"].rpartition("__")[2] for one in rpc(server, "tools/list")["tools"])
+    """Of tool servers; what is the gateway's own has no server in its name."""
+    names = [one["name"] for one in rpc(server, "tools/list")["tools"]]
+    return sorted(name.rpartition("__")[2] for name in names if "__" in name)
 
 
 def read(server: Server, name: str) -> str:

@@ -71,6 +71,18 @@ async def test_a_server_is_up_with_its_version_once_it_was_asked(bench: httpx.As
     assert (plain["tools"], plain["health"]["state"], plain["seen"]) == ([], "up", 2)
 
 
+async def test_an_agent_s_tools_have_the_class_that_their_server_gives_them(bench: httpx.AsyncClient) -> None:
+    """The screen says the worst that an agent can do: what nobody declared must not be left out."""
+    await apply(bench, BINDING, "hands", {"agent": "reviewer", "server": "bench", "tools": ["look", "wipe", "later"]})
+    await server_of(bench, "bench")
+    found = (await bench.get("/api/v1/agents/reviewer")).json()["tools"]
+    listed = (await bench.get("/api/v1/agents")).json()["items"]
+    await bench.delete("/api/v1/resources/Binding/hands")
+    risks = {tool["name"]: tool["risk"] for tool in found if tool["server"] == "bench"}
+    assert risks == {"look": "read", "wipe": "danger", "later": None}
+    assert next(one["tools"] for one in listed if one["name"] == "reviewer") == found
+
+
 async def test_a_server_that_fails_says_why_and_then_rests(served: Served) -> None:
     async with served.client() as admin:
         await apply(admin, SERVER, "broken", {"transport": "stdio", "command": ["/no/such/program"]})

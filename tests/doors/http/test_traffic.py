@@ -51,6 +51,7 @@ async def test_metrics_count_without_names(served: Served) -> None:
     async with served.client("") as nobody:
         metrics = (await nobody.get("/metrics")).text
     assert "stead_tool_calls_in_flight 1.0" in metrics
+    assert "stead_tool_calls_asking 0.0" in metrics
     assert "stead_tool_calls_queued 0.0" in metrics
     assert 'stead_breakers{state="open"} 1.0' in metrics
     assert 'stead_tool_calls_refused_total{reason="overloaded"}' in metrics

@@ -102,10 +102,10 @@ async def test_what_is_not_what_was_approved_is_refused(desk: Desk, changed: dic
 def test_a_call_comes_back_out_of_its_plan_whatever_it_says(arguments: dict[str, Any], more: dict[str, Any]) -> None:
     caller = outside()
     request = CallRequest(caller, "kit", "append", arguments, "mcp/1-1", root="/srv", more=more)
-    payload = plan_payload(request, TOOL, {})
+    payload = plan_payload(request, "acme/1", TOOL, {})
     stored: dict[str, Any] = dict.fromkeys(Approval.__slots__, "")
     stored |= {"id": "ap_1", "tenant": "acme", "kind": "plan", "payload": payload, "asked_by": caller.scope.actor.id}
     replayed = planned_call(Approval(**stored), caller, "/srv")
     assert replayed is not None
     assert replayed == replace(request, plan_id="ap_1", by_plan=True)
-    assert digest(plan_payload(replayed, TOOL, {})) == digest(payload)
+    assert digest(plan_payload(replayed, "acme/1", TOOL, {})) == digest(payload)

@@ -292,3 +292,30 @@ async def test_the_key_that_goes_upstream_names_the_step_and_the_arguments(desk:
     assert first == again  # a repeat is known as one
     assert len({first, other, later}) == 3  # other arguments are never taken for a repeat, nor is another step
     assert [one.rpartition(":")[0] for one in (first, other, later)] == ["a_1/1/0", "a_1/1/0", "a_1/2/0"]
+
+
+async def test_a_plan_is_for_the_environment_that_was_seen(desk: Desk) -> None:
+    in_dev = replace(outside(), environment="dev")
+    asked = await desk.approved(desk.request("append", LINE, caller=in_dev))
+    assert asked.payload["environment"] == "dev"
+    for other in ("", "prod"):
+        elsewhere = replace(in_dev, environment=other)
+        outcome = await desk.call("append", LINE, caller=elsewhere, key=asked.step, plan_id=asked.id)
+        assert (outcome.verdict, outcome.code) == ("denied", "plan_refused")
+    assert desk.upstream.lines == []
+
+
+async def test_a_server_that_was_declared_anew_is_asked_about_again(any_desk: Desk) -> None:
+    """The same tools behind another command, say: what was approved would be done by somebody else."""
+    desk = any_desk
+    request = desk.request("append", LINE)
+    asked = await desk.approved(request)
+    moved = next(one for one in MANIFESTS.split("---") if "kind: ToolServer" in one)
+    await desk.declare(moved.replace("command: [kit]", "command: [other-kit]"))
+    again = await desk.plan(replace(request, plan_id=asked.id))
+    assert (again.id != asked.id, again.status, again.payload["arguments"]) == (True, "pending", LINE)
+    assert desk.upstream.lines == []
+    await desk.decide(again)
+    assert (await apply(desk, again.id, request.key))[0] == "ok"
+    (old,) = [one for one in await desk.asked() if one.id == asked.id]
+    assert (old.status, old.reason) == ("expired", "its tool server was declared anew since it was approved")

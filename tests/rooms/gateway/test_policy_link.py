@@ -1,5 +1,6 @@
 """Every call meets the policies, and the trail says which rule decided."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,8 +8,9 @@ import sqlalchemy as sa
 
 from swarmstead.audit import queries as audit
 from swarmstead.audit.tables import audit_rows
-from swarmstead.gateway.contract import Caller
+from swarmstead.gateway.contract import Caller, PlanNeeded
 from swarmstead.kernel.scope import Actor, Scope
+from swarmstead.people.tables import environments, tenants
 from swarmstead.permits.policies.past import past_calls
 from swarmstead.resources.manifests import parse
 from swarmstead.telemetry.meter import METER
@@ -181,3 +183,26 @@ async def test_the_verdict_that_is_shown_beforehand_is_the_one_that_is_met(desk:
         met = {"ok": "allow", "denied": "deny"}.get(getattr(answer, "verdict", ""), "ask")
         rows = await checks(desk, "approval.ask" if met == "ask" else "tool.call")
         assert (shown.effect, list(shown.rules)) == (met, rows[-1]["policy.check"]["rules"])
+
+
+@pytest.mark.parametrize(
+    ("environment", "verdict"), [("prod", "denied"), ("", "denied"), ("no-such", "denied"), ("dev", "ok")]
+)
+async def test_to_name_no_environment_is_no_way_round_what_production_forbids(
+    desk: Desk, environment: str, verdict: str
+) -> None:
+    ours = {"tenant": ADA.tenant}
+    await desk.db.write(lambda tx: tx.conn.execute(tenants.insert().values(name=ADA.tenant, created_at=0)))
+    await desk.db.write(lambda tx: tx.conn.execute(environments.insert().values(**ours, name="dev", production=False)))
+    await desk.declare(policy("frozen", "forbid (principal, action, resource);", environments="[prod]"))
+    caller = replace(outside(), environment=environment)
+    assert (await desk.call("read", {"name": "a"}, caller=caller, key="mcp/1")).verdict == verdict
+
+
+async def test_what_production_permits_is_not_permitted_to_who_names_no_environment(desk: Desk) -> None:
+    lets = 'permit (principal, action == Action::"call", resource);'
+    await desk.declare(policy("lets", lets, environments="[prod]"))
+    for environment, needs in (("prod", False), ("", True)):
+        caller = replace(outside(), environment=environment)
+        answer = await desk.gateway.call(desk.request("append", {"line": "x"}, caller=caller, key=f"mcp/{environment}"))
+        assert isinstance(answer, PlanNeeded) is needs

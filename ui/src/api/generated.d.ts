@@ -1461,7 +1461,7 @@ export interface components {
         };
         /**
          * BoundToolShape
-         * @description A tool that is bound to an agent; `risk` is null when its server cannot be asked without a run's folder.
+         * @description A tool that is bound to an agent; `risk` is null as long as neither a person nor its server has said it.
          */
         BoundToolShape: {
             /** Server */
@@ -2086,6 +2086,8 @@ export interface components {
             waiting: components["schemas"]["ApprovalShape"][];
             /** Waiting Total */
             waiting_total: number;
+            /** Active Total */
+            active_total: number;
             /** Active */
             active: components["schemas"]["RunShape"][];
             /** Recent */

@@ -38,7 +38,7 @@ export class Problem extends Error {
       status: 0,
       detail: 'The server did not give the code of this page.',
       code: 'code_not_loaded',
-      way_out: 'Check that the server runs (stead doctor), then try again. After an upgrade of the server, load the screen anew.',
+      way_out: 'Check that the server runs (`stead doctor`), then try again. After an upgrade of the server, load the screen anew.',
     })
   }
 
@@ -50,7 +50,7 @@ export class Problem extends Error {
       status: 0,
       detail: 'The server did not answer.',
       code: 'unreachable',
-      way_out: 'Check that it runs (stead doctor) and that this machine can reach it, then try again.',
+      way_out: 'Check that it runs (`stead doctor`) and that this machine can reach it, then try again.',
     })
   }
 }

@@ -11,6 +11,7 @@ import { useVirtualizer } from '@tanstack/react-virtual'
 import { ArrowDown, ArrowUp } from 'lucide-react'
 import { useEffect, useMemo, useRef, type KeyboardEvent, type ReactNode } from 'react'
 import { cx } from '@/lib/cx'
+import { hiddenBelow, paddings, type From } from './column-place'
 
 export interface Column<T extends RowData> {
   id: string
@@ -23,8 +24,8 @@ export interface Column<T extends RowData> {
   right?: boolean
   /** Stays in sight while the table is scrolled sideways. */
   sticky?: boolean
-  /** Left out while the table (not the screen) is narrower than this: 480, 640, 880 and 1100 pixels. */
-  from?: 'sm' | 'md' | 'lg' | 'xl'
+  /** Left out while the table is narrower than this. */
+  from?: From
 }
 
 interface DataTableProps<T extends RowData> {
@@ -48,15 +49,12 @@ const features = tableFeatures({
 })
 
 const ROW = 32
-const FROM = {
-  sm: '@max-[480px]:hidden',
-  md: '@max-[640px]:hidden',
-  lg: '@max-[880px]:hidden',
-  xl: '@max-[1100px]:hidden',
-}
 
-const hideClass = (column: Column<never> | undefined) => (column?.from ? FROM[column.from] : '')
-const placeClass = (column: Column<never> | undefined) => cx(hideClass(column), column?.sticky && 'sticky left-0 z-1 bg-bg')
+/** Where each column stands, by its id: whether it is seen, its margins, whether it stays while the rest is scrolled. */
+function placesOf(columns: readonly Pick<Column<never>, 'id' | 'from' | 'sticky'>[]): Map<string, string> {
+  const padding = paddings(columns)
+  return new Map(columns.map((c, i) => [c.id, cx(padding[i], hiddenBelow(c), c.sticky && 'sticky left-0 z-1 bg-bg')]))
+}
 
 /** Dense rows under a fixed head. Put one link in a row with `rowLink` and the whole row follows it. */
 export function DataTable<T extends RowData>({ label, columns, rows, rowKey, selected, onEnd, fit }: DataTableProps<T>) {
@@ -95,6 +93,7 @@ export function DataTable<T extends RowData>({ label, columns, rows, rowKey, sel
   }, [nearEnd, model.length, onEnd])
 
   const byId = useMemo(() => new Map(columns.map((c) => [c.id, c])), [columns])
+  const places = useMemo(() => placesOf(columns), [columns])
   return (
     // eslint-disable-next-line jsx-a11y/no-static-element-interactions -- the links inside take the focus; this only moves it
     <div
@@ -105,7 +104,7 @@ export function DataTable<T extends RowData>({ label, columns, rows, rowKey, sel
       <table className="w-full table-fixed border-collapse text-xs" aria-label={label} aria-rowcount={model.length + 1}>
         <colgroup>
           {columns.map((c) => (
-            <col key={c.id} style={{ width: c.width }} className={hideClass(c)} />
+            <col key={c.id} style={{ width: c.width }} className={hiddenBelow(c)} />
           ))}
         </colgroup>
         <thead className="sticky top-0 z-10 bg-bg">
@@ -119,9 +118,9 @@ export function DataTable<T extends RowData>({ label, columns, rows, rowKey, sel
                   scope="col"
                   aria-sort={sorted === 'asc' ? 'ascending' : sorted === 'desc' ? 'descending' : undefined}
                   className={cx(
-                    'border-b border-line px-2 font-medium text-mute first:pl-4 last:pr-4',
+                    'border-b border-line font-medium text-mute',
                     column?.right ? 'text-right' : 'text-left',
-                    placeClass(column),
+                    places.get(header.column.id),
                   )}
                 >
                   {header.column.getCanSort() ? (
@@ -155,14 +154,7 @@ export function DataTable<T extends RowData>({ label, columns, rows, rowKey, sel
               )}
             >
               {columns.map((c) => (
-                <td
-                  key={c.id}
-                  className={cx(
-                    'truncate px-2 first:pl-4 last:pr-4',
-                    c.right && 'text-right tabular-nums',
-                    placeClass(c),
-                  )}
-                >
+                <td key={c.id} className={cx('truncate', c.right && 'text-right tabular-nums', places.get(c.id))}>
                   {c.cell(row.original)}
                 </td>
               ))}

@@ -54,7 +54,7 @@ export function FindBox({ label, value, onChange }: { label: string; value: stri
     return () => clearTimeout(timer)
   }, [text, value, onChange])
   return (
-    <div className="relative inline-flex h-7 items-center">
+    <div className="relative inline-flex h-7 items-center max-sm:min-w-24 max-sm:flex-1">
       <Search className="pointer-events-none absolute left-2 size-3.5 text-mute" aria-hidden />
       <input
         type="text"
@@ -62,7 +62,7 @@ export function FindBox({ label, value, onChange }: { label: string; value: stri
         placeholder={label}
         value={text}
         onChange={(event) => setText(event.target.value)}
-        className="h-full w-44 rounded-md border border-line bg-bg pl-7 pr-6 text-xs hover:border-edge"
+        className="h-full w-44 rounded-md border max-sm:w-full border-line bg-bg pl-7 pr-6 text-xs hover:border-edge"
       />
       {text && (
         <button

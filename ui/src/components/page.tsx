@@ -3,8 +3,10 @@ import { cx } from '@/lib/cx'
 
 interface PageProps {
   title: string
-  /** Drawn instead of the plain title where a page has more to say. */
+  /** Stands in the heading instead of the plain title. */
   heading?: ReactNode
+  /** What is said of the page's subject, beside the heading. */
+  facts?: ReactNode
   /** Filters and other controls that act on what is listed. */
   filters?: ReactNode
   action?: ReactNode
@@ -14,14 +16,16 @@ interface PageProps {
 }
 
 /** The furniture of every page: title, filters, primary action, then the content. */
-export function Page({ title, heading, filters, action, children, fixed }: PageProps) {
+export function Page({ title, heading, facts, filters, action, children, fixed }: PageProps) {
   useEffect(() => {
     document.title = `${title} · Swarmstead`
   }, [title])
   return (
     <div className="flex h-full min-w-0 flex-col">
       <header className="flex min-h-12 shrink-0 flex-wrap items-center gap-x-4 gap-y-2 border-b border-line px-4 py-2">
-        {heading ?? <h1 className="text-base font-semibold">{title}</h1>}
+        {/* One element from the first drawing on, whatever comes to stand in it: focus rests here after a navigation. */}
+        <h1 className="flex min-w-0 flex-wrap items-center gap-2 text-base font-semibold">{heading ?? title}</h1>
+        {facts}
         {filters && <div className="flex min-w-0 flex-wrap items-center gap-2">{filters}</div>}
         {action && <div className="ml-auto flex items-center gap-2">{action}</div>}
       </header>

@@ -5,6 +5,7 @@ import { sentence } from '@/lib/text'
 import { Button } from './ui/button'
 import { CommandLine } from './commands'
 import { CopyButton } from './values'
+import { WithCode } from './with-code'
 
 interface EmptyProps {
   title: string
@@ -59,8 +60,14 @@ export function ProblemView({ error, onRetry, lost }: ProblemViewProps) {
         <Icon className={refused ? 'size-4 text-soft' : 'size-4 text-failed'} aria-hidden />
         {refused ? 'You may not see this' : sentence(problem.body.title)}
       </h2>
-      <p className="text-soft">{problem.message}</p>
-      {problem.body.way_out && <p>{problem.body.way_out}</p>}
+      <p className="text-soft">
+        <WithCode>{problem.message}</WithCode>
+      </p>
+      {problem.body.way_out && (
+        <p>
+          <WithCode>{problem.body.way_out}</WithCode>
+        </p>
+      )}
       {lost && <p className="text-soft">{lost}</p>}
       {problem.body.trace_id && (
         <p className="flex items-center gap-1 text-xs text-mute">
@@ -68,7 +75,7 @@ export function ProblemView({ error, onRetry, lost }: ProblemViewProps) {
           <CopyButton text={problem.body.trace_id} label="Copy trace id" />
         </p>
       )}
-      {onRetry && !refused && (
+      {onRetry && !refused && problem.status !== 404 && (
         <Button className="mt-1" icon={<RotateCw className="size-3.5" aria-hidden />} onClick={onRetry}>
           Try again
         </Button>
@@ -83,8 +90,14 @@ export function ProblemNote({ error }: { error: unknown }) {
   const problem = asProblem(error)
   return (
     <div role="alert" className="rounded-md border border-failed/50 px-3 py-2 text-xs">
-      <p className="font-medium text-failed">{problem.message}</p>
-      {problem.body.way_out && <p className="mt-0.5 text-soft">{problem.body.way_out}</p>}
+      <p className="font-medium text-failed">
+        <WithCode>{problem.message}</WithCode>
+      </p>
+      {problem.body.way_out && (
+        <p className="mt-0.5 text-soft">
+          <WithCode>{problem.body.way_out}</WithCode>
+        </p>
+      )}
       {problem.body.trace_id && (
         <p className="mt-0.5 text-mute">
           Trace <span className="mono">{problem.body.trace_id}</span>

@@ -35,11 +35,13 @@ const LOOKS: Partial<Record<string, Look>> = {
   pending: { word: 'waiting for a person', tone: 'waiting', icon: Hand },
   approved: { word: 'approved', tone: 'succeeded', icon: CircleCheck },
   expired: { word: 'expired', tone: 'idle', icon: TimerOff },
-  // Of tool servers and tools.
+  // Of models, tool servers and tools.
   up: { word: 'up', tone: 'succeeded', icon: CircleCheck },
   problem: { word: 'problem', tone: 'failed', icon: CircleX },
   resting: { word: 'resting', tone: 'paused', icon: CirclePause },
   idle: { word: 'not asked', tone: 'idle', icon: CircleDashed },
+  ready: { word: 'ready', tone: 'idle', icon: CircleCheck },
+  not_ready: { word: 'not ready', tone: 'failed', icon: CircleX },
   accepted: { word: 'accepted', tone: 'idle', icon: CircleCheck },
   changed: { word: 'changed, waits', tone: 'waiting', icon: Hand },
   new: { word: 'new, waits', tone: 'waiting', icon: Hand },
@@ -77,16 +79,18 @@ interface StatusProps {
   status: string
   /** `short` says "waiting" in narrow tables. */
   short?: boolean
+  /** Said instead of the state's own word. */
+  word?: string
   className?: string
 }
 
 /** A state: colour, icon and word together, so that none of them carries it alone. */
-export function Status({ status, short, className }: StatusProps) {
+export function Status({ status, short, word: said, className }: StatusProps) {
   const { word, tone, icon: Icon } = lookOf(status)
   return (
     <span className={cx('inline-flex max-w-full min-w-0 items-center gap-1.5 whitespace-nowrap align-middle', TEXT[tone], className)}>
       <Icon className={cx('size-3.5 shrink-0', status === 'running' && 'pulse')} strokeWidth={2.25} aria-hidden />
-      <span className="truncate">{short && tone === 'waiting' && status !== 'unknown' ? 'waiting' : word}</span>
+      <span className="truncate">{said ?? (short && tone === 'waiting' && status !== 'unknown' ? 'waiting' : word)}</span>
     </span>
   )
 }

@@ -1,5 +1,6 @@
 import { Link, useRouter, type ErrorComponentProps } from '@tanstack/react-router'
 import { useQueryErrorResetBoundary } from '@tanstack/react-query'
+import { Page } from '@/components/page'
 import { ProblemView } from '@/components/states'
 import { buttonClass } from '@/components/ui/button'
 
@@ -14,21 +15,22 @@ export function ErrorPage({ error, reset }: ErrorComponentProps) {
   }
   return (
     <div className="grid h-full place-items-center overflow-y-auto">
+      <h1 className="sr-only">This page failed</h1>
       <ProblemView error={error} onRetry={retry} lost="Nothing was lost: runs live on the server and go on." />
     </div>
   )
 }
 
+/** An address that leads nowhere: the frame stays, and with it every way on. */
 export function NotFoundPage() {
   return (
-    <main className="grid h-full place-items-center overflow-y-auto p-6">
-      <div className="flex max-w-104 flex-col items-start gap-3">
-        <h1 className="text-base font-semibold">There is no such page</h1>
+    <Page title="There is no such page">
+      <div className="flex max-w-104 flex-col items-start gap-3 p-6">
         <p className="text-soft">The address may be mistyped, or it belongs to another version of Swarmstead.</p>
         <Link to="/overview" className={buttonClass('primary')}>
           Go to the overview
         </Link>
       </div>
-    </main>
+    </Page>
   )
 }

@@ -3,15 +3,16 @@ import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { useMatch, useNavigate } from '@tanstack/react-router'
 import { Command } from 'cmdk'
 import { Activity, Bot, CircleStop, Hand, MoonStar, Pause, Play } from 'lucide-react'
-import { useState, type ReactNode } from 'react'
+import { useEffect, useRef, useState, type ReactNode } from 'react'
 import { approvalsQuery } from '@/api/queries/permits'
 import { agentsQuery, resourcesQuery } from '@/api/queries/resources'
 import { useCan } from '@/api/queries/people'
 import { overviewQuery, runQuery } from '@/api/queries/runs'
-import type { Run } from '@/api/types'
+import type { Approval, Run } from '@/api/types'
 import { shortId } from '@/lib/format'
 import { theme } from '@/lib/settings'
 import { statusWord } from '@/components/status'
+import { useReturnFocus } from '@/components/ui/return-focus'
 import { sentence } from '@/lib/text'
 import { kindsFor, type Kind } from '@/rooms/runs/kinds'
 import { fit } from './match'
@@ -20,6 +21,7 @@ import { PLACES } from './nav'
 /** Search or do: places, what waits, runs, agents, launches, settings. */
 export default function Palette({ onClose }: { onClose: () => void }) {
   const [text, setText] = useState('')
+  const { remember, giveBack } = useReturnFocus()
   const navigate = useNavigate()
   const waiting = useInfiniteQuery(approvalsQuery('pending')).data?.pages[0]?.items ?? []
   const overview = useQuery(overviewQuery).data
@@ -27,6 +29,8 @@ export default function Palette({ onClose }: { onClose: () => void }) {
   const swarms = useQuery(resourcesQuery('Swarm')).data ?? []
   const runs = overview ? [...overview.active, ...overview.recent] : []
   const told = useToldRuns(overview?.active ?? [])
+  const first = [...waiting.map(questionRow), ...told.map(commandRow), ...swarms.map(launchRow), ...PLACES.flatMap((g) => g.places).map(placeRow)]
+  const [chosen, choose] = useChoice(first[0] ?? '')
   const go = (act: () => unknown) => {
     onClose()
     act()
@@ -38,10 +42,12 @@ export default function Palette({ onClose }: { onClose: () => void }) {
         <Dialog.Overlay className="fixed inset-0 z-50 bg-shadow" />
         <Dialog.Content
           aria-describedby={undefined}
+          onOpenAutoFocus={remember}
+          onCloseAutoFocus={giveBack}
           className="float-in fixed left-1/2 top-[12vh] z-50 w-152 max-w-[calc(100vw-24px)] -translate-x-1/2 overflow-hidden rounded-md bg-float shadow-float"
         >
           <Dialog.Title className="sr-only">Search or do</Dialog.Title>
-          <Command loop label="Search or do" filter={fit}>
+          <Command loop label="Search or do" filter={fit} value={chosen} onValueChange={choose}>
             <Command.Input
               value={text}
               onValueChange={setText}
@@ -57,7 +63,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
               )}
               <Group heading="Waiting for you">
                 {waiting.slice(0, 5).map((a) => (
-                  <Row key={a.id} icon={<Hand />} value={`${a.sentence} ${a.id}`} onGo={() => go(() => navigate({ to: '/inbox/$id', params: { id: a.id } }))}>
+                  <Row key={a.id} icon={<Hand />} value={questionRow(a)} hint={whereOf(a)} onGo={() => go(() => navigate({ to: '/inbox/$id', params: { id: a.id } }))}>
                     {a.sentence}
                   </Row>
                 ))}
@@ -67,7 +73,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
                   <Row
                     key={`${kind} ${run.id}`}
                     icon={kind === 'pause' ? <Pause /> : kind === 'resume' ? <Play /> : <CircleStop />}
-                    value={`${kind} run ${run.swarm} ${run.id}`}
+                    value={commandRow({ run, kind })}
                     hint={statusWord(run.status)}
                     onGo={() => go(() => navigate({ to: '/runs/$id', params: { id: run.id }, search: { act: kind } }))}
                   >
@@ -77,14 +83,14 @@ export default function Palette({ onClose }: { onClose: () => void }) {
               </Group>
               <Group heading="Launch">
                 {swarms.map((s) => (
-                  <Row key={s.name} icon={<Play />} value={`launch swarm ${s.name}`} onGo={() => go(() => navigate({ to: '/swarms', search: { launch: s.name } }))}>
+                  <Row key={s.name} icon={<Play />} value={launchRow(s)} onGo={() => go(() => navigate({ to: '/swarms', search: { launch: s.name } }))}>
                     Launch {s.name}
                   </Row>
                 ))}
               </Group>
               <Group heading="Go to">
                 {PLACES.flatMap((g) => g.places).map(({ to, label, icon: Icon, key }) => (
-                  <Row key={to} icon={<Icon />} value={`go to ${label}`} hint={`g ${key}`} onGo={() => go(() => navigate({ to }))}>
+                  <Row key={to} icon={<Icon />} value={placeRow({ label })} hint={`g ${key}`} onGo={() => go(() => navigate({ to }))}>
                     {label}
                   </Row>
                 ))}
@@ -116,6 +122,38 @@ export default function Palette({ onClose }: { onClose: () => void }) {
       </Dialog.Portal>
     </Dialog.Root>
   )
+}
+
+/**
+ * Which row Enter takes: the first one, also while the list still fills from above, until something is typed or a key or
+ * the pointer chooses another.
+ */
+function useChoice(first: string): [string, (value: string) => void] {
+  const [chosen, setChosen] = useState(first)
+  // No state: drawing anew between a key and what it types would take the letter away.
+  const moved = useRef(false)
+  useEffect(() => {
+    const move = () => (moved.current = true)
+    const signs = ['keydown', 'input', 'pointermove']
+    for (const sign of signs) document.addEventListener(sign, move, true)
+    return () => {
+      for (const sign of signs) document.removeEventListener(sign, move, true)
+    }
+  }, [])
+  useEffect(() => {
+    if (!moved.current) setChosen(first)
+  }, [first])
+  return [chosen, setChosen]
+}
+
+const questionRow = (a: Approval) => `${a.sentence} ${a.id}`
+const commandRow = ({ run, kind }: { run: Run; kind: Kind }) => `${kind} run ${run.swarm} ${run.id}`
+const launchRow = (swarm: { name: string }) => `launch swarm ${swarm.name}`
+const placeRow = (place: { label: string }) => `go to ${place.label}`
+
+/** By what questions with the same sentence are told apart. */
+function whereOf({ environment, run }: Approval): string {
+  return [environment, run && shortId(run)].filter(Boolean).join(' · ')
 }
 
 /** What may be said to the run on the page, and then to those that go on; the form on its page asks for the reason. */

@@ -1,9 +1,10 @@
 import * as Dialog from '@radix-ui/react-dialog'
 import { useQuery } from '@tanstack/react-query'
-import { Outlet, useLocation, useNavigate, useSearch } from '@tanstack/react-router'
+import { Outlet, useNavigate, useSearch } from '@tanstack/react-router'
 import { Suspense, useEffect, useRef, useState, type ReactNode } from 'react'
 import { stream } from '@/api/events'
 import { sessionQuery } from '@/api/queries/people'
+import { useReturnFocus } from '@/components/ui/return-focus'
 import { announce, announcement } from '@/lib/announce'
 import { lazyPage } from '@/lib/lazy-page'
 import { plural } from '@/lib/format'
@@ -23,8 +24,9 @@ export function Shell(): ReactNode {
   const framed = useFramed()
   useStream()
   useSignedIn()
-  useFocusInContent()
   usePlaceKeys(() => setSearching(true))
+  // It is here before it is called, or the first letters typed into it would be lost.
+  useEffect(() => void Palette.preload(), [])
   return (
     <div className="flex h-full flex-col">
       <a
@@ -44,8 +46,8 @@ export function Shell(): ReactNode {
         </main>
       </div>
       <Drawer open={navigating} onClose={() => setNavigating(false)} />
+      <Suspense fallback={<KeysWait />}>{searching && <Palette onClose={() => setSearching(false)} />}</Suspense>
       <Suspense>
-        {searching && <Palette onClose={() => setSearching(false)} />}
         {launch !== undefined && <Launch key={launch} swarm={launch} />}
       </Suspense>
       <Speaker />
@@ -53,13 +55,31 @@ export function Shell(): ReactNode {
   )
 }
 
+/** While the palette's code is on its way, what is typed is meant for it, and acts nowhere else. */
+function KeysWait() {
+  useEffect(() => {
+    const hold = (event: KeyboardEvent) => {
+      if (event.key.length === 1 || event.key === 'Enter') event.stopImmediatePropagation()
+    }
+    window.addEventListener('keydown', hold, true)
+    return () => window.removeEventListener('keydown', hold, true)
+  }, [])
+  return null
+}
+
 /** The navigation on narrow screens. */
 function Drawer({ open, onClose }: { open: boolean; onClose: () => void }) {
+  const { remember, giveBack } = useReturnFocus()
   return (
     <Dialog.Root open={open} onOpenChange={(next) => !next && onClose()}>
       <Dialog.Portal>
         <Dialog.Overlay className="fixed inset-0 z-40 bg-shadow" />
-        <Dialog.Content aria-describedby={undefined} className="fixed inset-y-0 left-0 z-50 w-64 overflow-y-auto bg-float pt-2 shadow-float">
+        <Dialog.Content
+          aria-describedby={undefined}
+          onOpenAutoFocus={remember}
+          onCloseAutoFocus={giveBack}
+          className="fixed inset-y-0 left-0 z-50 w-64 overflow-y-auto bg-float pt-2 shadow-float"
+        >
           <Dialog.Title className="sr-only">Navigation</Dialog.Title>
           <NavLinks onGo={onClose} />
         </Dialog.Content>
@@ -87,14 +107,6 @@ function useSignedIn(): void {
     leaving.current = true
     void navigate({ to: '/signin', search: { next: window.location.pathname + window.location.search } })
   }, [data, navigate])
-}
-
-/** On a new page, focus that its page took along goes to the content, so that Tab does not begin at the frame again. */
-function useFocusInContent(): void {
-  const { pathname } = useLocation()
-  useEffect(() => {
-    if (document.activeElement === document.body) document.getElementById('main')?.focus({ preventScroll: true })
-  }, [pathname])
 }
 
 function usePlaceKeys(onSearch: () => void): void {

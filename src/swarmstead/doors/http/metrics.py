@@ -107,6 +107,8 @@ class _Collector:
             yield GaugeMetricFamily("stead_approvals_pending", "Questions that wait for a person.", value=self._pending)
         traffic = self._traffic
         yield GaugeMetricFamily("stead_tool_calls_in_flight", "Tool calls under way.", value=traffic.in_flight)
+        asking = "Tool calls that wait for an answer of their client."
+        yield GaugeMetricFamily("stead_tool_calls_asking", asking, value=traffic.asking)
         yield GaugeMetricFamily("stead_tool_calls_queued", "Tool calls that wait for room.", value=traffic.queued)
         gauge = GaugeMetricFamily("stead_breakers", "Breakers of tools and tool servers, by state.", labels=["state"])
         for state, count in traffic.breakers.items():

@@ -358,7 +358,7 @@ class DiffShape(Shape):
 
 
 class BoundToolShape(Shape):
-    """A tool that is bound to an agent; `risk` is null when its server cannot be asked without a run's folder."""
+    """A tool that is bound to an agent; `risk` is null as long as neither a person nor its server has said it."""
 
     server: str
     name: str
@@ -415,23 +415,3 @@ class AuditRowShape(Shape):
     data: dict[str, Any]
     prev_hash: str
     hash: str
-
-
-class SpendShape(Shape):
-    """What the tenant has spent today (UTC), and its cap."""
-
-    today_micros: int
-    cap_micros: int
-
-
-class OverviewShape(Shape):
-    """What an operator wants to know first."""
-
-    counts: dict[str, int]
-    waiting: list[ApprovalShape]
-    waiting_total: int
-    active: list[RunShape]
-    recent: list[RunShape]
-    spend: SpendShape
-    sample_available: bool
-    sample_input: dict[str, Any]

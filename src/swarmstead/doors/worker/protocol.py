@@ -16,6 +16,8 @@ from swarmstead.people.certificates import PEER, peer_certificate
 from swarmstead.people.contract import PeerCertificate
 
 _PACE = 65_536
+_LONGEST_HEAD = 65_536
+_TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _NOTHING_MORE = struct.pack("ii", 1, 0)  # SO_LINGER: on, for 0 seconds
 
 
@@ -26,7 +28,8 @@ class Timed(HttpToolsProtocol):
     takes from us, the client has to read 64 KiB, or all of it, within `write_s`; else the connection is dropped with
     what is left. Connections without a request are uvicorn's `timeout_keep_alive`, which ends with the first byte that
     comes: from there on `header_s` runs, or where that byte is the rest of a request that was answered early, once more
-    `timeout_keep_alive`, however many bytes follow. Connections beyond the bound of `connections` are closed unheard.
+    `timeout_keep_alive`, however many bytes follow. Connections beyond the bound of `connections` are closed unheard,
+    and one whose headers do not end within 64 KiB and the piece in which that is passed.
     """
 
     header_s: float
@@ -38,6 +41,7 @@ class Timed(HttpToolsProtocol):
         self._header: asyncio.TimerHandle | None = None
         self._in_headers = False
         self._in_body = False
+        self._head_bytes = 0
         self._writing: asyncio.TimerHandle | None = None
         self._unsent = 0
         self._peer: PeerCertificate | None = None
@@ -61,7 +65,13 @@ class Timed(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Most requests have all their headers in one piece: a clock runs for those that have not."""
+        unended = self._in_headers
         super().data_received(data)
+        if unended and self._in_headers:  # the parser keeps all of a header until it ends
+            self._head_bytes += len(data)
+            if self._head_bytes > _LONGEST_HEAD:
+                self._turn_away()
+                return
         if self._header is not None:
             return
         if self._in_headers:
@@ -76,6 +86,7 @@ class Timed(HttpToolsProtocol):
         cast("dict[str, Any]", self.scope)["state"][PEER] = self._peer
         self._have_headers()
         self._in_headers = self._in_body = True
+        self._head_bytes = 0
 
     def on_headers_complete(self) -> None:
         """Its headers have come."""
@@ -127,6 +138,11 @@ class Timed(HttpToolsProtocol):
         if self._header is not None:
             self._header.cancel()
             self._header = None
+
+    def _turn_away(self) -> None:
+        self._have_headers()
+        self.transport.write(_TOO_LONG)
+        self._give_up()
 
     def _give_up(self) -> None:
         self.transport.close()

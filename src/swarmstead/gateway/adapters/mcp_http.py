@@ -21,14 +21,15 @@ from http import HTTPStatus as Status
 from typing import Any
 
 from swarmstead.gateway.adapters import mcp_messages as mcp
-from swarmstead.gateway.adapters.http.answers import NOT_ACTED_ON, error_body, phrase, read_out
-from swarmstead.gateway.adapters.http.errors import BadRequest, HttpFailed, Refused
+from swarmstead.gateway.adapters.http.answers import NOT_ACTED_ON, error_body, read_out
+from swarmstead.gateway.adapters.http.errors import BadRequest, Elsewhere, HttpFailed, Refused
 from swarmstead.gateway.adapters.http.request import RequestHead, request_head
 from swarmstead.gateway.adapters.http.response import Response
 from swarmstead.gateway.adapters.http_clients import Clients
 from swarmstead.gateway.adapters.mcp_messages import Message, RpcRefused, SessionLost, Ticket
 from swarmstead.gateway.adapters.patience import LendingRelay
 from swarmstead.gateway.adapters.sse import EventReader
+from swarmstead.gateway.adapters.upstream_failures import phrase_of
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
 from swarmstead.gateway.contract import SUBSCRIPTIONS
 from swarmstead.gateway.errors import EGRESS_DENIED
@@ -36,12 +37,13 @@ from swarmstead.gateway.offers import Conversation
 from swarmstead.gateway.relay import Relay
 from swarmstead.gateway.targets import BadTarget, parse_target
 from swarmstead.kernel.plain import crowded
+from swarmstead.kernel.tasks import seen
 
 _SESSION = "mcp-session-id"
 _VERSION = "mcp-protocol-version"
 _OURS = frozenset({_SESSION, _VERSION, "accept", "content-type"})
 _ASIDE_S = 2.0
-_PERSON_S = 300.0
+_PERSON_S = 360.0  # more than doors give a person, so that the server hears that nobody answered
 _BURST, _PAUSE_S = 100, 0.1
 _VISIBLE = re.compile(rb"[\x21-\x7e]{1,1000}")
 _SOONEST_MS, _LATEST_MS = 100, 10_000
@@ -77,6 +79,11 @@ class HttpSession:
         self._next_id = 0
         self._ready = False
         self._aside: set[asyncio.Task[None]] = set()
+
+    @property
+    def nameless(self) -> bool:
+        """Whether the server gave it no id, which one that is started anew would not know."""
+        return not self._had_id
 
     @property
     def usable(self) -> bool:
@@ -117,7 +124,7 @@ class HttpSession:
             if self._hearing is None:
                 self._heard.clear()
                 self._hearing = asyncio.create_task(self._hear())
-                self._hearing.add_done_callback(_seen)
+                self._hearing.add_done_callback(seen)
             hearing = self._hearing
             opened = asyncio.create_task(self._heard.wait())
             await asyncio.wait([opened, hearing], return_when=asyncio.FIRST_COMPLETED)
@@ -305,7 +312,7 @@ class HttpSession:
         answer = mcp.decode(await error_body(response), self._endpoint.secrets)
         if answer is not None and isinstance(answer.get("error"), dict) and not forgotten:
             mcp.result_of(answer)
-        raise SessionLost(f"it answered HTTP {status} {phrase(status)}".rstrip(), spoke=True)
+        raise SessionLost(f"it answered HTTP {status} {phrase_of(status)}".rstrip(), spoke=True)
 
     async def _events(
         self, response: Response, reader: EventReader, *, endless: bool = False
@@ -367,12 +374,7 @@ async def _briefly(work: Callable[[], Awaitable[None]], within_s: float) -> None
             await work()
 
 
-def _seen(task: asyncio.Task[None]) -> None:
-    """Take note of how it ended: asyncio complains when nobody looks."""
-    if not task.cancelled():
-        task.exception()
-
-
 def lost(error: HttpFailed) -> SessionLost:
     """A failure of the wire as a session's."""
-    return SessionLost(str(error), code=EGRESS_DENIED if isinstance(error, Refused) else "")
+    code = EGRESS_DENIED if isinstance(error, Refused) else ""
+    return SessionLost(str(error), code=code, elsewhere=isinstance(error, Elsewhere))

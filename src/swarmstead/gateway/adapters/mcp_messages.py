@@ -46,13 +46,15 @@ Message = dict[str, Any]
 class Ticket:
     """Whether a request may have reached the server: False until its first byte leaves us.
 
-    `headers` go with it, beside those of the protocol, in the era that repeats arguments there.
+    `headers` go with it, beside those of the protocol, in the era that repeats arguments there. `era` is one of
+    connections, see `adapters/http/pool`.
     """
 
-    __slots__ = ("headers", "sent")
+    __slots__ = ("era", "headers", "sent")
 
     def __init__(self) -> None:
         self.sent = False
+        self.era: int | None = None
         self.headers: Mapping[str, str] = {}
 
 
@@ -60,13 +62,14 @@ class SessionLost(Exception):
     """No usable answer came. The message is for people; whether the call may have happened, its Ticket says.
 
     `code` says more than that the upstream failed; '' when there is no more to say. `spoke`: the server is there, and
-    has turned the request away.
+    has turned the request away. `elsewhere`: it may be another server, so nothing was sent.
     """
 
-    def __init__(self, message: str, *, code: str = "", spoke: bool = False) -> None:
+    def __init__(self, message: str, *, code: str = "", spoke: bool = False, elsewhere: bool = False) -> None:
         super().__init__(message)
         self.code = code
         self.spoke = spoke
+        self.elsewhere = elsewhere
 
 
 class RpcRefused(Exception):
@@ -82,6 +85,11 @@ class Session(Protocol):
     """A conversation with one server, started once and used by many calls at a time."""
 
     conversation: Conversation
+
+    @property
+    def nameless(self) -> bool:
+        """Whether nothing but the connection tells that it is still the same server."""
+        ...
 
     @property
     def usable(self) -> bool:

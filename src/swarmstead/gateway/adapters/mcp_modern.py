@@ -74,6 +74,7 @@ class ModernSession(HttpSession):
             if result.get("resultType") != _INPUT_REQUIRED or relay is None:
                 break
             ticket.sent = number > 0  # a server that asks at once has not begun
+            ticket.era = None  # a person takes longer than connections are kept
             result = await super().request(method, asked | await _supplied(result, relay), ticket, relay)
         return result
 

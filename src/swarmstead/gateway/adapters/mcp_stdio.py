@@ -81,6 +81,11 @@ class StdioSession(asyncio.SubprocessProtocol):
         self._told = 0  # since its last answer
 
     @property
+    def nameless(self) -> bool:
+        """No: a program that ends takes its pipes with it."""
+        return False
+
+    @property
     def usable(self) -> bool:
         """Whether the handshake is done and the program still there."""
         return self._ready and not self._leaving and not self._ended

@@ -1,5 +1,7 @@
 """What a failed request to a tool server means for its caller."""
 
+from http import HTTPStatus
+
 from swarmstead.gateway.adapters.mcp_messages import Ticket
 from swarmstead.gateway.contract import RpcFault, ServerRef
 from swarmstead.gateway.egress import WAY_OUT
@@ -31,3 +33,11 @@ def failure(
         code=code,
         fault=fault,
     )
+
+
+def phrase_of(status: int) -> str:
+    """The standard's name for a status: the server's own words could be anything."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""

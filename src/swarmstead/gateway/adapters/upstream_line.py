@@ -5,9 +5,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from swarmstead.gateway.adapters.mcp_messages import Message, Session, SessionLost
+from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
 from swarmstead.gateway.contract import ServerRef
 from swarmstead.gateway.health import SessionState
 from swarmstead.gateway.relay import Relay
+
+_MOST_DOUBLINGS = 20
 
 
 class Line:
@@ -59,6 +62,15 @@ class Line:
         for relay in tuple(self.listeners):
             relay.notify(method, params)
 
+    def failed(self, now: float, limits: UpstreamLimits, why: str, code: str = "") -> None:
+        """Its session did not come up, or ended by itself: after the second time in a row the next has to wait."""
+        self.failures += 1
+        self.why = why
+        self.code = code
+        if self.failures > 1:
+            pause = limits.backoff_base_s * 2 ** min(self.failures - 2, _MOST_DOUBLINGS)
+            self.closed_until = now + min(pause, limits.backoff_max_s)
+
     def went(self, now: float, trouble: str = "") -> None:
         """A question was answered, or why it was not."""
         if self._since is None or bool(trouble) != bool(self._trouble):
@@ -96,9 +108,3 @@ async def hear(
     if stream.cancelled() or line.session is not session:
         raise SessionLost("it has made room for another session")
     stream.result()
-
-
-def seen(task: asyncio.Task[None]) -> None:
-    """Take note of how a start ended: the call that caused it may be gone, and asyncio complains if nobody looks."""
-    if not task.cancelled():
-        task.exception()

@@ -22,7 +22,7 @@ from swarmstead.gateway.adapters.mcp_stdio import StdioSession
 from swarmstead.gateway.adapters.patience import PatientRelay
 from swarmstead.gateway.adapters.upstream_failures import failure
 from swarmstead.gateway.adapters.upstream_limits import UpstreamLimits
-from swarmstead.gateway.adapters.upstream_line import Line, hear, seen
+from swarmstead.gateway.adapters.upstream_line import Line, hear
 from swarmstead.gateway.adapters.upstream_lists import all_pages
 from swarmstead.gateway.adapters.upstream_programs import program_of, resolved
 from swarmstead.gateway.adapters.upstream_room import giving_way
@@ -34,6 +34,7 @@ from swarmstead.gateway.offers import Conversation, Listing, Vet
 from swarmstead.gateway.ports import Resolver
 from swarmstead.gateway.relay import Relay
 from swarmstead.kernel.errors import SteadError
+from swarmstead.kernel.tasks import seen
 from swarmstead.telemetry.contract import TRACEPARENT
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ T = TypeVar("T")
 Ask = Callable[[Session, Ticket], Awaitable[T]]
 
 _NO_HEADERS: Mapping[str, str] = {}
-_MOST_DOUBLINGS = 20
 
 
 class Upstreams:
@@ -86,7 +86,9 @@ class Upstreams:
 
         async def ask(session: Session, ticket: Ticket) -> Listing:
             of, doubts = session.conversation, session.conversation.doubts
-            return Listing(of, doubts, await self._list("tools/list", session, ticket))
+            ticket.era = 0 if session.nameless else None
+            found = await self._list("tools/list", session, ticket)
+            return Listing(of, doubts + of.moved(ticket.era), found)
 
         return await self._harmless(server, self._list_s, ask, proves=False)
 
@@ -136,7 +138,9 @@ class Upstreams:
 
         async def ask(session: Session, ticket: Ticket) -> CallResult:
             look = vet(session.conversation)
-            if look is not None and await look is not session.conversation:
+            if look is None:
+                ticket.era = session.conversation.era
+            elif await look is not session.conversation:
                 raise SessionLost("its session ended while its tools were looked at")
             ticket.headers = headers or _NO_HEADERS
             return mcp.call_result(await session.request("tools/call", params, ticket, way))
@@ -269,9 +273,11 @@ class Upstreams:
         session = await self._session(line, server)
         try:
             return await ask(session, ticket)
-        except SessionLost:
-            if ticket.sent or session.usable:
+        except SessionLost as error:
+            if ticket.sent or (session.usable and not error.elsewhere):
                 raise
+            session.conversation.doubt()
+            ticket.era = None
         return await ask(await self._session(line, server), ticket)
 
     def _list(self, method: str, session: Session, ticket: Ticket) -> Awaitable[list[Mapping[str, Any]]]:
@@ -342,12 +348,7 @@ class Upstreams:
         return None
 
     def _failed(self, line: Line, why: str, code: str = "") -> None:
-        line.failures += 1
-        line.why = why
-        line.code = code
-        if line.failures > 1:
-            pause = self._limits.backoff_base_s * 2 ** min(line.failures - 2, _MOST_DOUBLINGS)
-            line.closed_until = self._clock() + min(pause, self._limits.backoff_max_s)
+        line.failed(self._clock(), self._limits, why, code)
 
     async def _make(self, line: Line, server: ServerRef) -> Sequence[Session]:
         """Sessions to try, the best first: over HTTP in the caller's own era of the protocol, then in the other."""

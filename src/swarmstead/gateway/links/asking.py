@@ -19,6 +19,7 @@ from swarmstead.gateway.errors import Overloaded, RelayRefused
 from swarmstead.gateway.links.breaker import Breakers
 from swarmstead.gateway.links.load import Load
 from swarmstead.gateway.relay import Relay
+from swarmstead.gateway.traffic.state import Traffic
 from swarmstead.telemetry.contract import redact
 
 _MOST_OPEN = 16
@@ -32,6 +33,7 @@ class Asking:
     """What a call does while its client is asked, and when the answer is there."""
 
     def __init__(self, load: Load, breakers: Breakers) -> None:
+        self.traffic = load.traffic
         self._load = load
         self._breakers = breakers
 
@@ -89,7 +91,7 @@ class CallRelay:
     async def ask(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         """Ask the client, and come back with its answer when it is this call's turn. Fails: RelayRefused."""
         self._check_under_way()
-        waits = self._waits = self._waits or _Waits()
+        waits = self._waits = self._waits or _Waits(self._asking.traffic)
         size = waits.admit(params)
         asking = asyncio.ensure_future(self._relay.ask(method, _clean(params)))
         waits.open[asking] = size
@@ -125,9 +127,10 @@ class CallRelay:
 class _Waits:
     """What one call has asked and has no answer to; `since` when it holds nothing, None while it does."""
 
-    __slots__ = ("open", "seconds", "since")
+    __slots__ = ("_traffic", "open", "seconds", "since")
 
-    def __init__(self) -> None:
+    def __init__(self, traffic: Traffic) -> None:
+        self._traffic = traffic
         self.open: dict[asyncio.Task[Mapping[str, Any]], int] = {}
         self.since: float | None = None
         self.seconds = 0.0
@@ -150,12 +153,14 @@ class _Waits:
         """From now on the call waits."""
         if self.since is None:
             self.since = time.perf_counter()
+            self._traffic.asking += 1
 
     def end(self) -> float:
         """It waits no more; whoever still does is called off. For how many seconds it has waited in all."""
         if self.since is not None:
             self.seconds += time.perf_counter() - self.since
             self.since = None
+            self._traffic.asking -= 1
         for one in self.open:
             one.cancel()
         return self.seconds

@@ -42,7 +42,7 @@ class Attempt:
             if request.hooks.begin is not None:
                 request.hooks.begin(tx)
             if request.plan_id:
-                payload_hash = digest(plan_payload(request, tool, call.progress.precondition))
+                payload_hash = digest(plan_payload(request, call.target[0].version, tool, call.progress.precondition))
                 self._approvals.use(
                     tx, request.caller.scope, self._clock, request.plan_id, payload_hash, again=request.repeat
                 )

@@ -27,7 +27,7 @@ class Load:
     """
 
     def __init__(self, traffic: Traffic, patience_s: float) -> None:
-        self._traffic = traffic
+        self.traffic = traffic
         self._patience_s = patience_s
 
     async def __call__(self, call: Call, proceed: Next) -> Answer:
@@ -48,7 +48,7 @@ class Load:
 
         `back`: the call was let in before, and waits in turn whatever the overload policy and however many wait.
         """
-        traffic, request = self._traffic, call.request
+        traffic, request = self.traffic, call.request
         tenant = request.caller.scope.tenant
         limits = call.place.spec.limits
         if not back and (limits.overload or traffic.limits.overload) == "shed":
@@ -69,13 +69,13 @@ class Load:
 
     def leave(self, slots: Slots) -> None:
         """Give slots back; they go to whoever waits."""
-        now = self._traffic.clock()
+        now = self.traffic.clock()
         for gate in slots:
             gate.leave(now)
 
     async def _wait(self, call: Call, gate: Gate, full: str, *, back: bool) -> None:
         """Wait for a slot of a gate; it is ours when this returns. Fails: Overloaded."""
-        traffic, limits = self._traffic, call.place.spec.limits
+        traffic, limits = self.traffic, call.place.spec.limits
         room, patience_s = (gate.waiting + 1, self._patience_s) if back else self._room(call)
         if not room:
             raise self._refusal(call, Overloaded(f"Denied: {full} are under way, which is the most."), _SOON_S)
@@ -90,7 +90,7 @@ class Load:
 
     def _room(self, call: Call) -> tuple[int, float]:
         """How many may wait, and for how many seconds."""
-        limits, defaults = call.place.spec.limits, self._traffic.limits
+        limits, defaults = call.place.spec.limits, self.traffic.limits
         room = defaults.queue if limits.queue is None else limits.queue
         if call.request.caller.run:
             return room, self._patience_s
@@ -100,8 +100,8 @@ class Load:
 
     def _shed(self, call: Call) -> None:
         """From half of the tenant's cap on, ever lighter calls only. Fails: Shed."""
-        cap = self._traffic.limits.tenant_concurrency
-        left = (1 - self._traffic.tenants[call.request.caller.scope.tenant].inside / cap) / (1 - _SHED_FROM)
+        cap = self.traffic.limits.tenant_concurrency
+        left = (1 - self.traffic.tenants[call.request.caller.scope.tenant].inside / cap) / (1 - _SHED_FROM)
         weight = 1 if call.tool is None else weight_of(call.place.spec, call.tool)
         if left < 1 and weight > max(1.0, 100 * left):
             raise self._refusal(
@@ -109,7 +109,7 @@ class Load:
             )
 
     def _refusal(self, call: Call, error: Overloaded, wait: float) -> Overloaded:
-        self._traffic.refused(call.request.caller.scope.tenant, call.request.server, error.code)
+        self.traffic.refused(call.request.caller.scope.tenant, call.request.server, error.code)
         error.way_out = f"Try again in {wait:g} s, or have spec.limits of the ToolServer raised."
         error.extra["retry_after_s"] = wait
         return error

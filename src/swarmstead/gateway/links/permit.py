@@ -43,6 +43,7 @@ from swarmstead.telemetry.contract import policy_checked, redact, redact_text
 
 _PREVIEW_S = 10.0
 _CHANGED = "what it would change has changed since it was approved"
+_MOVED = "its tool server was declared anew since it was approved"
 _AGAIN = "; asked again, since what it would change has changed"
 _LONGEST_RULE = 200  # what an approval keeps
 
@@ -113,23 +114,26 @@ class Permit:
 
         A call that was in flight at a crash is not looked at again: what it finds may be its own work.
         """
-        request, tool = call.request, call.target[1].tool
+        request = call.request
         scope, plan_id = request.caller.scope, request.plan_id
         plan = await self._db.read(lambda conn: self._approvals.plan_of(conn, scope, plan_id))
         bound = {} if plan is None else dict(plan.payload.get("precondition") or {})
-        if plan is None or plan.hash != digest(plan_payload(request, tool, bound)):
+        payload = _payload_of(call, bound)
+        why = "" if plan is None or plan.hash == digest(payload) else _MOVED
+        if plan is None or plan.hash != digest(payload | {"server_version": plan.payload.get("server_version")}):
             return None  # it is no plan for this call, which the next link says
         call.progress.precondition = bound
-        if not bound or request.repeat:
+        if not why and (not bound or request.repeat):
             return None
         effect, found = await self._dry_run.of(call)
-        if found == bound:
+        why = why or (_CHANGED if found != bound else "")
+        if not why:
             return None
         again = f"{rule[: _LONGEST_RULE - len(_AGAIN)]}{_AGAIN}"
         question = replace(self._question(call, again, effect, found), step=f"{request.key}~{plan_id}")
 
         def write(tx: Tx) -> PlanNeeded | None:
-            approval = self._approvals.replace(tx, scope, self._clock, plan_id, _CHANGED, question)
+            approval = self._approvals.replace(tx, scope, self._clock, plan_id, why, question)
             return approval and _asked(call, tx, approval)
 
         return await self._db.write(write)
@@ -150,11 +154,16 @@ class Permit:
             risk=tool.risk,
             sentence=plan_sentence(request, effect),
             rule=rule,
-            payload=plan_payload(request, tool, precondition),
+            payload=_payload_of(call, precondition),
             effect=effect,
             expires_in_ms=self._plan_life_ms,
             check=policy_facts(call.request, call.progress),
         )
+
+
+def _payload_of(call: Call, precondition: Mapping[str, Any]) -> dict[str, Any]:
+    server, listed = call.target
+    return plan_payload(call.request, server.version, listed.tool, precondition)
 
 
 def _asked(call: Call, tx: Tx, approval: Approval) -> PlanNeeded:

@@ -1,14 +1,18 @@
 """Reads of pins."""
 
+from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
 
+from swarmstead.gateway.contract import Risk, ToolServerSpec
 from swarmstead.gateway.errors import PinUnknown
+from swarmstead.gateway.model import class_of
 from swarmstead.gateway.pins.model import Pin, Status
 from swarmstead.gateway.pins.tables import tool_pins
 from swarmstead.kernel.scope import Scope
 
+_AT_ONCE = 500
 _PLAIN = ("server", "tool", "schema_hash", "offered_hash", "held", "reason", "first_seen", "changed_at", "decided_at")
 
 
@@ -55,6 +59,25 @@ def get(conn: sa.Connection, scope: Scope, server: str, tool: str, *, lock: bool
             way_out="List what has been seen with `stead mcp inspect SERVER`.",
         )
     return _pin(row, row.definition, row.offered)
+
+
+def risks(
+    conn: sa.Connection, scope: Scope, server: str, spec: ToolServerSpec, tools: Collection[str]
+) -> dict[str, Risk]:
+    """The class of each of these tools of a server: declared, or given by the definition that is pinned or waits to be.
+
+    Tools that nobody has classed and that were never seen are left out.
+    """
+    known = sa.func.coalesce(tool_pins.c.definition, tool_pins.c.offered, type_=tool_pins.c.definition.type)
+    query = sa.select(tool_pins.c.tool, known.label("known")).where(
+        tool_pins.c.tenant == scope.tenant, tool_pins.c.server == server
+    )
+    names = sorted(tools)
+    parts = [names[start : start + _AT_ONCE] for start in range(0, len(names), _AT_ONCE)]
+    rows = [row for part in parts for row in conn.execute(query.where(tool_pins.c.tool.in_(part)))]
+    seen: dict[str, Risk] = {row.tool: class_of(spec, row.known) for row in rows if row.known}
+    declared: dict[str, Risk] = {name: spec.risk[name] for name in names if name in spec.risk}
+    return seen | declared
 
 
 def statuses(conn: sa.Connection, tenant: str, server: str) -> dict[str, tuple[Status, str]]:

@@ -60,10 +60,11 @@ class ServerTraffic:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """All tenants together."""
+    """All tenants together. What waits for an answer of its client (`asking`) is neither in flight nor queued."""
 
     in_flight: int
     queued: int
+    asking: int
     breakers: Mapping[State, int]
 
 
@@ -84,6 +85,7 @@ class Traffic:
         self.clock = clock
         self.sleep = sleep
         self.chance = chance
+        self.asking = 0  # calls that wait for an answer of their client
         self.looks = Looks(self.limits, clock)
         rules, share = self.limits.breaker, self.limits.retry_share
         self.tenants: Keyed[str, Gate] = Keyed(_ROOM, lambda _: Gate(), _is_used)
@@ -143,7 +145,9 @@ class Traffic:
         gates = [gate for _, gate in self.tools.items()]
         queued = sum(gate.waiting for gate in gates) + sum(gate.waiting for _, gate in self.tenants.items())
         states = Counter(breaker.state for _, breaker in self.breakers.items())
-        return Totals(sum(gate.inside for gate in gates), queued, {state: states[state] for state in State})
+        return Totals(
+            sum(gate.inside for gate in gates), queued, self.asking, {state: states[state] for state in State}
+        )
 
 
 def _worsen(shown: ServerTraffic | ToolTraffic, breaker: Breaker, now: float) -> None:

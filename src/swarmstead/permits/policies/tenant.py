@@ -49,6 +49,11 @@ class Loaded:
         """Its rules with their ids: the annotation, or the policy's name and a number from 0."""
         return [Ruling(rule.id or f"{self.name}/{n}", self.name, rule) for n, rule in enumerate(self.rules)]
 
+    def forbidding(self) -> "Loaded":
+        """The same with its forbids only."""
+        forbids = tuple(replace(one.rule, id=one.id) for one in self.rulings() if one.rule.effect == "forbid")
+        return replace(self, rules=forbids)
+
 
 @dataclass(frozen=True, slots=True)
 class House:
@@ -111,7 +116,12 @@ class TenantPolicies:
         self.policies = tuple(policies)
         self._tenant = tenant
         self._house = house
-        self._sets: dict[tuple[str, ...], _InForce] = {}
+        self._of_production = [
+            one.forbidding()
+            for one in policies
+            if any(house.production.get(name, True) for name in one.spec.environments)
+        ]
+        self._sets: dict[tuple[tuple[str, int, bool], ...], _InForce] = {}
         self._entries: OrderedDict[tuple[object, ...], _Entry] = OrderedDict()
 
     def version(self, environment: str) -> str:
@@ -212,8 +222,15 @@ class TenantPolicies:
         return question if question.digest or not known else replace(question, digest=known)
 
     def _in_force(self, environment: str, subject: str = "") -> _InForce:
+        """The rules of an environment.
+
+        Who names none, or one that nobody declared, is held to all that production forbids: to leave the name out must
+        not be a way round it.
+        """
         here = [one for one in self.policies if not one.spec.environments or environment in one.spec.environments]
-        names = tuple(f"{one.name}!" if one.holds_for(subject) else one.name for one in here)
+        if environment not in self._house.production:
+            here += [one for one in self._of_production if environment not in one.spec.environments]
+        names = tuple((one.name, len(one.rules), one.holds_for(subject)) for one in here)
         found = self._sets.get(names)
         if found is None:
             if len(self._sets) >= _MOST_SETS:  # each policy with a share of its own may double them
@@ -225,7 +242,7 @@ class TenantPolicies:
 def _combined(policies: Sequence[Loaded], subject: str) -> _InForce:
     enforced = [ruling for one in policies if one.holds_for(subject) for ruling in one.rulings()]
     watched = [ruling for one in policies if not one.holds_for(subject) for ruling in one.rulings()]
-    content = [[one.name, one.digest] for one in policies]
+    content = [[one.name, one.digest, len(one.rules)] for one in policies]
     forbids = [ruling.rule for ruling in enforced if ruling.rule.effect == "forbid"]
     return _InForce(
         digest([sha256_hex(package_text("builtin.cedar").encode()), *sorted(content)]),

@@ -34,7 +34,7 @@ class LocalRepositories:
         """Fails: InputRefused; OSError, RuntimeError or ValueError for what is no path to this system."""
         real = Path(path).expanduser().resolve()
         if not any(real == allowed or real.is_relative_to(allowed) for allowed in self._allowed):
-            folders = ", ".join(str(allowed) for allowed in self._allowed)
+            folders = ", ".join(dict.fromkeys(map(str, self._allowed)))
             raise InputRefused(
                 f"Denied: {path} is outside of the folders that runs may read ({folders}).",
                 way_out="Start the server with --allow FOLDER (or STEAD_ALLOWED_PATHS), or choose one inside of them.",

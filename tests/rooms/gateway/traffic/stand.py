@@ -65,7 +65,7 @@ class Stand:
         """Whether no slot is held and nobody waits: nothing has leaked."""
         totals = self.traffic.totals()
         tenants = [gate.used for _, gate in self.traffic.tenants.items()]
-        return (totals.in_flight, totals.queued, any(tenants)) == (0, 0, False)
+        return (totals.in_flight, totals.queued, totals.asking, any(tenants)) == (0, 0, 0, False)
 
 
 class Held:

@@ -92,7 +92,8 @@ async def test_calls_that_wait_for_a_person_hold_no_slot_of_the_tool_or_the_tena
     for number in range(1, 41):
         waiting.append(asyncio.create_task(stand.outside(relay=person)))
         await person.was_asked(number)
-    assert stand.is_idle()
+    totals = stand.traffic.totals()
+    assert (totals.in_flight, totals.queued, totals.asking) == (0, 0, 40)
     assert [(await stand.outside(tool)).verdict for tool in ("read", "look")] == ["ok", "ok"]
     person.answer()
     assert {one.verdict for one in await asyncio.gather(*waiting)} == {"ok"}
@@ -366,6 +367,6 @@ def test_no_slot_is_lost_or_held_twice_however_asking_goes(cap: int, steps: list
             for one in people:
                 one.answer()
         totals = alone.traffic.totals()
-        assert (totals.in_flight, totals.queued) == (0, 0)
+        assert (totals.in_flight, totals.queued, totals.asking) == (0, 0, 0)
 
     asyncio.run(run())

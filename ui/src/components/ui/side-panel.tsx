@@ -3,6 +3,7 @@ import { X } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { cx } from '@/lib/cx'
 import { IconButton } from './button'
+import { useReturnFocus } from './return-focus'
 
 interface SidePanelProps {
   open: boolean
@@ -15,6 +16,7 @@ interface SidePanelProps {
 
 /** Slides in from the right and leaves the page usable behind it; Escape closes it and gives focus back. */
 export function SidePanel({ open, onClose, title, children, footer, wide }: SidePanelProps) {
+  const { remember, giveBack } = useReturnFocus()
   return (
     <Dialog.Root open={open} modal={false} onOpenChange={(next) => !next && onClose()}>
       <Dialog.Portal>
@@ -22,10 +24,12 @@ export function SidePanel({ open, onClose, title, children, footer, wide }: Side
           aria-describedby={undefined}
           tabIndex={-1}
           onOpenAutoFocus={(event) => {
+            remember()
             // The panel itself, not its close button: what is read first is the title.
             event.preventDefault()
             if (event.currentTarget instanceof HTMLElement) event.currentTarget.focus()
           }}
+          onCloseAutoFocus={giveBack}
           onInteractOutside={(event) => event.preventDefault()}
           className={cx(
             'panel-in fixed inset-y-0 right-0 z-40 flex w-full flex-col bg-bg shadow-float',

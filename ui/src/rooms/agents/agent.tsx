@@ -11,6 +11,7 @@ import { ModelKindTag, RiskTag, Tag } from '@/components/tags'
 import { Digest, None, Time } from '@/components/values'
 import { Editor } from '@/rooms/resources/editor'
 import { Versions } from '@/rooms/resources/versions'
+import { ModelOfAgent } from './model-of-agent'
 import { toolName } from '@/lib/tools'
 
 const TABS = ['overview', 'versions', 'manifest'] as const
@@ -27,11 +28,11 @@ export default function AgentPage() {
       title={name}
       fixed
       heading={
-        <h1 className="flex min-w-0 flex-wrap items-center gap-2 text-base font-semibold">
+        <>
           {name}
           {data && <ModelKindTag kind={data.model_kind} />}
           {data && <Digest digest={data.digest} />}
-        </h1>
+        </>
       }
     >
       <TabLinks
@@ -82,7 +83,7 @@ function About({ agent }: { agent: AgentDetail }) {
         {agent.description && <p className="max-w-[76ch]">{agent.description}</p>}
         <Facts>
           <Fact name="Model">
-            {agent.model} <ModelKindTag kind={agent.model_kind} />
+            <ModelOfAgent agent={agent} />
           </Fact>
           <Fact name="Owner">{agent.owner || <None />}</Fact>
           <Fact name="Labels">{labels.length === 0 ? <None /> : labels.map(([k, v]) => <Tag key={k}>{`${k}: ${v}`}</Tag>)}</Fact>
@@ -123,5 +124,5 @@ const TOOL_COLUMNS: Column<ToolRef>[] = [
       </span>
     ),
   },
-  { id: 'risk', header: 'Risk', width: '128px', sort: (t) => t.risk ?? '', cell: (t) => (t.risk === null ? <span className="text-mute">as its server says</span> : <RiskTag risk={t.risk} />) },
+  { id: 'risk', header: 'Risk', width: '128px', sort: (t) => t.risk ?? '', cell: (t) => (t.risk === null ? <span className="text-mute">not known yet</span> : <RiskTag risk={t.risk} />) },
 ]

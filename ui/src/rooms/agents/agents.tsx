@@ -8,15 +8,16 @@ import { FindBox } from '@/components/filter'
 import { Page } from '@/components/page'
 import { Loaded } from '@/components/loaded'
 import { Empty, FilteredOut } from '@/components/states'
-import { ModelKindTag, RiskTag } from '@/components/tags'
+import { RiskTag } from '@/components/tags'
 import { buttonClass } from '@/components/ui/button'
 import { Digest, Time } from '@/components/values'
 import { count } from '@/lib/format'
+import { ModelOfAgent } from './model-of-agent'
 
 const agentName = (agent: Agent) => agent.name
 const ORDER = ['read', 'write', 'danger', 'unknown']
 
-/** The highest risk among an agent's tools, as far as it is declared; null when none is. */
+/** The highest risk among an agent's tools, as far as it is known; null when none is. */
 function highestRisk(agent: Pick<Agent, 'tools'>): string | null {
   const known = agent.tools.map((t) => ORDER.indexOf(t.risk ?? ''))
   return ORDER[Math.max(-1, ...known)] ?? null
@@ -26,10 +27,10 @@ const COLUMNS: Column<Agent>[] = [
   {
     id: 'name',
     header: 'Agent',
-    width: '168px',
+    width: '208px',
     sort: agentName,
     cell: (a) => (
-      <Link to="/agents/$name" params={{ name: a.name }} className={`${rowLink} truncate`}>
+      <Link to="/agents/$name" params={{ name: a.name }} title={a.name} className={`${rowLink} truncate`}>
         {a.name}
       </Link>
     ),
@@ -38,14 +39,10 @@ const COLUMNS: Column<Agent>[] = [
   {
     id: 'model',
     header: 'Model',
-    width: '160px',
+    width: '184px',
+    from: 'sm',
     sort: (a) => a.model,
-    cell: (a) => (
-      <span className="flex items-center gap-2">
-        <span className="truncate">{a.model}</span>
-        <ModelKindTag kind={a.model_kind} />
-      </span>
-    ),
+    cell: (a) => <ModelOfAgent agent={a} />,
   },
   {
     id: 'tools',

@@ -8,11 +8,12 @@ import { DataTable, rowLink, type Column } from '@/components/data-table'
 import { Arguments } from '@/components/json-view'
 import { Fact, Facts } from '@/components/page'
 import { Empty, FilteredOut, ProblemView, SkeletonRows } from '@/components/states'
+import { Status } from '@/components/status'
 import { Tag } from '@/components/tags'
 import { IconButton } from '@/components/ui/button'
 import { CopyButton, Id, Time } from '@/components/values'
 import { absolute, count, millis } from '@/lib/format'
-import { visible } from '@/lib/text'
+import { visible, words } from '@/lib/text'
 import { Who } from '@/components/who'
 
 interface AuditEntriesProps {
@@ -54,11 +55,11 @@ function auditColumns(onOpen: (entry: AuditEntry) => void): Column<AuditEntry>[]
   return [
     { id: 'seq', header: 'No.', width: '76px', right: true, from: 'sm', cell: (e) => <span className="text-mute">{count(e.seq)}</span> },
     { id: 'at', header: 'When', width: '92px', cell: (e) => <Time at={e.at} className="text-soft" /> },
-    { id: 'actor', header: 'Actor', width: '112px', cell: (e) => <Who actor={e.actor} /> },
+    { id: 'actor', header: 'Actor', width: '112px', from: 'sm', cell: (e) => <Who actor={e.actor} /> },
     {
       id: 'action',
       header: 'Action',
-      width: '176px',
+      width: '152px',
       cell: (e) => (
         <button type="button" className={`${rowLink} mono block w-full truncate text-left`} onClick={() => onOpen(e)}>
           {e.action}
@@ -66,9 +67,18 @@ function auditColumns(onOpen: (entry: AuditEntry) => void): Column<AuditEntry>[]
       ),
     },
     { id: 'phase', header: 'Phase', width: '84px', from: 'md', cell: (e) => <span className="text-soft">{e.phase}</span> },
-    { id: 'target', header: 'Target', from: 'sm', cell: (e) => <span className="mono text-mute">{visible(e.target)}</span> },
+    { id: 'target', header: 'Target', cell: (e) => <span className="mono text-mute">{visible(e.target)}</span> },
+    { id: 'outcome', header: 'Outcome', width: '152px', from: 'md', cell: (e) => <Outcome entry={e} /> },
     { id: 'hash', header: 'Hash', width: '96px', from: 'xl', cell: (e) => <span className="mono text-mute">{e.hash.slice(0, 8)}</span> },
   ]
+}
+
+/** How it ended, where the entry is about something that ends: `ok`, or what kept it from being so. */
+function Outcome({ entry: { data } }: { entry: AuditEntry }) {
+  const { verdict, status } = data
+  if (verdict === 'ok') return <span className="text-soft">ok</span>
+  if (typeof verdict === 'string') return <Status status={verdict === 'denied' ? 'denied' : 'failed'} word={words(verdict)} />
+  return typeof status === 'string' ? <Status status={status} short /> : null
 }
 
 function Entry({ entry, onClose }: { entry: AuditEntry; onClose: () => void }) {

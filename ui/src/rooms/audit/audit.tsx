@@ -114,7 +114,7 @@ function AsCommands() {
 
 function Verdict({ verdict, onClose }: { verdict: AuditVerdict; onClose: () => void }) {
   return (
-    <div className="flex flex-wrap items-start gap-x-3 gap-y-1 border-b border-line bg-panel px-4 py-2 text-xs">
+    <div className="flex flex-wrap items-center gap-x-3 gap-y-1 border-b border-line bg-panel px-4 py-2 text-xs">
       {verdict.ok ? (
         <p className="flex items-center gap-1.5 font-medium text-succeeded">
           <CircleCheck className="size-3.5" aria-hidden /> The chain is whole: {plural(verdict.checked, 'entry', 'entries')} checked

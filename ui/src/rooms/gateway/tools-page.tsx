@@ -18,7 +18,12 @@ export function ToolsPage({ view, filters, servers, children }: ToolsPageProps) 
   return (
     <Page
       title={TITLES[view]}
-      heading={<h1 className="text-base font-semibold">Tools</h1>}
+      heading={
+        <span>
+          Tools
+          {view !== 'tools' && <span className="sr-only">, {view}</span>}
+        </span>
+      }
       fixed
       filters={
         <>

@@ -125,7 +125,7 @@ function Attention({ servers, quarantined }: { servers: readonly ToolServer[]; q
       {troubled.slice(0, MOST_NAMED).map((server) => (
         <li key={server.name} className="flex min-w-0 items-center gap-2">
           <CircleAlert className="size-3.5 shrink-0 text-failed" aria-hidden />
-          <Link to="/tools/servers" search={{ server: server.name }} className="shrink-0 font-medium underline">
+          <Link to="/tools/servers" search={{ server: server.name }} title={server.name} className="min-w-0 shrink-0 basis-auto truncate font-medium underline max-w-1/2">
             {server.name}
           </Link>
           <span className="truncate text-soft" title={visible(troubleOf(server))}>

@@ -6,6 +6,7 @@ import { DataTable, rowLink, type Column } from '@/components/data-table'
 import { Page } from '@/components/page'
 import { Loaded } from '@/components/loaded'
 import { Empty } from '@/components/states'
+import { Status } from '@/components/status'
 import { ModelKindTag } from '@/components/tags'
 import { buttonClass } from '@/components/ui/button'
 import { Digest, None } from '@/components/values'
@@ -17,6 +18,7 @@ const COLUMNS: Column<Model>[] = [
   {
     id: 'name',
     header: 'Model',
+    width: '184px',
     sort: modelName,
     cell: (m) => (
       <span className="flex items-center gap-2">
@@ -27,22 +29,23 @@ const COLUMNS: Column<Model>[] = [
       </span>
     ),
   },
-  { id: 'provider', header: 'Provider', width: '112px', sort: (m) => m.provider, cell: (m) => m.provider },
-  { id: 'model', header: "Provider's name", width: '200px', from: 'md', cell: (m) => (m.model ? <span className="mono text-soft">{m.model}</span> : <None />) },
+  { id: 'provider', header: 'Provider', width: '112px', from: 'sm', sort: (m) => m.provider, cell: (m) => m.provider },
+  { id: 'model', header: "Provider's name", width: '176px', from: 'md', cell: (m) => (m.model ? <span className="mono text-soft">{m.model}</span> : <None />) },
   {
     id: 'state',
     header: 'State',
     cell: (m) =>
       m.missing ? (
-        <span className="text-failed" title={m.missing.way_out}>
-          not ready: {visible(m.missing.what)}
+        <span className="flex min-w-0 items-center gap-1.5" title={`${visible(m.missing.what)} ${visible(m.missing.way_out)}`}>
+          <Status status="not_ready" className="shrink-0" />
+          <span className="truncate text-soft">{visible(m.missing.what)}</span>
         </span>
       ) : (
-        <span className="text-soft">ready</span>
+        <Status status="ready" />
       ),
   },
-  { id: 'at', header: 'Address', from: 'lg', cell: (m) => <Address model={m} /> },
-  { id: 'digest', header: 'Version', width: '112px', right: true, cell: (m) => <Digest digest={m.digest} /> },
+  { id: 'at', header: 'Address', width: '176px', from: 'xl', cell: (m) => <Address model={m} /> },
+  { id: 'digest', header: 'Version', width: '112px', from: 'sm', right: true, cell: (m) => <Digest digest={m.digest} /> },
 ]
 
 /** Where a model is asked; one that plays a script or runs in the server itself has no address. */

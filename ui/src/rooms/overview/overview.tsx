@@ -79,17 +79,21 @@ function Content({ data }: { data: OverviewData }) {
       <Section
         title="Waiting for you"
         count={data.waiting_total}
-        aside={
-          <Link to="/inbox" className="rounded-sm text-soft underline decoration-edge underline-offset-2 hover:text-fg">
-            Open the inbox
-          </Link>
-        }
+        aside={<Aside to="/inbox">Open the inbox</Aside>}
       >
         <Waiting approvals={data.waiting} />
       </Section>
-      <RunSection title="Active runs" runs={data.active} empty="Nothing runs now." />
+      <RunSection title="Active runs" runs={data.active} total={data.active_total} empty="Nothing runs now." />
       <RunSection title="Recent runs" runs={data.recent} empty="No run has ended yet." />
     </>
+  )
+}
+
+function Aside({ to, children }: { to: '/inbox' | '/runs'; children: string }) {
+  return (
+    <Link to={to} className="rounded-sm text-soft underline decoration-edge underline-offset-2 hover:text-fg">
+      {children}
+    </Link>
   )
 }
 
@@ -104,7 +108,10 @@ const COUNTS = [
 
 function Counts({ counts }: { counts: OverviewData['counts'] }) {
   return (
-    <ul className="flex flex-wrap gap-x-7 gap-y-1 px-4 py-3" aria-label="Runs by state">
+    <ul className="flex flex-wrap items-center gap-x-7 gap-y-1 px-4 py-3" aria-label="Runs by state">
+      <li className="text-xs text-mute" aria-hidden>
+        Runs
+      </li>
       {COUNTS.map(({ key, status, label }) => (
         <li key={key}>
           <Link
@@ -125,7 +132,15 @@ function Counts({ counts }: { counts: OverviewData['counts'] }) {
 
 const runId = (run: Run) => run.id
 
-function RunSection({ title, runs, empty }: { title: string; runs: readonly Run[]; empty: string }) {
+interface RunSectionProps {
+  title: string
+  runs: readonly Run[]
+  /** How many there are, where the list is only the first of them. */
+  total?: number
+  empty: string
+}
+
+function RunSection({ title, runs, total, empty }: RunSectionProps) {
   const { environments } = useSession()
   const { attended, props } = useAttention()
   const { shown, fresh, release } = useHeld(runs, runId, attended)
@@ -133,8 +148,9 @@ function RunSection({ title, runs, empty }: { title: string; runs: readonly Run[
     () => runColumns((name) => environments.some((e) => e.production && e.name === name)),
     [environments],
   )
+  const hidden = total !== undefined && total > runs.length
   return (
-    <Section title={title} count={shown.length}>
+    <Section title={title} count={total} aside={<Aside to="/runs">{hidden ? `Show all ${total}` : 'All runs'}</Aside>}>
       <div className="relative" {...props}>
         <FreshPill fresh={fresh} onShow={release} />
         {shown.length === 0 ? (

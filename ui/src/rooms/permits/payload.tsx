@@ -63,7 +63,10 @@ function Summary({ approval, inRun }: { approval: Approval; inRun: boolean | und
           <span className="mono">{visible(root)}</span>
         </Fact>
       )}
-      <Fact name="Environment">{production ? <ProductionTag /> : approval.environment}</Fact>
+      <Fact name="Environment">
+        {production && <ProductionTag />}
+        {!production && (approval.environment || <span className="text-mute">none named; rules take it for production</span>)}
+      </Fact>
       <Fact name="Asked by">
         <Asker approval={approval} />
         <ModelKindTag kind={approval.model_kind} />
@@ -136,7 +139,9 @@ function Decided({ approval }: { approval: Approval }) {
         </span>
       )}
       <Time at={approval.decided_at} className="text-mute" />
-      {approval.reason && <span className="w-full text-soft">“{visible(approval.reason)}”</span>}
+      {approval.reason && (
+        <span className="w-full text-soft">{approval.decided_by ? `“${visible(approval.reason)}”` : sentence(visible(approval.reason))}</span>
+      )}
     </Fact>
   )
 }

@@ -87,8 +87,8 @@ function Exceptions({ policy }: { policy: Policy }) {
         {policy.exceptions.map((one) => (
           <li key={`${one.principal} ${one.tool} ${one.until}`} className="flex flex-wrap items-center gap-x-2 px-4 py-2">
             <span className="mono">{visible(one.principal)}</span> on <span className="mono">{visible(one.tool)}</span>
-            <span className={one.expired ? 'text-mute' : 'text-waiting'}>
-              {one.expired ? 'ended' : 'waits for a person until'} <Time at={one.until} />
+            <span className={one.expired ? 'text-mute' : ''}>
+              {one.expired ? 'ended' : 'a person is asked instead; ends'} <Time at={one.until} />
             </span>
             <span className="w-full text-soft">{visible(one.reason)}</span>
           </li>

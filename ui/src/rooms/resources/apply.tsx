@@ -37,10 +37,12 @@ export default function Apply() {
 
 /** A new one, which begins with what is declared already. */
 function New({ kind }: { kind: string }) {
+  const schemas = useQuery(schemasQuery)
   const lists = [useQuery(resourcesQuery('Agent')), useQuery(resourcesQuery('Model')), useQuery(resourcesQuery('ToolServer'))]
   const [agents = [], models = [], servers = []] = lists.map((list) => (list.data ?? []).map((r) => r.name))
-  if (lists.some((list) => list.isPending)) return <SkeletonRows label="the editor" />
-  return <Editor draft={`new ${kind}`} initial={templateOf(kind, { agents, models, servers })} label={`A new ${kind} as YAML`} />
+  if (schemas.isPending || lists.some((list) => list.isPending)) return <SkeletonRows label="the editor" />
+  const initial = templateOf(kind, { agents, models, servers }, schemas.data?.[kind])
+  return <Editor draft={`new ${kind}`} initial={initial} label={`A new ${kind} as YAML`} />
 }
 
 /** The newest version of a resource, ready to be changed; and how it came to be. */

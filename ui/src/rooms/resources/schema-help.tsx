@@ -1,5 +1,6 @@
 import { useMemo } from 'react'
 import type { JsonObject } from '@/api/types'
+import { WithCode } from '@/components/with-code'
 import { cx } from '@/lib/cx'
 import { fieldsOf, schemaAt, type SchemaField } from './schema'
 import type { YamlPlace } from './yaml-path'
@@ -32,7 +33,7 @@ function Field({ field, current }: { field: SchemaField; current: boolean }) {
         {field.required && <span className="text-soft">required</span>}
       </dt>
       <dd className="text-soft">
-        {field.description}
+        <WithCode>{field.description}</WithCode>
         {field.values.length > 1 && (
           <span className="block text-mute">
             one of <span className="mono">{field.values.join(', ')}</span>

@@ -14,7 +14,7 @@ import { CopyButton, Duration, Money, Time } from '@/components/values'
 import { IconButton } from '@/components/ui/button'
 import { cli, curl } from '@/lib/commands'
 import { count, tokens } from '@/lib/format'
-import { asObject } from '@/lib/json'
+import { asObject, laidOut } from '@/lib/json'
 import { visible } from '@/lib/text'
 import { Decide } from '@/rooms/permits/decide'
 import { Payload } from '@/rooms/permits/payload'
@@ -81,7 +81,7 @@ function InputOutput({ run, step, withInput }: { run: RunDetail; step: Step; wit
     <>
       {withInput && input !== null && <Part title="Input" value={input} />}
       {reply && <ModelReply reply={reply} />}
-      {!reply && output !== null && <Part title="Output" value={output} />}
+      {!reply && output !== null && <Part title="Output" value={laidOut(output)} />}
     </>
   )
 }
@@ -115,7 +115,7 @@ function StepFacts({ run, step }: { run: RunDetail; step: Step }) {
           </span>
         )}
       </Fact>
-      <Fact name="Attempts">{count(step.attempts)}</Fact>
+      {step.attempts > 1 && <Fact name="Attempts">{count(step.attempts)}</Fact>}
       {step.kind === 'model' && (
         <>
           <Fact name="Cost">

@@ -3,9 +3,9 @@ import type { Plan, PlanAgent } from '@/api/types'
 import { Fact, Facts } from '@/components/page'
 import { ModelKindTag, RiskTag, Tag, VerdictWord } from '@/components/tags'
 import { Digest } from '@/components/values'
+import { WithCode } from '@/components/with-code'
 import { cx } from '@/lib/cx'
 import { cap, money, plural, range, ticking } from '@/lib/format'
-import { visible } from '@/lib/text'
 import { toolName } from '@/lib/tools'
 
 /** A plan before it runs: who, with which tools, at what risk and price, and what it will ask. */
@@ -24,7 +24,11 @@ export function PlanView({ plan, faded }: { plan: Plan; faded?: boolean }) {
         </Fact>
         <Fact name="Time">
           {plan.missing.length === 0 && range(ticking(plan.time.low_s * 1000), ticking(plan.time.high_s * 1000))}
-          <span className="text-mute">of work, waiting not counted; stopped after {ticking(plan.time.cap_s * 1000)}</span>
+          <span className="text-mute">
+            {plan.missing.length === 0
+              ? `of work, waiting not counted; stopped after ${ticking(plan.time.cap_s * 1000)}`
+              : `stopped after ${ticking(plan.time.cap_s * 1000)} of work, waiting not counted`}
+          </span>
         </Fact>
         <Fact name="Will ask">
           {plan.expected_approvals.length === 0 ? (
@@ -43,7 +47,7 @@ export function PlanView({ plan, faded }: { plan: Plan; faded?: boolean }) {
       <section aria-label="Agents of the plan">
         <h3 className="pb-1.5 text-xs font-semibold text-soft">
           {plural(plan.agents.length, 'agent')}
-          {plan.missing.length > 0 && <span className="font-normal text-mute"> that could run now; those that lack something are not listed</span>}
+          {plan.missing.length > 0 && <span className="font-normal text-mute"> as far as they and their models are declared</span>}
         </h3>
         <ul className="divide-y divide-line rounded-md border border-line">
           {plan.agents.map((agent) => (
@@ -64,7 +68,10 @@ function Missing({ plan }: { plan: Plan }) {
       <ul className="mt-1 flex flex-col gap-1">
         {plan.missing.map((m, i) => (
           <li key={i}>
-            {visible(m.what)} <span className="block text-mute">{visible(m.way_out)}</span>
+            <WithCode>{m.what}</WithCode>
+            <span className="block text-soft">
+              <WithCode>{m.way_out}</WithCode>
+            </span>
           </li>
         ))}
       </ul>

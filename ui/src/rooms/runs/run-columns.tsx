@@ -23,7 +23,8 @@ export function runColumns(isProduction: (environment: string) => boolean): Colu
       id: 'swarm',
       header: 'Swarm',
       cell: (run) => (
-        <span className="flex min-w-0 items-center gap-2">
+        // What finds no room goes to a second line, which is not seen: a word is there or it is not, never half of one.
+        <span className="flex h-6 min-w-0 flex-wrap items-center gap-x-2 overflow-hidden">
           <Link to="/runs/$id" params={{ id: run.id }} className={`${rowLink} max-w-3/5 shrink-0 truncate`}>
             {run.swarm}
           </Link>
@@ -31,11 +32,15 @@ export function runColumns(isProduction: (environment: string) => boolean): Colu
           {isProduction(run.environment) && <span className="@min-[640px]:hidden"><ProductionTag /></span>}
           <Held status={run.status} held={run.held} />
           <Denied count={run.denied} />
+          {/* Where the column of ids is left out, two runs of a swarm are still told apart. */}
+          <span className="mono shrink-0 text-mute @min-[880px]:hidden" title={run.id}>
+            …{run.id.slice(-4)}
+          </span>
           {run.model_kinds.map((kind) => (
             <ModelKindTag key={kind} kind={kind} />
           ))}
           {saysMore(run) && (
-            <span className={cx('truncate', run.status === 'failed' ? 'text-failed' : 'text-mute')} title={visible(run.status_reason)}>
+            <span className={cx('min-w-0 flex-1 basis-20 truncate', run.status === 'failed' ? 'text-failed' : 'text-mute')} title={visible(run.status_reason)}>
               {visible(run.status_reason)}
             </span>
           )}

@@ -11,16 +11,22 @@ import { visible } from '@/lib/text'
 import { RunCommands } from './run-commands'
 import { saysMore } from './reason'
 
-/** Who, in which state, for how long, at what cost, until when; and how to stop it. */
-export function RunHeader({ run }: { run: RunDetail }) {
+/** Which run it is. */
+export function RunName({ run }: { run: RunDetail }) {
+  return (
+    <>
+      {run.swarm}
+      <Id id={run.id} what="run id" />
+    </>
+  )
+}
+
+/** In which state it is, for how long, at what cost, until when; and how to stop it. */
+export function RunFacts({ run }: { run: RunDetail }) {
   const production = useIsProduction(run.environment)
   const over = run.finished_at !== null
   return (
-    <div className="flex w-full flex-wrap items-center gap-x-3 gap-y-2">
-      <h1 className="flex items-center gap-2 text-base font-semibold">
-        {run.swarm}
-        <Id id={run.id} what="run id" />
-      </h1>
+    <>
       {production && <ProductionTag />}
       {run.model_kinds.map((kind) => (
         <ModelKindTag key={kind} kind={kind} />
@@ -38,7 +44,7 @@ export function RunHeader({ run }: { run: RunDetail }) {
       </span>
       {saysMore(run) && run.status !== 'failed' && <p className="min-w-0 flex-1 basis-64 text-xs text-soft">{visible(run.status_reason)}</p>}
       <div className="ml-auto flex items-center gap-2">{over ? <Again run={run} /> : <RunCommands run={run} />}</div>
-    </div>
+    </>
   )
 }
 

@@ -13,7 +13,7 @@ import { useHotkeys } from '@/lib/hotkeys'
 import { useWide } from '@/lib/media'
 import { shownEnvironment } from '@/lib/settings'
 import { Inspector, StepInspector } from './inspector'
-import { RunHeader } from './run-header'
+import { RunFacts, RunName } from './run-header'
 import { StepsTable } from './steps-table'
 import { useSteps } from './steps'
 import { AgentsTab } from './tabs/agents-tab'
@@ -26,7 +26,7 @@ import { Timeline } from './timeline/timeline'
 import { stepName } from '@/lib/tools'
 
 const TABS = ['timeline', 'agents', 'events', 'cost', 'audit', 'result', 'raw'] as const
-const WITH_STEPS = new Set<RunTab>(['timeline', 'cost'])
+const WITH_STEPS = new Set<RunTab>(['timeline', 'events', 'cost'])
 type RunTab = (typeof TABS)[number]
 
 /** One run: what it does, what it asks, what it costs, and how to stop it. */
@@ -35,7 +35,12 @@ export default function RunPage() {
   const query = useQuery(runQuery(id))
   const { data } = query
   return (
-    <Page title={data ? `${data.swarm} ${shortId(id)}` : 'Run'} heading={data ? <RunHeader run={data} /> : undefined} fixed>
+    <Page
+      title={data ? `${data.swarm} ${shortId(id)}` : 'Run'}
+      heading={data && <RunName run={data} />}
+      facts={data && <RunFacts run={data} />}
+      fixed
+    >
       <Loaded query={query} what="the run" rows={12}>
         {(run) => <Content key={id} run={run} />}
       </Loaded>
@@ -65,7 +70,7 @@ function Content({ run }: { run: RunDetail }) {
       case 'agents':
         return <AgentsTab run={run} asTable={asTable} />
       case 'events':
-        return <EventsTab run={run} kind={search.kind} onKind={(kind) => change({ kind: kind || undefined })} onStep={select} />
+        return <EventsTab run={run} steps={steps.steps} kind={search.kind} onKind={(kind) => change({ kind: kind || undefined })} onStep={select} />
       case 'cost':
         return <CostTab run={run} steps={steps.steps} complete={steps.complete} />
       case 'audit':

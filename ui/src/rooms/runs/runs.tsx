@@ -1,5 +1,5 @@
 import { useInfiniteQuery, type UseInfiniteQueryResult } from '@tanstack/react-query'
-import { useNavigate, useSearch } from '@tanstack/react-router'
+import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useEffect, useMemo } from 'react'
 import { useSession } from '@/api/queries/people'
 import { runsQuery, type RunFilter } from '@/api/queries/runs'
@@ -9,6 +9,7 @@ import { Filter } from '@/components/filter'
 import { FreshPill, useAttention } from '@/components/hold-list'
 import { Page } from '@/components/page'
 import { Empty, FilteredOut, ProblemView, SkeletonRows } from '@/components/states'
+import { buttonClass } from '@/components/ui/button'
 import { useHeld } from '@/lib/held'
 import { runColumns } from './run-columns'
 
@@ -58,7 +59,15 @@ const runId = (run: Run) => run.id
 function Nothing({ filtered, onClear }: { filtered: boolean; onClear: () => void }) {
   if (filtered) return <FilteredOut what="runs" onClear={onClear} />
   return (
-    <Empty title="No run yet" cli="stead run start repo-review --input repo=.">
+    <Empty
+      title="No run yet"
+      cli="stead run start repo-review --input repo=."
+      action={
+        <Link to="/swarms" className={buttonClass('primary')}>
+          Launch a swarm
+        </Link>
+      }
+    >
       Launch a swarm, and its runs are listed here.
     </Empty>
   )

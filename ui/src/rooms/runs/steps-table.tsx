@@ -25,7 +25,7 @@ export function StepsTable({ run, steps, selected, onSelect }: StepsTableProps) 
 
 function stepColumns(start: number, onSelect: (key: string) => void): Column<Step>[] {
   return [
-    { id: 'agent', header: 'Agent', width: '116px', from: 'md', sort: (s) => s.agent, cell: (s) => s.agent },
+    { id: 'agent', header: 'Agent', width: '116px', from: 'sm', sort: (s) => s.agent, cell: (s) => s.agent },
     {
       id: 'name',
       header: 'Step',
@@ -33,6 +33,8 @@ function stepColumns(start: number, onSelect: (key: string) => void): Column<Ste
       sort: stepName,
       cell: (s) => (
         <button type="button" className={`${rowLink} mono block w-full truncate text-left`} onClick={() => onSelect(s.key)}>
+          {/* Where the column of agents is left out, each step still says whose it is. */}
+          <span className="font-sans text-mute @min-[480px]:hidden">{s.agent} </span>
           {visible(stepName(s))}
         </button>
       ),

@@ -6,7 +6,8 @@ from typing import Any
 from fastapi import APIRouter
 
 from swarmstead.budgets import queries as budgets
-from swarmstead.doors.http import run_views, shapes
+from swarmstead.doors.http import overview_shapes as shapes
+from swarmstead.doors.http import run_views
 from swarmstead.doors.http.auth import Caller
 from swarmstead.doors.http.careful import CarefulRoute
 from swarmstead.doors.http.routes.approvals import with_askers
@@ -55,6 +56,7 @@ async def overview(scope: Caller, app: Whole) -> shapes.OverviewShape:
             },
             waiting=with_askers(app, conn, scope, waiting),
             waiting_total=permits.count_pending(conn, scope),
+            active_total=sum(counts.get(status, 0) for status in ACTIVE),
             active=[run_views.run(one, app.loop_version) for one in _active(conn, scope, first)],
             recent=[run_views.run(one, app.loop_version) for one in recent],
             spend=shapes.SpendShape(today_micros=spent.spent if spent else 0, cap_micros=cap),

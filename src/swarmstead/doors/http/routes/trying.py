@@ -13,6 +13,8 @@ from swarmstead.gateway.contract import Caller as ToolCaller
 from swarmstead.gateway.contract import CallOutcome, CallRequest
 from swarmstead.gateway.errors import ToolUnknown
 from swarmstead.people.contract import require, require_environment
+from swarmstead.people.queries import environments_of
+from swarmstead.people.tokens import unknown_environment
 
 router = APIRouter(prefix="/api/v1", tags=["tools"], route_class=CarefulRoute)
 ServerName = Annotated[str, Path(max_length=63)]
@@ -28,6 +30,9 @@ async def try_out(server: ServerName, tool: ToolName, body: TryIn, scope: Caller
     """
     require(scope, "tool.call")
     if body.environment:
+        known = await app.db.read(lambda conn: environments_of(conn, scope.tenant)) or frozenset[str]()
+        if body.environment not in known:
+            raise unknown_environment(body.environment, sorted(known), "environment")
         require_environment(scope, body.environment)
     environment = body.environment or scope.environment
     caller = ToolCaller(scope, environment=environment)

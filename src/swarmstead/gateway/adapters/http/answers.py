@@ -1,7 +1,5 @@
 """What the status of an answer means, and what is left of one that is no use."""
 
-from http import HTTPStatus as Status
-
 from swarmstead.gateway.adapters.http.errors import TooLong
 from swarmstead.gateway.adapters.http.response import Response
 
@@ -26,11 +24,3 @@ async def error_body(response: Response) -> bytes:
         return await response.read(_ERROR_BODY)
     except TooLong:
         return b""
-
-
-def phrase(status: int) -> str:
-    """The standard's name for a status: the server's own words could be anything."""
-    try:
-        return Status(status).phrase
-    except ValueError:
-        return ""

@@ -8,7 +8,7 @@ import ssl
 
 from swarmstead.gateway.adapters.http.connection import Ticket
 from swarmstead.gateway.adapters.http.dialer import Dialer
-from swarmstead.gateway.adapters.http.errors import NotConnected
+from swarmstead.gateway.adapters.http.errors import Elsewhere, NotConnected
 from swarmstead.gateway.adapters.http.limits import HttpLimits
 from swarmstead.gateway.adapters.http.pool import Pool
 from swarmstead.gateway.adapters.http.request import RequestHead
@@ -45,12 +45,18 @@ class HttpClient:
 
         `ticket.sent` becomes true when the operating system has taken the first byte. It is sent once: a kept
         connection that turns out to be gone before that is passed over for another one. The caller sets the time limit.
-        Fails: Refused, NotConnected, Broken, TooLong. Being called off closes the connection.
+        Fails: Refused, NotConnected, Broken, TooLong; Elsewhere where `ticket.era` is over. Being called off closes the
+        connection.
         """
         pool = self._pools.get(head.target.origin) or self._new_pool(head)
         message = head.message(body)
         for _ in range(_MOST_STALE):
             connection = pool.take() or await pool.get()
+            if ticket is not None and ticket.era is not None:
+                if ticket.era not in (0, connection.era):
+                    pool.put_back(connection)
+                    raise Elsewhere("its connections were closed meanwhile")
+                ticket.era = connection.era
             try:
                 return await connection.send(message, ticket)
             except ConnectionError:  # raised before anything was sent, and by nothing else

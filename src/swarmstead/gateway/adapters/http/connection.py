@@ -24,9 +24,14 @@ _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL | getattr(select, "POL
 
 
 class Ticket(Protocol):
-    """Whether a request may have been received: False until the operating system took its first byte."""
+    """Whether a request may have been received: False until the operating system took its first byte.
+
+    `era` is that of the connection that it went out on, where it was 0 before; another number is the only one in which
+    it may go out, and with None it does not matter.
+    """
 
     sent: bool
+    era: int | None
 
 
 OnFree = Callable[["Connection"], None]
@@ -49,6 +54,8 @@ class Connection(asyncio.Protocol):
         self.idle_since = self.made_at
         self.address = ""
         """The checked address it leads to; set by who dials."""
+        self.era = 0
+        """Set by the pool, see there."""
         self.on_lend: OnFree | None = None
         """Is told when the answer under way waits for a person; set by who counts connections."""
         self.closed = False

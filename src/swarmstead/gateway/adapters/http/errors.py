@@ -13,6 +13,10 @@ class NotConnected(HttpFailed):
     """No connection could be made, so nothing was sent."""
 
 
+class Elsewhere(HttpFailed):
+    """There was no connection for a moment, so that another server may be there by now; nothing was sent."""
+
+
 class Refused(HttpFailed):
     """The egress rules do not let the request out, so nothing was sent."""
 

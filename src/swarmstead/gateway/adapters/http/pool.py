@@ -1,6 +1,7 @@
 """Connections to one scheme, host and port: kept for a moment, bounded in number, handed out in turn."""
 
 import asyncio
+import itertools
 from collections import deque
 
 from swarmstead.gateway.adapters.http.connection import Connection
@@ -9,9 +10,13 @@ from swarmstead.gateway.adapters.http.errors import NotConnected
 from swarmstead.gateway.adapters.http.limits import HttpLimits
 from swarmstead.gateway.targets import Target
 
+_ERAS = itertools.count(1)
+
 
 class Pool:
     """Belongs to one event loop.
+
+    An era lasts as long as there is any connection: whoever is at the other end has not been started anew meanwhile.
 
     Invariants: `_open` counts connections that are there or being made, and not lent, `max_per_host` at most; nobody
     waits while one is idle.
@@ -31,6 +36,7 @@ class Pool:
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
         self._loop = asyncio.get_running_loop()
         self._closed = False
+        self._era = 0
 
     @property
     def empty(self) -> bool:
@@ -57,6 +63,10 @@ class Pool:
                 return connection
             connection.abort()
         return await self._new()
+
+    def put_back(self, connection: Connection) -> None:
+        """It was not used after all."""
+        self._on_free(connection)
 
     def lend(self, connection: Connection) -> None:
         """Count it no more, until its answer is over. Doing it twice changes nothing."""
@@ -105,6 +115,9 @@ class Pool:
         if connection.closed:  # `_on_free` did not know it yet
             self._vacate()
             raise NotConnected("it closes connections as soon as they are made")
+        if all(one.closed for one in self._all):
+            self._era = next(_ERAS)
+        connection.era = self._era
         self._all.add(connection)
         connection.on_lend = self.lend
         if self._closed:

@@ -67,7 +67,7 @@ const COLUMNS: Column<Row>[] = [
   {
     id: 'agent',
     header: 'Agent',
-    width: '168px',
+    width: '232px',
     cell: ({ agent, depth }) => (
       <span className="flex items-center gap-1.5 font-medium" style={{ paddingLeft: depth * 12 }}>
         <span className="truncate">{agent.agent}</span>
@@ -80,6 +80,7 @@ const COLUMNS: Column<Row>[] = [
   {
     id: 'task',
     header: 'Task',
+    from: 'md',
     cell: ({ agent }) => (
       <span className="text-soft" title={[agent.task, agent.why && `because ${inSentence(agent.why)}`].filter(Boolean).join('\n')}>
         {visible(gist(agent.task))}
@@ -97,7 +98,7 @@ const COLUMNS: Column<Row>[] = [
     ),
   },
   { id: 'digest', header: 'Version', width: '104px', from: 'xl', cell: ({ agent }) => <Digest digest={agent.digest} /> },
-  { id: 'turns', header: 'Turns', width: '60px', right: true, sort: ({ agent }) => agent.turns, cell: ({ agent }) => agent.turns },
+  { id: 'turns', header: 'Turns', width: '60px', right: true, from: 'sm', sort: ({ agent }) => agent.turns, cell: ({ agent }) => agent.turns },
   {
     id: 'tokens',
     header: 'Tokens',
@@ -107,6 +108,6 @@ const COLUMNS: Column<Row>[] = [
     sort: ({ agent }) => agent.input_tokens + agent.output_tokens,
     cell: ({ agent }) => tokens(agent.input_tokens + agent.output_tokens),
   },
-  { id: 'cost', header: 'Cost', width: '80px', right: true, sort: ({ agent }) => agent.spent_micros, cell: ({ agent }) => <Money micros={agent.spent_micros} /> },
+  { id: 'cost', header: 'Cost', width: '80px', right: true, from: 'sm', sort: ({ agent }) => agent.spent_micros, cell: ({ agent }) => <Money micros={agent.spent_micros} /> },
   { id: 'took', header: 'Took', width: '84px', right: true, from: 'sm', cell: ({ agent }) => <Duration from={agent.started_at} to={agent.finished_at} /> },
 ]

@@ -2,7 +2,7 @@ import { useMemo } from 'react'
 import type { RunDetail, Step } from '@/api/types'
 import { DataTable, type Column } from '@/components/data-table'
 import { Fact, Facts, Section } from '@/components/page'
-import { Budget, Money } from '@/components/values'
+import { Budget, Money, None } from '@/components/values'
 import { count, money, range, tokens } from '@/lib/format'
 import { byAgent, byModel, byTool, type CostRow } from './cost'
 
@@ -54,7 +54,7 @@ const SHARE: Column<CostRow> = {
   header: 'Share',
   width: '132px',
   from: 'md',
-  cell: (r) => (
+  cell: (r) => r.spent === 0 ? <None /> : (
     <span className="flex items-center gap-2">
       <span className="h-1.5 flex-1 overflow-hidden rounded-sm bg-selected" aria-hidden>
         <span className="block h-full bg-soft" style={{ width: `${r.share * 100}%` }} />

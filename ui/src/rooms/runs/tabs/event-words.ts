@@ -1,4 +1,5 @@
 import type { Event } from '@/api/types'
+import { duration, money } from '@/lib/format'
 
 // Ids and hashes are for machines; the whole of the data is on hover and in the API.
 const FOR_MACHINES = /^(agent_run|approval|from|to|plan_hash|digest)$|_hash$/
@@ -7,8 +8,15 @@ const FOR_MACHINES = /^(agent_run|approval|from|to|plan_hash|digest)$|_hash$/
 export function eventWords({ data }: Pick<Event, 'data'>): string {
   return Object.entries(data)
     .filter(([name, value]) => !FOR_MACHINES.test(name) && !isNothing(value))
-    .map(([name, value]) => `${name.replaceAll('_', ' ')} ${wordsOf(value)}`)
+    .map(([name, value]) => measured(name, value) ?? `${name.replaceAll('_', ' ')} ${wordsOf(value)}`)
     .join(' · ')
+}
+
+/** Money and time in their own words. */
+function measured(name: string, value: unknown): string | null {
+  if (typeof value !== 'number') return null
+  if (name.endsWith('_micros')) return `${name.slice(0, -'_micros'.length).replaceAll('_', ' ')} ${money(value)}`
+  return name === 'ms' ? `took ${duration(value)}` : null
 }
 
 function isNothing(value: unknown): boolean {

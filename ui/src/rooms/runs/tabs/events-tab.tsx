@@ -3,17 +3,20 @@ import { useEffect, useMemo } from 'react'
 import { useRunEvents } from '@/api/events'
 import { runEventsQuery } from '@/api/queries/runs'
 import { queryClient } from '@/api/query-client'
-import type { Event, Page, RunDetail } from '@/api/types'
+import type { Event, Page, RunDetail, Step } from '@/api/types'
 import { DataTable, rowLink, type Column } from '@/components/data-table'
 import { Filter } from '@/components/filter'
 import { FilteredOut, ProblemView, SkeletonRows } from '@/components/states'
 import { absolute, count, duration, millis } from '@/lib/format'
 import { visible } from '@/lib/text'
+import { stepName } from '@/lib/tools'
 import { eventWords } from './event-words'
 import { Who } from '@/components/who'
 
 interface EventsTabProps {
   run: RunDetail
+  /** By which calls are named, as far as they are here. */
+  steps: readonly Step[]
   kind: string | undefined
   onKind: (kind: string) => void
   onStep: (step: string) => void
@@ -22,12 +25,13 @@ interface EventsTabProps {
 type EventPages = InfiniteData<Page<Event>, number>
 
 /** Everything that was recorded of the run, oldest first; pages come as they are scrolled to. */
-export function EventsTab({ run, kind, onKind, onStep }: EventsTabProps) {
+export function EventsTab({ run, steps, kind, onKind, onStep }: EventsTabProps) {
   const query = useInfiniteQuery(runEventsQuery(run.id))
   const { hasNextPage, isFetching, fetchNextPage } = query
   const all = useMemo(() => (query.data?.pages ?? []).flatMap((p) => p.items), [query.data])
   const rows = useMemo(() => (kind ? all.filter((e) => e.kind === kind) : all), [all, kind])
-  const columns = useMemo(() => eventColumns(millis(run.created_at) ?? 0, onStep), [run.created_at, onStep])
+  const calls = useMemo(() => new Map(steps.filter((s) => s.kind === 'tool').map((s) => [s.key, stepName(s)])), [steps])
+  const columns = useMemo(() => eventColumns(millis(run.created_at) ?? 0, calls, onStep), [run.created_at, calls, onStep])
   const more = () => {
     if (hasNextPage && !isFetching) void fetchNextPage()
   }
@@ -67,7 +71,7 @@ function append(run: string, event: Event): void {
   })
 }
 
-function eventColumns(start: number, onStep: (step: string) => void): Column<Event>[] {
+function eventColumns(start: number, calls: ReadonlyMap<string, string>, onStep: (step: string) => void): Column<Event>[] {
   return [
     { id: 'seq', header: 'No.', width: '80px', right: true, cell: (e) => <span className="text-mute">{count(e.seq)}</span> },
     {
@@ -90,12 +94,14 @@ function eventColumns(start: number, onStep: (step: string) => void): Column<Eve
       id: 'data',
       header: 'Data',
       cell: (e) => {
+        const step = e.step
+        const call = step ? calls.get(step) : undefined
         const shown = (
-          <span className="text-soft" title={visible(JSON.stringify(e.data, null, 1))}>
+          <span className="font-normal text-soft" title={visible(JSON.stringify(e.data, null, 1))}>
+            {call && <span className="mono mr-2 text-fg">{visible(call)}</span>}
             {visible(eventWords(e))}
           </span>
         )
-        const step = e.step
         return step ? (
           <button type="button" className={`${rowLink} block w-full truncate text-left`} onClick={() => onStep(step)}>
             <span className="sr-only">Open the step: </span>

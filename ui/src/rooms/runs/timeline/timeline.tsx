@@ -133,7 +133,7 @@ function Legend({ children }: { children: ReactNode }) {
         <span className="hatch h-3 w-4 rounded-xs" aria-hidden /> a person
       </span>
       <span className={`${mark} max-sm:hidden`}>
-        <span className="h-3 w-1 bg-failed" aria-hidden /> failed
+        <span className="h-3 w-1 bg-failed" aria-hidden /> failed or denied
       </span>
       <span className="ml-auto hidden whitespace-nowrap xl:block">
         <kbd>←</kbd> <kbd>→</kbd> step · <kbd>t</kbd> table
