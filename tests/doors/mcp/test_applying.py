@@ -205,12 +205,16 @@ async def test_grants_policies_and_pins_hold_as_they_are_now(
     assert (code(told), door.house.upstream.lines) == (refusal, [])
 
 
-async def test_a_default_that_came_since_does_not_change_what_was_approved(door: Door) -> None:
+async def test_a_default_that_came_since_is_asked_about_and_does_not_change_what_was_approved(door: Door) -> None:
     async with door.session() as client:
         plan = await planned(client)
         await door.decide(plan)
         await door.house.declare(MANIFESTS.replace("root: repo,", "root: repo, defaults: {append: {line: x}},"), TENANT)
-        assert not (await apply(client, plan)).is_error  # the plan says what the line is
+        told: Any = await apply(client, plan)  # its server was declared anew
+        again = told.meta["swarmstead.dev/plan"]["plan_id"]
+        assert (again != plan, door.house.upstream.lines) == (True, [])
+        await door.decide(again)
+        assert not (await apply(client, again)).is_error  # the plan says what the line is
     assert door.house.upstream.lines == ["one"]
 
 
