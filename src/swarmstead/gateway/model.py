@@ -1,7 +1,7 @@
 """Pure rules of the gateway: what class a tool is in, what a definition's hash covers, what a plan says."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 from urllib.parse import unquote
@@ -172,12 +172,38 @@ def upstream_key(request: CallRequest) -> str:
     """The idempotency key that goes upstream: the step, and a digest of the arguments.
 
     A repeat has the same; a call with other arguments can never be taken for one, whatever step it comes from. Unlike
-    `digest` it takes whatever JSON can say, half a surrogate pair too: what a model writes must not end a call.
+    `digest` it takes whatever JSON can say, half a surrogate pair and any depth too: what a model or a client writes
+    must not end a call.
     """
-    told = _SORTED.encode(dict(request.arguments))
+    told = _text_of(dict(request.arguments))
     if request.more:
-        told += _SORTED.encode(dict(request.more))
+        told += _text_of(dict(request.more))
     return f"{request.key}:{sha256_hex(told.encode())[:_KEY_CHARS]}"
+
+
+def _text_of(value: Any) -> str:
+    try:
+        return _SORTED.encode(value)
+    except RecursionError:
+        return "\n".join(_level_by_level(value))
+
+
+def _level_by_level(value: Any) -> Iterator[str]:
+    """The same for the same value, however deep, and another for every other."""
+    waiting: list[Any] = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Mapping):
+            members = cast("Mapping[str, Any]", one)
+            names = sorted(members)
+            yield _SORTED.encode({"names": names})
+            waiting.extend(members[name] for name in names)
+        elif isinstance(one, list | tuple):
+            items = cast("Sequence[Any]", one)
+            yield _SORTED.encode({"items": len(items)})
+            waiting.extend(items)
+        else:
+            yield _SORTED.encode(one)
 
 
 def plan_payload(

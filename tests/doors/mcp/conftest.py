@@ -48,6 +48,8 @@ async def door(house: House, tmp_path: Path) -> AsyncGenerator[Door]:
     settings = load({"STEAD_LISTED_TOOLS": "5", "STEAD_STREAMS_PER_IDENTITY": "3"}, data=tmp_path)
     grants = Grants(house.db, Registry(KINDS))
     house.signals.watch(grants.forget)
+    credentials = Credentials(house.db, house.clock)
+    house.signals.watch(credentials.heard)
     search = ToolSearch(
         house.gateway, grants, house.clock, shipped(), lambda _: MemoryIndex(shipped()), house.gateway.experience
     )
@@ -63,7 +65,7 @@ async def door(house: House, tmp_path: Path) -> AsyncGenerator[Door]:
         policies=house.policies,
         tool_search=search,
         runs=house.runs,
-        credentials=Credentials(house.db, house.clock),
+        credentials=credentials,
         first_key=first,
         loop_version="1",
     )

@@ -11,6 +11,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 from swarmstead.kernel.scope import system_scope
 from swarmstead.people import handlers as people
+from swarmstead.people.contract import NewKey
 from swarmstead.permits import handlers as permits
 from swarmstead.permits import queries as permit_reads
 from tests.rooms.runs.house import House
@@ -69,9 +70,12 @@ class Door:
 
     async def new_key(self, *roles: str) -> str:
         """A key with these roles."""
+        return (await self.made_key(*roles)).secret
+
+    async def made_key(self, *roles: str, life_s: int | None = None) -> NewKey:
+        """A key with these roles, that ends after so many seconds, or never."""
         house = self.house
-        made = await house.write(lambda tx: people.create_key(tx, TENANT, house.clock, "test", roles))
-        return made.secret
+        return await house.write(lambda tx: people.create_key(tx, TENANT, house.clock, "test", roles, life_s))
 
     async def decide(self, plan: str, decision: str = "approve", reason: str = "") -> None:
         """A person's answer, out of band."""

@@ -8,13 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mcp import ClientSession, types
 
+from swarmstead.doors.mcp.protocol import PLAN_META
 from swarmstead.gateway import applying
 from swarmstead.gateway.contract import CallResult
 from swarmstead.people import handlers as people
 from swarmstead.permits import queries as permit_reads
 from swarmstead.resources import handlers as resources
 from tests.doors.mcp.door import TENANT, Door, words
-from tests.doors.mcp.test_eras import HEADERS, META, request
+from tests.doors.mcp.test_eras import CALL, HEADERS, META, request
+from tests.doors.mcp.test_streams import opened
 from tests.fakes.upstream import text, tool
 from tests.rooms.gateway.desk import EVE, MANIFESTS
 from tests.rooms.permits.test_policy_service import policy
@@ -314,3 +316,19 @@ def test_only_an_id_and_nothing_else_is_taken(arguments: dict[str, Any]) -> None
     plan_id = arguments.get("plan_id")
     fits = arguments.keys() == {"plan_id"} and isinstance(plan_id, str) and 0 < len(plan_id) <= 64
     assert (applying.fault_of(arguments) == "") == fits
+
+
+@pytest.mark.parametrize("plan", ["ap_nope", "x" * 5000, "'\u202e"])
+@pytest.mark.parametrize("era", ["session", "alone"])
+async def test_a_plan_that_nobody_has_is_a_refusal_of_the_call_and_not_the_end_of_the_session(
+    door: Door, plan: str, era: str
+) -> None:
+    """404 would be: a client drops its session and opens another one."""
+    told = {"mcp_session_id": await opened(door)} if era == "session" else HEADERS
+    meta = {PLAN_META: plan} | ({} if era == "session" else META)
+    answer = await door.post(request("tools/call", **CALL, _meta=meta), **told)
+    result = answer.json()["result"]
+    assert (answer.status_code, result["isError"]) == (200, True)
+    assert result["_meta"]["swarmstead.dev/refusal"]["code"] == "approval_unknown"
+    assert "its answer names the plan" in result["content"][0]["text"]
+    assert len(answer.content) < 2000

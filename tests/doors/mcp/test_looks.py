@@ -53,12 +53,22 @@ async def spent(door: Door) -> httpx2.Response:
 async def test_who_looks_too_often_is_told_when_to_come_back(door: Door, ticks: Ticks) -> None:
     refused = await spent(door)
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
-    problem = refused.json()
-    assert (problem["code"], problem["retry_after_s"]) == ("rate_exceeded", 0.25)
-    assert problem["detail"].endswith("Allowed are 4/s for this caller, 8 at once.")
-    assert "looks have four times as much" in problem["way_out"]
+    error = refused.json()["error"]
+    assert (error["code"], error["data"]["code"], error["data"]["retry_after_s"]) == (-32000, "rate_exceeded", 0.25)
+    assert "Allowed are 4/s for this caller, 8 at once." in error["message"]
+    assert "looks have four times as much" in error["data"]["way_out"]
     ticks.advance(0.25)
     assert (await door.post(request("tools/list"))).status_code == 200
+
+
+async def test_in_a_session_a_refusal_is_an_answer_and_no_fault_of_the_transport(door: Door) -> None:
+    """A client takes a status that is no success for the end of its session."""
+    session = (await door.post(request("initialize", protocolVersion="2025-11-25"))).headers["mcp-session-id"]
+    for _ in range(LOOKS - 1):
+        await door.post(request("tools/list"), mcp_session_id=session)
+    refused = await door.post(request("tools/list"), mcp_session_id=session)
+    assert (refused.status_code, refused.json()["error"]["data"]["code"]) == (200, "rate_exceeded")
+    assert refused.headers["retry-after"] == "1"
 
 
 async def test_everything_that_only_looks_takes_one(door: Door) -> None:

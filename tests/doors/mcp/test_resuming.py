@@ -1,9 +1,16 @@
 """How much of past streams is kept, and what cannot be taken up again."""
 
+import asyncio
+from typing import Any
+
 import pytest
 
 from swarmstead.doors.mcp import resuming
-from swarmstead.doors.mcp.resuming import Replays
+from swarmstead.doors.mcp.resuming import Replay, Replays, resume
+from swarmstead.doors.mcp.standing import Standing
+from swarmstead.kernel.scope import Scope
+from swarmstead.storage.signals import Signals
+from tests.doors.mcp.door import TENANT
 
 
 def test_what_was_pushed_out_cannot_be_taken_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,3 +51,52 @@ def test_what_is_no_event_of_a_kept_stream_is_none(event: str) -> None:
     replays.open("s").add(b"")
     assert replays.find("s", event) is None
     assert replays.find("other", "1-0") is None
+
+
+class Reader:
+    """A client that came back; `meanwhile` happens while its first event is on its way."""
+
+    def __init__(self, replay: Replay, meanwhile: list[bytes], *, ends: bool) -> None:
+        self._replay = replay
+        self._meanwhile = meanwhile
+        self._ends = ends
+        self.heard: list[bytes] = []
+        self.has_heard = asyncio.Event()
+
+    async def send(self, message: Any) -> None:
+        if not message.get("body"):
+            return
+        self.heard.append(message["body"])
+        while self._meanwhile:
+            self._replay.add(self._meanwhile.pop(0))
+        if self._ends:
+            self._replay.end()
+        if b"last" in message["body"]:
+            self.has_heard.set()
+
+    async def receive(self) -> Any:
+        await asyncio.Event().wait()
+
+
+async def same() -> Scope:
+    return TENANT
+
+
+@pytest.mark.parametrize("ends", [True, False])
+async def test_what_comes_while_an_event_is_on_its_way_is_told_at_once(
+    ends: bool, signals: Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer too, which is the last of them."""
+    monkeypatch.setattr(resuming, "PING_S", 3600)
+    replay = Replays().open("s")
+    replay.add(b"first")
+    reader = Reader(replay, [b"second", b"the last"], ends=ends)
+    standing = Standing(TENANT, same, signals)
+    task = asyncio.create_task(resume(replay, 0, reader.receive, reader.send, asyncio.Event(), standing))
+    async with asyncio.timeout(20):
+        await reader.has_heard.wait()
+        if ends:
+            await task
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert [b"first" in reader.heard[0], b"second" in reader.heard[1], b"the last" in reader.heard[2]] == [True] * 3

@@ -277,3 +277,19 @@ async def test_a_tool_that_fails_has_ended_all_the_same(desk: Desk) -> None:
     outcome = await desk.call("read", {"name": "x"})
     assert outcome.result is not None
     assert (outcome.verdict, outcome.result.text, outcome.result.is_error) == ("tool_error", "no such name", True)
+
+
+def test_a_call_has_a_key_however_deep_what_it_carries_is_nested(desk: Desk) -> None:
+    def key(value: Any) -> str:
+        return upstream_key(desk.request("read", {"name": "x"}, key="k", more={"x": value}))
+
+    def deep(levels: int) -> Any:
+        found: Any = 1
+        for _ in range(levels):
+            found = [found]
+        return found
+
+    assert key(deep(20_000)) == key(deep(20_000))
+    assert key({"b": deep(20_000), "a": {"c": 1}}) == key({"a": {"c": 1}, "b": deep(20_000)})
+    others = (deep(20_000), deep(20_001), {"b": deep(20_000), "a": {"c": 1}}, {"b": deep(20_000), "a": {"c": 2}})
+    assert len({key(one) for one in others}) == len(others)

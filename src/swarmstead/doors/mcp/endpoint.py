@@ -6,8 +6,10 @@ client calls `apply_plan` with that id, or the same tool with the same arguments
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from math import ceil
 from typing import Any, cast
 
 from starlette.exceptions import HTTPException
@@ -19,18 +21,22 @@ from swarmstead.doors.http.problems import problem, refusal, response_of
 from swarmstead.doors.http.resource_metadata import challenge
 from swarmstead.doors.mcp import parking, protocol
 from swarmstead.doors.mcp.answers import plain, whole
+from swarmstead.doors.mcp.leaving import Leaving
 from swarmstead.doors.mcp.listening import Listening
-from swarmstead.doors.mcp.methods import Exchange, Methods
-from swarmstead.doors.mcp.offers import Offers
+from swarmstead.doors.mcp.methods import Exchange, Methods, Result
+from swarmstead.doors.mcp.offers import Offer, Offers
+from swarmstead.doors.mcp.parameters import Parameters
 from swarmstead.doors.mcp.places import Place, Places
 from swarmstead.doors.mcp.protocol import Asked, Headers, Params, RpcError
 from swarmstead.doors.mcp.relays import ClientRelay
 from swarmstead.doors.mcp.resuming import Replays, resume
 from swarmstead.doors.mcp.sessions import CALLED_OFF, Session, Sessions
 from swarmstead.doors.mcp.sse import Header, encode
+from swarmstead.doors.mcp.standing import Standing
 from swarmstead.doors.mcp.streams import Stream, acknowledged
 from swarmstead.gatehouse import Gatehouse
 from swarmstead.gateway.contract import Caller
+from swarmstead.gateway.errors import retry_after_s
 from swarmstead.kernel.errors import NotFound, NotSignedIn, SteadError
 from swarmstead.kernel.scope import Scope as Tenancy
 from swarmstead.people.contract import require
@@ -51,6 +57,8 @@ class Http:
     headers: Headers
     receive: Receive
     send: Send
+    look: Callable[[], Awaitable[Tenancy]]
+    """Finds out anew whose request it is."""
 
 
 class McpEndpoint:
@@ -64,6 +72,13 @@ class McpEndpoint:
         self._places = Places()
         self._parking = parking.Parking(self._places)
         self._offers = Offers(app.gateway)
+        given = app.settings
+        self._parameters = Parameters(
+            size=given.max_argument_bytes,
+            items=given.max_argument_items,
+            depth=given.max_argument_depth,
+            answer=given.max_body_bytes,  # it may hold a picture
+        )
         self._methods = Methods(
             app.gateway, app.tool_search, app.db, app.sample_repository(), app.settings.listed_tools
         )
@@ -75,7 +90,7 @@ class McpEndpoint:
             toolset = scope["path"][len(PATH) :].strip("/")
             tenancy = await scope_of_credential(self._app, scope)  # no cookie: those are for our pages only
             require(tenancy, "tool.call")
-            http = Http(tenancy, toolset, headers, receive, send)
+            http = Http(tenancy, toolset, headers, receive, send, partial(scope_of_credential, self._app, scope))
             match scope["method"]:
                 case "POST":
                     await self._post(http)
@@ -103,6 +118,7 @@ class McpEndpoint:
             protocol.check_content(http.headers)
             message = protocol.parsed(await _body(http.receive))
             if not modern and protocol.is_answer(message):
+                self._parameters.check_answer(message)
                 self._named(http).take(message)
                 return await _send(http.send, 202)
             asked = protocol.check_request(message)
@@ -129,9 +145,10 @@ class McpEndpoint:
             prefers=protocol.prefers_streams(http.headers),
             streams=protocol.takes_streams(http.headers),
         )
-        return await self._answer(
-            http, asked, Caller(http.tenancy, environment=http.tenancy.environment, modern=True), relay, None
-        )
+        caller = Caller(http.tenancy, environment=http.tenancy.environment, modern=True)
+        with Leaving(http.receive):
+            await self._answer(http, asked, caller, relay, None)
+        return None
 
     async def _subscribe(self, http: Http, asked: Asked, wanted: Params) -> None:
         await self._app.gateway.look(http.tenancy)
@@ -146,7 +163,7 @@ class McpEndpoint:
         await self._app.gateway.look(http.tenancy)
         last_event = http.headers.get(_LAST_EVENT, b"").decode("latin-1")
         if (found := self._replays.find(session.id, last_event)) is not None:
-            return await resume(*found, http.receive, http.send, self._app.closing)
+            return await resume(*found, http.receive, http.send, self._app.closing, self._standing(http))
         if session.stream is not None:
             session.stream.close()
         caller = Caller(http.tenancy, environment=http.tenancy.environment, session=session.lane)
@@ -166,10 +183,13 @@ class McpEndpoint:
             if first is not None:
                 await listening.settled()
                 stream.notify(*first)
-            await stream.serve(http.receive, http.send, self._app.signals, self._app.closing)
+            await stream.serve(http.receive, http.send, self._app.signals, self._app.closing, self._standing(http))
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+    def _standing(self, http: Http) -> Standing:
+        return Standing(http.tenancy, http.look, self._app.signals)
 
     async def _in_session(self, http: Http, asked: Asked) -> None:
         """A request of a session, or one that opens it, or of a client that keeps none."""
@@ -210,19 +230,14 @@ class McpEndpoint:
     async def _answer(
         self, http: Http, asked: Asked, caller: Caller, relay: ClientRelay, session: Session | None, *headers: Header
     ) -> None:
+        offer = await self._offers.at(caller, http.toolset)  # of another address there is nothing: that is HTTP's 404
         try:
-            caller = _traced(caller, http.headers, asked.params)
-            offer = await self._offers.at(caller, http.toolset)
-            mirrored = protocol.mirrored(http.headers) if caller.modern else None
-            exchange = Exchange(caller, offer, relay, session, caller.modern, mirrored)
-            may_wait = caller.modern and asked.method in parking.METHODS
-            if may_wait and (relay.capabilities or parking.waits(asked.params)):
-                work = self._or_question(exchange, relay, asked)
-            else:
-                work = self._methods.answer(exchange, asked.method, asked.params)
-            result = await (work if session is None else session.run(asked.id, work))
+            result = await self._result(http, asked, caller, offer, relay, session)
         except RpcError as error:
             return await relay.answer(error.status if caller.modern else 200, encode(error.body(asked.id)))
+        except SteadError as error:
+            status = 200 if _SESSION in http.headers else error.status
+            return await relay.answer(status, encode(protocol.told(error).body(asked.id)), *_again(error))
         except asyncio.CancelledError as error:
             if CALLED_OFF not in error.args:
                 raise
@@ -230,6 +245,20 @@ class McpEndpoint:
             return await relay.answer(200, encode(gone.body(asked.id)))
         result = whole(result) if caller.modern else plain(result)
         return await relay.answer(200, encode({"jsonrpc": "2.0", "id": asked.id, "result": result}), *headers)
+
+    async def _result(
+        self, http: Http, asked: Asked, caller: Caller, offer: Offer, relay: ClientRelay, session: Session | None
+    ) -> Result:
+        self._parameters.check(asked.method, asked.params)
+        caller = _traced(caller, http.headers, asked.params)
+        mirrored = protocol.mirrored(http.headers) if caller.modern else None
+        exchange = Exchange(caller, offer, relay, session, caller.modern, mirrored)
+        may_wait = caller.modern and asked.method in parking.METHODS
+        if may_wait and (relay.capabilities or parking.waits(asked.params)):
+            work = self._or_question(exchange, relay, asked)
+        else:
+            work = self._methods.answer(exchange, asked.method, asked.params)
+        return await (work if session is None else session.run(asked.id, work))
 
     async def _or_question(self, exchange: Exchange, front: ClientRelay, asked: Asked) -> Params:
         """The result, or what the tool server wants to know of a client without a session. Fails: RpcError."""
@@ -257,6 +286,11 @@ def _traced(caller: Caller, headers: Headers, params: Params) -> Caller:
         said = headers[_TRACEPARENT].decode("latin-1")
     found = parent_of(said)
     return caller if found is None else replace(caller, trace_id=found.trace_id, traceparent=said)
+
+
+def _again(error: SteadError) -> list[Header]:
+    again = retry_after_s(error)
+    return [(b"retry-after", str(ceil(again)).encode())] if again else []
 
 
 def _mapping(value: Any) -> Params:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from swarmstead.doors.mcp import answers, protocol
 from swarmstead.doors.mcp.offers import Offer
+from swarmstead.doors.mcp.parameters import TO_A_QUESTION, sent_on
 from swarmstead.doors.mcp.protocol import INVALID_PARAMS, METHOD_NOT_FOUND, PLAN_META, Params, RpcError
 from swarmstead.doors.mcp.sessions import LOG_LEVELS, Session
 from swarmstead.gateway import applying
@@ -31,9 +32,8 @@ _LOOKS = frozenset(
 )
 """What calls nothing and costs all the same: it takes a token of its own kind."""
 _NOT_FOUND = {RESOURCE_NOT_FOUND, INVALID_PARAMS}
-_NOT_SENT_ON = ("name", "arguments", "_meta")
-_TO_A_QUESTION = ("inputResponses", "requestState")
 _META_TOOLS = (meta.SEARCH, meta.DESCRIBE, APPLY)
+_SHOWN = 100
 _REF_KINDS: Mapping[str, tuple[Kind, str]] = {"ref/prompt": ("prompt", "name"), "ref/resource": ("resource", "uri")}
 
 
@@ -190,7 +190,8 @@ class Methods:
                 return answers.result_of(await self._look_for(exchange, name, arguments))
             answer = await self._apply(exchange, arguments, params)
         else:
-            answer = await self._gateway.call(await self._request(exchange, params, arguments, told))
+            request = await self._request(exchange, params, arguments, told)
+            answer = request if isinstance(request, CallOutcome) else await self._gateway.call(request)
         if isinstance(answer, CallOutcome) and answer.fault is not None:
             raise _as_said(answer.fault)
         if isinstance(answer, CallOutcome) and answer.code == HeadersRefused.code:
@@ -199,13 +200,18 @@ class Methods:
             return answers.plan(answer, applied_by=APPLY if _applies(exchange.offer) else "")
         return answers.result_of(answer)
 
-    async def _request(self, exchange: Exchange, params: Params, arguments: Params, told: Params) -> CallRequest:
-        """What a client asks for by a tool's own name. Fails: RpcError, ApprovalUnknown."""
+    async def _request(
+        self, exchange: Exchange, params: Params, arguments: Params, told: Params
+    ) -> CallRequest | CallOutcome:
+        """What a client asks for by a tool's own name; a refusal for a plan that it has not. Fails: RpcError."""
         server, tool = exchange.offer.find("tool", params.get("name"))
         plan_id = told.get(PLAN_META, "")
         if not isinstance(plan_id, str):
             raise RpcError(INVALID_PARAMS, f"{PLAN_META} is the id of a plan.")
-        key = await self._key_of(exchange.caller.scope, plan_id) if plan_id else self._new_key()
+        try:
+            key = await self._key_of(exchange.caller.scope, plan_id) if plan_id else self._new_key()
+        except ApprovalUnknown:
+            return _no_plan(plan_id)
         return CallRequest(
             exchange.caller,
             server,
@@ -214,7 +220,7 @@ class Methods:
             key,
             root=self._root,
             plan_id=plan_id,
-            more={name: value for name, value in params.items() if name not in _NOT_SENT_ON},
+            more=sent_on(TOOLS_CALL, params),
             mirrored=exchange.mirrored,
             relay=exchange.relay,
         )
@@ -230,9 +236,8 @@ class Methods:
         plan_id = str(arguments["plan_id"])
         request = await self._planned(exchange, plan_id)
         if request is None:
-            way_out = "Call the tool itself: its answer names the plan."
-            return CallOutcome("denied", None, ApprovalUnknown.code, f"Denied: you have no plan {plan_id!r}.", way_out)
-        given = {name: params[name] for name in _TO_A_QUESTION if name in params}
+            return _no_plan(plan_id)
+        given = {name: params[name] for name in TO_A_QUESTION if name in params}
         if given:  # by a client that the tool has asked: it decides too what happens, so this is a call of its own
             more = {**request.more, **given}
             request = replace(request, key=self._new_key(), plan_id="", by_plan=False, more=more)
@@ -331,7 +336,7 @@ class Methods:
             root=self._root,
             kind=kind,
             method=method,
-            more={field: value for field, value in params.items() if field != "_meta"},
+            more=sent_on(method, params),
             relay=exchange.relay,
         )
         outcome = await self._gateway.call(request)
@@ -348,6 +353,12 @@ async def _ping(exchange: Exchange, params: Params) -> Result:
 def _applies(offer: Offer) -> bool:
     """Whether `apply_plan` is ours at this address: a tool set may have a tool of that name."""
     return offer.behind("tool", APPLY) is None
+
+
+def _no_plan(plan_id: str) -> CallOutcome:
+    way_out = "Call the tool itself: its answer names the plan."
+    why = f"Denied: you have no plan {plan_id[:_SHOWN]!r}."
+    return CallOutcome("denied", None, ApprovalUnknown.code, why, way_out)
 
 
 def _refused(error: TooMuch) -> CallOutcome:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, cast
 
 import msgspec
 
+from swarmstead.kernel.errors import BadInput, NotFound, SteadError
 from swarmstead.kernel.plain import crowded
 
 SESSION_VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26")
@@ -20,6 +21,8 @@ RESUMABLE = "2025-11-25"
 VERSIONS = (*MODERN_VERSIONS, *SESSION_VERSIONS)
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL = -32700, -32600, -32601, -32602, -32603
 HEADER_MISMATCH, MISSING_CAPABILITY, UNSUPPORTED_VERSION = -32020, -32021, -32022
+REFUSED = -32000
+"""Of JSON-RPC's codes for servers: `data.code` says which refusal of ours it is."""
 PLAN_META = "swarmstead.dev/plan-id"
 
 CAPABILITIES_META = "io.modelcontextprotocol/clientCapabilities"
@@ -37,6 +40,8 @@ _STATUS = {
     UNSUPPORTED_VERSION: 400,
     METHOD_NOT_FOUND: 404,
 }
+_OURS = 500
+_OF_HTTP = {"type", "title", "status", "detail"}
 _LONGEST_ID, _LONGEST_URI, _MOST_URIS = 256, 8192, 1000
 _BASE64, _END = "=?base64?", "?="
 _PARAM = b"mcp-param-"
@@ -66,6 +71,13 @@ class RpcError(Exception):
         if self.data:
             error["data"] = dict(self.data)
         return {"jsonrpc": "2.0", "id": id_, "error": error}
+
+
+def told(error: SteadError) -> RpcError:
+    """What a client is told of an error of ours: JSON-RPC has no code for most, so `data` has what a problem has."""
+    code = INVALID_PARAMS if isinstance(error, BadInput | NotFound) else REFUSED if error.status < _OURS else INTERNAL
+    text = f"{error.message} {error.way_out}".strip()
+    return RpcError(code, text, {name: value for name, value in error.problem().items() if name not in _OF_HTTP})
 
 
 def check_content(headers: Headers) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from starlette.types import Receive, Send
 
 from swarmstead.doors.mcp.sse import EVENTS, PING, PING_S
+from swarmstead.doors.mcp.standing import Standing
 
 RETRY_MS = 500
 _MOST_BYTES = 16 * 1024 * 1024
@@ -31,6 +32,7 @@ class Replay:
         self.kept = True
         self.ended = False
         self.stir = asyncio.Event()
+        """Set with the next event, or the end; then another takes its place."""
 
     def add(self, message: bytes) -> bytes:
         """A message as an event with an id. The first one is empty: it tells the id to begin with."""
@@ -43,13 +45,13 @@ class Replay:
             self.events.append(written)
             self.bytes += len(written)
             self._grown(len(written))
-        self.stir.set()
+        self._stirred()
         return written
 
     def end(self) -> None:
         """Nothing more comes."""
         self.ended = True
-        self.stir.set()
+        self._stirred()
 
     def drop(self) -> None:
         """It cannot be taken up again."""
@@ -58,6 +60,10 @@ class Replay:
         self._grown(-self.bytes)
         self.bytes = 0
         self.end()
+
+    def _stirred(self) -> None:
+        self.stir.set()
+        self.stir = asyncio.Event()
 
 
 class Replays:
@@ -90,19 +96,24 @@ class Replays:
             self._kept.popitem(last=False)[1].drop()
 
 
-async def resume(replay: Replay, seen: int, receive: Receive, send: Send, closing: asyncio.Event) -> None:
-    """Send what a client has not seen of a stream, and what is still to come."""
+async def resume(
+    replay: Replay, seen: int, receive: Receive, send: Send, closing: asyncio.Event, standing: Standing
+) -> None:
+    """Send what a client has not seen of a stream, and what is still to come, while its credential holds."""
     await send({"type": "http.response.start", "status": 200, "headers": EVENTS})
-    ends = [asyncio.create_task(one) for one in (gone(receive), closing.wait())]
+    ends = [asyncio.create_task(one) for one in (gone(receive), closing.wait(), standing.lost())]
     try:
         while not any(task.done() for task in ends):
-            for written in replay.events[seen:]:
+            stir = replay.stir  # before the look at what there is: what comes later stirs this one
+            while seen < len(replay.events):
+                written = replay.events[seen]
+                if not await standing.holds():
+                    break
                 await send({"type": "http.response.body", "body": written, "more_body": True})
                 seen += 1
-            if replay.ended:
+            if seen < len(replay.events) or replay.ended:
                 break
-            replay.stir.clear()
-            stirred = asyncio.create_task(replay.stir.wait())
+            stirred = asyncio.create_task(stir.wait())
             done, _ = await asyncio.wait([stirred, *ends], timeout=PING_S, return_when=asyncio.FIRST_COMPLETED)
             stirred.cancel()
             if not done:

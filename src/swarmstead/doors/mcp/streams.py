@@ -11,6 +11,7 @@ from starlette.types import Receive, Send
 
 from swarmstead.doors.mcp.resuming import gone
 from swarmstead.doors.mcp.sse import EVENTS, PING, PING_S, Outbox, encode, event
+from swarmstead.doors.mcp.standing import Standing
 from swarmstead.gateway.contract import CHANGES, SUBSCRIPTIONS, UPDATED
 from swarmstead.gateway.errors import RelayRefused
 from swarmstead.resources.contract import resources_topic
@@ -68,18 +69,22 @@ class Stream:
             self._loop.call_soon_threadsafe(self._all_changed)
 
     def close(self) -> None:
-        """Another stream has taken its place."""
+        """Another stream has taken its place, or its session is over."""
         self._over.set()
 
-    async def serve(self, receive: Receive, send: Send, signals: Signals, closing: asyncio.Event) -> None:
-        """Send events until the client goes or the server does."""
+    async def serve(
+        self, receive: Receive, send: Send, signals: Signals, closing: asyncio.Event, standing: Standing
+    ) -> None:
+        """Send events until the client goes, the server does, or the credential is not what it was any more."""
         await send({"type": "http.response.start", "status": 200, "headers": EVENTS})
         forget = signals.watch(self.hear)
-        ends = [asyncio.create_task(one) for one in (gone(receive), closing.wait(), self._over.wait())]
+        ends = [asyncio.create_task(one) for one in (gone(receive), closing.wait(), self._over.wait(), standing.lost())]
         try:
             while not any(task.done() for task in ends):
-                while self._outbox:
+                while self._outbox and await standing.holds():
                     await send({"type": "http.response.body", "body": self._outbox.take(), "more_body": True})
+                if self._outbox:
+                    break
                 self._stir.clear()
                 stirred = asyncio.create_task(self._stir.wait())
                 done, _ = await asyncio.wait([stirred, *ends], timeout=PING_S, return_when=asyncio.FIRST_COMPLETED)
