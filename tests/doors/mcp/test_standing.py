@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import pytest
 
@@ -38,10 +39,12 @@ async def subscribed(door: Door, key: NewKey) -> Opened:
 WAYS: list[Callable[[Door, NewKey], Awaitable[Opened]]] = [of_a_session, subscribed]
 
 
-async def listened_to(door: Door) -> None:
+async def listened_to(door: Door) -> Any:
+    """The upstream's listener of the stream, once it is there. The end of the stream may take it away at any time."""
     async with asyncio.timeout(20):
         while not door.house.upstream.listeners:
             await door.post(request("ping"))
+    return door.house.upstream.listeners[0][2]
 
 
 async def rest(events: Events) -> list[dict[str, str]]:
@@ -58,9 +61,9 @@ async def test_a_stream_ends_with_the_key_that_is_revoked(
 ) -> None:
     key = await door.made_key("operator")
     async with await way(door, key) as events:
-        await listened_to(door)
+        upstream = await listened_to(door)
         await door.house.write(lambda tx: people.revoke_key(tx, TENANT, door.house.clock, key.view.id))
-        door.house.upstream.listeners[0][2].notify(LET_GO, {"secret": "news"})
+        upstream.notify(LET_GO, {"secret": "news"})
         assert not any("news" in one["data"] for one in await rest(events))
 
 
@@ -70,9 +73,9 @@ async def test_what_comes_after_a_key_has_expired_is_not_told(
 ) -> None:
     key = await door.made_key("operator", life_s=86_400)
     async with await way(door, key) as events:
-        await listened_to(door)
+        upstream = await listened_to(door)
         door.house.clock.advance(seconds=2 * 86_400)
-        door.house.upstream.listeners[0][2].notify(LET_GO, {"secret": "news"})
+        upstream.notify(LET_GO, {"secret": "news"})
         assert not any("news" in one["data"] for one in await rest(events))
 
 

@@ -147,6 +147,15 @@ async def test_text_that_no_database_keeps_is_mended_where_it_comes_in(rig: Rig)
     assert (reply.text, call.id, call.arguments) == ("a\ufffdb", "c\ufffd", {"n": "half \ufffd, \ufffd"})
 
 
+async def test_a_count_below_nothing_is_no_credit(rig: Rig) -> None:
+    rig.server.plan(*[Answer("Three words said.", input_tokens=-50, output_tokens=-9)] * 20)
+    try:
+        used = (await rig.model.request(rig.spec, ASKED)).usage
+    except ModelFailed as error:  # an SDK that prices what is counted refuses such an answer: it was said all the same
+        used = usage_of(error)
+    assert min(used.input_tokens, used.output_tokens) > 0
+
+
 async def test_another_attempt_is_asked_for_when_the_last_one_used_tokens(rig: Rig) -> None:
     rig.server.plan(Refusal(503), Answer("", (Call("c1", "git__log", "{"),)), FINE)
     asked: list[Usage] = []

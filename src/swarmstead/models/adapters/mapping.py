@@ -131,10 +131,14 @@ def is_empty(response: ModelResponse) -> bool:
 
 
 def _told(response: ModelResponse) -> Usage:
-    """The provider's count. One that is beyond all sense is cut to what a ledger can hold."""
+    """The provider's count. One that is beyond all sense, or below nothing, is cut to what a ledger can hold."""
     used = response.usage
-    read = min(used.input_tokens, _MOST_TOKENS)
-    return Usage(read, min(used.output_tokens, _MOST_TOKENS), min(used.cache_read_tokens, read))
+    read = _countable(used.input_tokens)
+    return Usage(read, _countable(used.output_tokens), min(_countable(used.cache_read_tokens), read))
+
+
+def _countable(tokens: int) -> int:
+    return max(0, min(tokens, _MOST_TOKENS))
 
 
 def _said(response: ModelResponse) -> int:
