@@ -132,7 +132,7 @@ class Missing:
 class Plan:
     """What will run. `hash` covers everything but the estimates: what runs is what was previewed.
 
-    `policy` is the version of the rules that the verdicts come from.
+    `policy` is the version of the rules that the verdicts come from. `warnings` are of the moment and are not kept.
     """
 
     hash: str
@@ -155,6 +155,7 @@ class Plan:
     missing: tuple[Missing, ...]
     created_at: int
     policy: str = ""
+    warnings: tuple[Missing, ...] = ()
 
     def agent(self, name: str) -> PlannedAgent | None:
         """The planned agent of that name."""

@@ -17,6 +17,7 @@ from swarmstead.people.contract import permissions_of
 from swarmstead.permits.contract import PolicyVerdict
 from swarmstead.resources.contract import Reference, Resource
 from swarmstead.runs import ports
+from swarmstead.runs.allowance import left_today, shortage
 from swarmstead.runs.contract import InputField, Launch, Missing, Overrides, Plan, PlannedAgent, PlannedTool, SwarmSpec
 from swarmstead.runs.errors import InputRefused
 from swarmstead.runs.plans import with_hash
@@ -25,6 +26,7 @@ from swarmstead.runs.tables import agent_runs, runs
 
 if TYPE_CHECKING:
     from swarmstead.agents.contract import AgentSpec
+    from swarmstead.budgets.contract import Account
 
 _TYPICAL_INPUT_CHARACTERS = 16_000
 _HISTORY = 20
@@ -52,7 +54,9 @@ class Preview:
         policy = await self._hands.tools.policy_version(Caller(scope, environment=wish.environment))
         missing = [*found.missing, *(one for _, lacking in agents for one in lacking)]
         planned = tuple(agent for agent, _ in agents)
-        low, high = self._cost(found, planned, budget := _budget(scope, swarm, wish.overrides))
+        turns = self._turn_costs(found, planned)
+        low, high = _cost(found, planned, turns, budget := _budget(scope, swarm, wish.overrides))
+        short = shortage(found.days, turns, high)
         return with_hash(
             Plan(
                 hash="",
@@ -72,7 +76,8 @@ class Preview:
                 cost_high_micros=high,
                 time_low_s=found.times[0] if found.times else 1,
                 time_high_s=found.times[1] if found.times else swarm.limits.wall_clock_s,
-                missing=tuple(missing),
+                missing=(*missing, *short.missing),
+                warnings=short.warnings,
                 created_at=self._hands.clock.now_ms(),
                 policy=policy,
             )
@@ -117,6 +122,7 @@ class Preview:
                     f"This swarm has no agent {name!r}.", field=f"overrides.models.{name}", way_out=way_out
                 )
         found.times, found.costs = _history(conn, scope, wish.swarm)
+        found.days = left_today(conn, self._hands, scope)
         return found
 
     def _check_environment(self, conn: sa.Connection, scope: Scope, name: str) -> None:
@@ -194,20 +200,17 @@ class Preview:
             values[name] = value
         return values, root
 
-    def _cost(self, found: "_Found", agents: Sequence[PlannedAgent], budget: int) -> tuple[int, int]:
-        """A range in micro-dollars: what earlier runs cost when there are enough; else one turn each to the cap."""
-        if found.costs:
-            return min(found.costs[0], budget), min(found.costs[1], budget)
-        low = high = 0
+    def _turn_costs(self, found: "_Found", agents: Sequence[PlannedAgent]) -> dict[str, int]:
+        """What a typical turn of each agent may cost, in micro-dollars, but for models that cannot be asked."""
+        turns: dict[str, int] = {}
         for agent in agents:
             model: ModelSpec = found.agents[agent.name][1].spec
             request = ModelRequest(
                 agent.name, (Message("user", "x" * _TYPICAL_INPUT_CHARACTERS),), (), model.max_output_tokens
             )
             if self._hands.thinker.missing(model) is None:
-                turn = self._hands.thinker.estimate(model, request)
-                low, high = low + turn, high + turn * agent.max_turns
-        return min(low, budget), min(high, budget)
+                turns[agent.name] = self._hands.thinker.estimate(model, request)
+        return turns
 
 
 class _Found:
@@ -217,6 +220,15 @@ class _Found:
         self.missing: list[Missing] = []
         self.times: tuple[int, int] | None = None
         self.costs: tuple[int, int] | None = None
+        self.days: Sequence[tuple[Account, int]] = ()
+
+
+def _cost(found: _Found, agents: Sequence[PlannedAgent], turns: Mapping[str, int], budget: int) -> tuple[int, int]:
+    """A range in micro-dollars: what earlier runs cost when there are enough; else one turn each to the cap."""
+    if found.costs:
+        return min(found.costs[0], budget), min(found.costs[1], budget)
+    high = sum(turns.get(agent.name, 0) * agent.max_turns for agent in agents)
+    return min(sum(turns.values()), budget), min(high, budget)
 
 
 def _ended(text: str) -> str:

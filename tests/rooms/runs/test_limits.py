@@ -14,6 +14,7 @@ from swarmstead.budgets.tables import budget_accounts, budget_leases
 from swarmstead.kernel.scope import system_scope
 from swarmstead.models.contract import BeforeRetry, ModelReply, ToolCall, Usage
 from swarmstead.models.errors import ModelFailed, told
+from swarmstead.runs.errors import PlanIncomplete
 from tests.rooms.runs.house import House
 from tests.rooms.runs.swarms import agent, call, delegate, manifests, model, swarm
 
@@ -204,12 +205,10 @@ async def test_a_provider_that_bills_beyond_all_bounds_stops_the_run_its_user_an
     assert (row["error"]["code"], asked) == ("budget_reached", ["once"])
     await assert_booked(any_house, run, claimed)
     assert f"more than run {run} had reserved" in caplog.text
-    second = await any_house.launch()
-    row = await any_house.status(second, "succeeded", "failed")
-    assert "user's daily budget" in row["error"]["message"]
-    third = await any_house.runs.launch(system_scope("acme", "bob"), any_house.wish())
-    row = await any_house.status(third, "succeeded", "failed")
-    assert "tenant's daily budget" in row["error"]["message"]
+    with pytest.raises(PlanIncomplete, match="user's daily budget"):
+        await any_house.launch()
+    with pytest.raises(PlanIncomplete, match="tenant's daily budget"):
+        await any_house.runs.launch(system_scope("acme", "bob"), any_house.wish())
     assert asked == ["once"]
 
 

@@ -2296,6 +2296,8 @@ export interface components {
         /**
          * PlanShape
          * @description What would run; launch it by its hash. `policy` is the version of the rules that the verdicts come from.
+         *
+         *     `warnings` keep nobody from launching it: what the day's budgets may not cover. Only a preview has them.
          */
         PlanShape: {
             /** Hash */
@@ -2328,6 +2330,11 @@ export interface components {
             expected_approvals: components["schemas"]["ExpectedApproval"][];
             /** Missing */
             missing: components["schemas"]["MissingShape"][];
+            /**
+             * Warnings
+             * @default []
+             */
+            warnings: components["schemas"]["MissingShape"][];
             /** Created At */
             created_at: string;
         };

@@ -261,7 +261,10 @@ class MissingShape(Shape):
 
 
 class PlanShape(Shape):
-    """What would run; launch it by its hash. `policy` is the version of the rules that the verdicts come from."""
+    """What would run; launch it by its hash. `policy` is the version of the rules that the verdicts come from.
+
+    `warnings` keep nobody from launching it: what the day's budgets may not cover. Only a preview has them.
+    """
 
     hash: str
     swarm: str
@@ -277,6 +280,7 @@ class PlanShape(Shape):
     time: TimeShape
     expected_approvals: list[ExpectedApproval]
     missing: list[MissingShape]
+    warnings: list[MissingShape] = []
     created_at: str
 
 

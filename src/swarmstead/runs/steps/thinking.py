@@ -14,12 +14,11 @@ import sqlalchemy as sa
 
 from swarmstead.budgets.contract import Account
 from swarmstead.budgets.errors import BudgetReached
-from swarmstead.kernel.clock import utc_day
 from swarmstead.kernel.errors import SteadError
 from swarmstead.kernel.money import usd_text
 from swarmstead.models.contract import Message, ModelReply, ModelRequest, ToolCall, ToolSpec, Usage
 from swarmstead.models.errors import usage_of
-from swarmstead.runs import records
+from swarmstead.runs import allowance, records
 from swarmstead.runs.errors import JournalMoved, RunCancelled, StepFailed, as_data
 from swarmstead.runs.events import emit
 from swarmstead.runs.steps.context import PARALLEL_READS, AgentContext, Hands
@@ -184,13 +183,9 @@ class Thinking:
         _add_usage(tx, self._context.agent_run, spent if settled else 0, used, turn)
 
     def _accounts(self) -> list[Account]:
-        context, hands = self._context, self._context.hands
-        day = utc_day(hands.clock.now_ms())
-        return [
-            Account(f"run/{context.run}", context.budget_micros, "run"),
-            Account(f"user/{context.launched_by}/{day}", hands.user_day_cap, "user's daily"),
-            Account(f"tenant/{day}", hands.tenant_day_cap, "tenant's daily"),
-        ]
+        context = self._context
+        days = allowance.of_day(context.hands, context.launched_by)
+        return [allowance.of_run(context.run, context.budget_micros), *days]
 
     def _fail(self, tx: Tx, asked: _Asked, spent: int, used: Usage, error: SteadError | None) -> None:
         """Close the step without a reply. `spent` and `used` are those of all its attempts."""

@@ -13,6 +13,7 @@ export function PlanView({ plan, faded }: { plan: Plan; faded?: boolean }) {
   return (
     <div className={cx('flex flex-col gap-4 transition-opacity duration-100', faded && 'opacity-60')}>
       {plan.missing.length > 0 && <Missing plan={plan} />}
+      {plan.warnings.length > 0 && <Warnings plan={plan} />}
       <Facts>
         <Fact name="Plan">
           <Digest digest={plan.hash} />
@@ -76,6 +77,24 @@ function Missing({ plan }: { plan: Plan }) {
         ))}
       </ul>
     </div>
+  )
+}
+
+function Warnings({ plan }: { plan: Plan }) {
+  return (
+    <ul role="status" className="flex flex-col gap-1 rounded-md border border-waiting/50 px-3 py-2 text-xs">
+      {plan.warnings.map((w, i) => (
+        <li key={i}>
+          <span className="font-medium text-waiting">
+            <CircleAlert className="mr-1.5 inline size-3.5" aria-hidden />
+            <WithCode>{w.what}</WithCode>
+          </span>
+          <span className="block text-soft">
+            <WithCode>{w.way_out}</WithCode>
+          </span>
+        </li>
+      ))}
+    </ul>
   )
 }
 

@@ -34,7 +34,9 @@ def _wish(body: shapes.PreviewIn, plan_hash: str = "", key: str = "") -> Launch:
 @router.post("/runs:preview")
 async def preview(body: shapes.PreviewIn, scope: Caller, app: Whole) -> shapes.PlanShape:
     """What would run now: agents, tools with verdicts, cost, time, questions, and what is missing. Starts nothing."""
-    return run_views.plan(await app.runs.preview(scope, _wish(body)))
+    plan = await app.runs.preview(scope, _wish(body))
+    warnings = [shapes.MissingShape(what=one.what, way_out=one.way_out) for one in plan.warnings]
+    return run_views.plan(plan).model_copy(update={"warnings": warnings})
 
 
 @router.post("/runs", status_code=201)
