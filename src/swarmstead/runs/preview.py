@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
 
+from swarmstead.budgets.contract import Account
 from swarmstead.gateway.contract import Caller, Tool
 from swarmstead.kernel.errors import BadInput, NotPermitted
 from swarmstead.kernel.money import micros_from_usd, usd_text
@@ -26,7 +27,6 @@ from swarmstead.runs.tables import agent_runs, runs
 
 if TYPE_CHECKING:
     from swarmstead.agents.contract import AgentSpec
-    from swarmstead.budgets.contract import Account
 
 _TYPICAL_INPUT_CHARACTERS = 16_000
 _HISTORY = 20
@@ -52,7 +52,6 @@ class Preview:
         values, root = await asyncio.to_thread(self._inputs, swarm, wish.input)
         agents = await asyncio.gather(*(self._agent(scope, root, found, name, wish) for name in found.agents))
         policy = await self._hands.tools.policy_version(Caller(scope, environment=wish.environment))
-        missing = [*found.missing, *(one for _, lacking in agents for one in lacking)]
         planned = tuple(agent for agent, _ in agents)
         turns = self._turn_costs(found, planned)
         low, high = _cost(found, planned, turns, budget := _budget(scope, swarm, wish.overrides))
@@ -76,10 +75,10 @@ class Preview:
                 cost_high_micros=high,
                 time_low_s=found.times[0] if found.times else 1,
                 time_high_s=found.times[1] if found.times else swarm.limits.wall_clock_s,
-                missing=(*missing, *short.missing),
-                warnings=short.warnings,
+                missing=(*found.missing, *(one for _, lacking in agents for one in lacking), *short.missing),
                 created_at=self._hands.clock.now_ms(),
                 policy=policy,
+                warnings=short.warnings,
             )
         )
 
@@ -88,7 +87,7 @@ class Preview:
         self._check_environment(conn, scope, wish.environment)
         swarm = declared.get(conn, scope, "Swarm", wish.swarm)
         spec: SwarmSpec = swarm.spec
-        found = _Found(swarm)
+        found = _Found(swarm, left_today(conn, self._hands, scope))
         for name in dict.fromkeys((spec.coordinator, *spec.members)):
             agent = declared.find(conn, scope, "Agent", name)
             if agent is None:
@@ -122,7 +121,6 @@ class Preview:
                     f"This swarm has no agent {name!r}.", field=f"overrides.models.{name}", way_out=way_out
                 )
         found.times, found.costs = _history(conn, scope, wish.swarm)
-        found.days = left_today(conn, self._hands, scope)
         return found
 
     def _check_environment(self, conn: sa.Connection, scope: Scope, name: str) -> None:
@@ -214,13 +212,13 @@ class Preview:
 
 
 class _Found:
-    def __init__(self, swarm: Resource) -> None:
+    def __init__(self, swarm: Resource, days: Sequence[tuple[Account, int]]) -> None:
         self.swarm = swarm
+        self.days = days
         self.agents: dict[str, tuple[Resource, Resource]] = {}
         self.missing: list[Missing] = []
         self.times: tuple[int, int] | None = None
         self.costs: tuple[int, int] | None = None
-        self.days: Sequence[tuple[Account, int]] = ()
 
 
 def _cost(found: _Found, agents: Sequence[PlannedAgent], turns: Mapping[str, int], budget: int) -> tuple[int, int]:

@@ -58,8 +58,7 @@ class RunShape(Shape):
 
     Waiting for a person and pausing do not count against the time a run may work. `deadline_at` is when that time ends
     if it works on; while it rests there is no such time, and `work_left_ms` says how much it has left. `denied` counts
-    its calls that a person or a rule refused. `held`: a person has paused it, even if its status says otherwise still
-    (it waits for a decision, or something is in flight); it goes on when it is resumed.
+    its calls that a person or a rule refused. `held`: a person has paused it, even while its status says otherwise.
     """
 
     id: str
@@ -261,10 +260,7 @@ class MissingShape(Shape):
 
 
 class PlanShape(Shape):
-    """What would run; launch it by its hash. `policy` is the version of the rules that the verdicts come from.
-
-    `warnings` keep nobody from launching it: what the day's budgets may not cover. Only a preview has them.
-    """
+    """What would run; launch it by its hash. `policy` is the version of its rules; `warnings` forbid nothing."""
 
     hash: str
     swarm: str
