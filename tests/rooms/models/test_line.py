@@ -170,7 +170,7 @@ async def test_over_tls_the_name_is_verified_while_the_checked_address_is_used(
     async with (
         asyncio.timeout(30),
         raw_server.serving(tls=authority.server(NAME)) as server,
-        httpx2.AsyncClient(transport=Line(AdmittedAddresses(PINNED, names))) as client,
+        httpx2.AsyncClient(transport=Line(AdmittedAddresses(PINNED, names), {})) as client,
     ):
         assert (await client.get(f"https://{NAME}:{server.port}/")).text == "hello"
         assert server.server_names == [NAME]
@@ -188,7 +188,7 @@ async def test_faults_have_the_names_that_the_sdks_know(then: Literal["close", "
     async with (
         asyncio.timeout(30),
         raw_server.serving() as server,
-        httpx2.AsyncClient(transport=Line(AdmittedAddresses(PINNED))) as client,
+        httpx2.AsyncClient(transport=Line(AdmittedAddresses(PINNED), {})) as client,
     ):
         half = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello"
         server.plan(raw_server.Turn(b"", then), raw_server.Turn(half, then))

@@ -5,10 +5,20 @@ decided here. Imports both: see `wire.py`.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import httpcore2
 import httpx2
@@ -36,22 +46,57 @@ _NAMES = (
     "WriteTimeout",
 )
 _SAME = {getattr(httpcore2, name): getattr(httpx2, name) for name in _NAMES}
-Heard = Callable[[int], None]
-HEARD: ContextVar[Heard | None] = ContextVar("heard", default=None)
-"""Told 0 when the provider is about to get the body of a request, for from then on it may work, and bill; then the
-status of its answer."""
+# What goes out of what an SDK would send. The environment of the server has more for it (`OPENAI_ORG_ID`,
+# `ANTHROPIC_CUSTOM_HEADERS`), and that is nobody's but its operator's: the address may be a stranger's.
+_PASSED = frozenset(
+    {b"accept", b"anthropic-beta", b"anthropic-version", b"content-length", b"content-type", b"transfer-encoding"}
+)
+# An answer that is compressed can be a thousand times what was sent, so none is asked for, and none is read.
+_ALWAYS = {"user-agent": "swarmstead", "accept-encoding": "identity"}
+EVENTS = "text/event-stream"
+_MOST_OF_A_PAGE = 4 << 20
+_MOST_OF_A_LINE = 8 << 20
+E = TypeVar("E", bound=BaseException)
+
+
+class Listener(Protocol):
+    """Told how far a request has come."""
+
+    @property
+    def most_bytes(self) -> int:
+        """More than an answer to it can have, all that is around its words included."""
+        ...
+
+    def sending(self) -> None:
+        """The provider is about to get the body of the request: from then on it may work, and bill."""
+        ...
+
+    def answered(self, status: int, media: str, close: Callable[[], Awaitable[None]]) -> None:
+        """The head of its answer is here; `close` lets go of the connection, read to its end or not."""
+        ...
+
+
+HEARD: ContextVar[Listener | None] = ContextVar("heard", default=None)
 
 
 class Denied(httpcore2.ConnectError):
     """The egress rules refuse the address. Nothing was sent."""
 
 
-def denied(error: BaseException) -> Denied | None:
-    """The refusal that an SDK's error came of, if it did."""
+class Endless(httpx2.ReadError):
+    """More came than any answer holds, so it was not read on."""
+
+
+class Compressed(httpx2.ReadError):
+    """The answer is compressed, though that was ruled out; it was not read."""
+
+
+def cause(error: BaseException, kind: type[E]) -> E | None:
+    """The error of that kind that an SDK's error came of, if it did."""
     seen: list[BaseException] = []
     found: BaseException | None = error
     while found is not None and found not in seen:
-        if isinstance(found, Denied):
+        if isinstance(found, kind):
             return found
         seen.append(found)
         found = found.__cause__ or found.__context__
@@ -114,10 +159,12 @@ class Line(httpx2.AsyncBaseTransport):
     """What an SDK's HTTP client sends through. Belongs to one event loop.
 
     Invariants: every connection goes to an address that `addresses` admitted for its scheme, host and port; proxies of
-    the environment are not used; no request is sent twice.
+    the environment are not used; no request is sent twice; with it go `own` headers (the key) and what every request
+    needs, and nothing that an SDK found in the environment; no more is read at once than `_MOST_OF_A_LINE`.
     """
 
-    def __init__(self, addresses: Addresses) -> None:
+    def __init__(self, addresses: Addresses, own: Mapping[str, str]) -> None:
+        self._own = [(name.encode(), value.encode()) for name, value in (_ALWAYS | dict(own)).items()]
         trust = httpcore2.default_ssl_context()
         self._pools = {
             scheme: httpcore2.AsyncConnectionPool(
@@ -144,13 +191,24 @@ class Line(httpx2.AsyncBaseTransport):
         heard = HEARD.get()
         body = _watched(cast("httpx2.AsyncByteStream", request.stream), heard)
         extensions = cast("Any", request).extensions
-        wire = httpcore2.Request(request.method, url, headers=request.headers.raw, content=body, extensions=extensions)
+        passed = [(name, value) for name, value in request.headers.raw if name.lower() in _PASSED]
+        headers = [(b"host", request.url.netloc), *passed, *self._own]
+        wire = httpcore2.Request(request.method, url, headers=headers, content=body, extensions=extensions)
         with _as_httpx2():
             answer = await pool.handle_async_request(wire)
-        if heard is not None:
-            heard(answer.status)
         answered = cast("Any", answer).extensions
-        return httpx2.Response(answer.status, headers=answer.headers, stream=_Body(answer), extensions=answered)
+        stream = _Body(answer)
+        response = httpx2.Response(answer.status, headers=answer.headers, stream=stream, extensions=answered)
+        media = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if heard is not None:
+            heard.answered(answer.status, media, stream.aclose)
+        if response.headers.get("content-encoding", "identity").lower() not in {"", "identity"}:
+            await stream.aclose()
+            raise Compressed("its answer is compressed")
+        if media == EVENTS:
+            stream.most_gathered = _MOST_OF_A_LINE
+            stream.most = heard.most_bytes if heard is not None else None
+        return response
 
     async def aclose(self) -> None:
         """Close the connections, those in use included."""
@@ -159,14 +217,23 @@ class Line(httpx2.AsyncBaseTransport):
 
 
 class _Body(httpx2.AsyncByteStream):
+    """An answer as it comes: events of any number, each on lines that are bounded, or a bounded page."""
+
     def __init__(self, answer: httpcore2.Response) -> None:
         self._answer = answer
+        self.most_gathered = _MOST_OF_A_PAGE
+        self.most: int | None = _MOST_OF_A_PAGE
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        came = gathered = 0
         with _as_httpx2():
             async for part in cast(
                 "AsyncIterable[bytes]", self._answer.stream
             ):  # SDKs read on after its end, to drain it
+                came, ends = came + len(part), part.rfind(b"\n") + 1
+                gathered = len(part) - ends if ends else gathered + len(part)
+                if gathered > self.most_gathered or (self.most is not None and came > self.most):
+                    raise Endless("its answer does not end")
                 yield part
 
     async def aclose(self) -> None:
@@ -174,9 +241,9 @@ class _Body(httpx2.AsyncByteStream):
         await self._answer.aclose()
 
 
-async def _watched(body: httpx2.AsyncByteStream, heard: Heard | None) -> AsyncGenerator[bytes]:
+async def _watched(body: httpx2.AsyncByteStream, heard: Listener | None) -> AsyncGenerator[bytes]:
     if heard is not None:
-        heard(0)
+        heard.sending()
     async for part in body:
         yield part
 
