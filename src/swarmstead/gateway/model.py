@@ -15,6 +15,7 @@ from swarmstead.permits.contract import PolicyQuestion
 _DESCRIPTION_LIMIT = 4_000
 _MOST_DECODINGS = 4
 _KEY_CHARS = 24
+_LONGEST_WHY = 240
 NOT = "!"
 _SORTED = json.JSONEncoder(sort_keys=True)
 _HASHED = {"name", "description", "inputSchema", "outputSchema", "annotations", "icons", "_meta"}
@@ -240,10 +241,20 @@ def precondition_of(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plan_sentence(request: CallRequest, effect: Mapping[str, Any]) -> str:
-    """What will happen, in one plain sentence."""
+    """What will happen, in one plain sentence; where a preview tells nothing, also what keeps it from telling."""
     if effect.get("kind") == "file":
         lines = str(effect.get("after", "")).count("\n") + 1
         verb = "Create" if effect.get("before") is None else "Replace"
-        return f"{verb} {effect.get('path')} ({lines} line{'' if lines == 1 else 's'}) in {request.root}"
+        same = ", which has exactly this text already" if effect.get("unchanged") is True else ""
+        return f"{verb} {effect.get('path')} ({lines} line{'' if lines == 1 else 's'}) in {request.root}{same}"
     count = len(request.arguments)
-    return f"Call {request.tool} on {request.server} with {count} argument{'' if count == 1 else 's'}"
+    call = f"Call {request.tool} on {request.server} with {count} argument{'' if count == 1 else 's'}"
+    why = _shortened(str(effect.get("why") or ""))
+    if effect.get("refused") is True:
+        return f"{call}. Its own preview refuses it: {why or 'it does not say why'}"
+    return f"{call}. What it would do is not known: {why}" if why else call
+
+
+def _shortened(text: str) -> str:
+    plain = " ".join(text.split())
+    return plain if len(plain) <= _LONGEST_WHY else f"{plain[:_LONGEST_WHY]}\u2026"

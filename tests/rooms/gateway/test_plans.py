@@ -269,7 +269,38 @@ async def test_a_preview_that_fails_does_not_stand_in_the_way(desk: Desk, troubl
         desk.upstream.losing["look"] = 1
     asked = await desk.plan(desk.request("append", LINE))
     assert (asked.effect["kind"], asked.effect["why"] != "") == ("none", True)
-    assert asked.sentence == "Call append on kit with 1 argument"
+    assert asked.sentence.startswith("Call append on kit with 1 argument. ")
+    assert asked.sentence.endswith(asked.effect["why"])  # whoever approves sees at once that nothing is known, and why
+    assert asked.effect.get("refused", False) is (trouble == "error")
+
+
+async def test_a_preview_that_refuses_says_so_where_a_person_decides(desk: Desk) -> None:
+    desk.upstream.answers["look"] = text("Denied: the path is outside\nof the folder.", is_error=True)
+    asked = await desk.plan(desk.request("append", LINE))
+    assert asked.sentence == (
+        "Call append on kit with 1 argument. Its own preview refuses it: Denied: the path is outside of the folder."
+    )
+    assert asked.effect == {"kind": "none", "why": "Denied: the path is outside\nof the folder.", "refused": True}
+
+
+async def test_a_call_that_would_change_nothing_says_so(desk: Desk) -> None:
+    looks(desk, "one\n")
+    asked = await desk.plan(desk.request("append", LINE))
+    assert asked.sentence == f"Replace notes (2 lines) in {desk.root}, which has exactly this text already"
+    assert asked.effect["unchanged"] is True
+
+
+@pytest.mark.parametrize("long", [False, True])
+async def test_what_only_looks_the_same_is_not_said_to_be_unchanged(desk: Desk, *, long: bool) -> None:
+    """Two secrets look the same once they are left out, and of a long file only the beginning is compared."""
+    token = "AKIAIOSFODNN7EXAMPLE"
+    before, after = ("one", "one") if long else (f"key: {token}", f"key: {token[:-1]}D")
+    seen = {"path": "notes", "before": before, "after": after, "before_truncated": long}
+    desk.upstream.answers["look"] = text("", structured=seen)
+    asked = await desk.plan(desk.request("append", LINE))
+    assert asked.effect["before"] == asked.effect["after"]
+    assert "unchanged" not in asked.effect
+    assert "already" not in asked.sentence
 
 
 async def test_a_plan_does_not_outlive_the_binding_that_it_was_made_under(any_desk: Desk) -> None:

@@ -168,6 +168,7 @@ def _show(found: dict[str, Any]) -> None:
     if effect.get("kind") == "file":
         _show_file(effect, payload.get("arguments") or {})
     else:
+        _show_trouble(effect)
         heading("Payload")
         click.echo(visible(json.dumps(payload, indent=2, ensure_ascii=False)))
 
@@ -204,17 +205,34 @@ def _asker(found: dict[str, Any]) -> str:
     return f"{name}, an outside client ({found['asked_by']})" if found["asked_by"] else "an outside client"
 
 
+def _show_trouble(effect: dict[str, Any]) -> None:
+    """What the tool's own preview has refused, or what kept it from telling anything; a person must not have to try."""
+    why = visible(effect.get("why") or "")
+    if effect.get("refused"):
+        heading("Its own preview refuses this call")
+        click.echo(click.style(why or "It does not say why.", fg="red"))
+        click.echo("Approved, it will most likely fail, and change nothing. Denied, whoever asks can try another way.")
+    elif why:
+        heading("What it would do is not known")
+        click.echo(why)
+
+
 def _show_file(effect: dict[str, Any], arguments: dict[str, Any]) -> None:
     """A file that would be written, line by line, and whatever else the call carries."""
     before, after = effect.get("before") or "", effect["after"] or ""
-    heading(f"{visible(effect['path'])}: {'changed' if effect.get('before') is not None else 'new'}")
+    is_new = effect.get("before") is None
+    heading(f"{visible(effect['path'])}: {'new' if is_new else 'unchanged' if effect.get('unchanged') else 'changed'}")
     if effect.get("before_truncated"):
         click.echo("(the file is long; only its beginning is compared)")
-    if effect.get("before") is None:
+    if is_new:
         coloured_diff([("+", line) for line in after.removesuffix("\n").split("\n")])
+    elif effect.get("unchanged"):
+        click.echo("It has exactly this text already.")
     else:
         diff = list(difflib.unified_diff(before.split("\n"), after.split("\n"), lineterm="", n=3))[2:]
         coloured_diff([(line[:1], line[1:]) for line in diff])
+        if not diff:
+            click.echo("(nothing that is shown differs: what does is left out of this view)")
     rest = {name: value for name, value in arguments.items() if value not in (effect["path"], effect["after"])}
     if rest:
         heading("Other arguments")

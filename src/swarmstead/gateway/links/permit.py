@@ -46,6 +46,7 @@ _CHANGED = "what it would change has changed since it was approved"
 _MOVED = "its tool server was declared anew since it was approved"
 _AGAIN = "; asked again, since what it would change has changed"
 _LONGEST_RULE = 200  # what an approval keeps
+_LONGEST_ERROR = 10_000
 
 
 class Permit:
@@ -212,7 +213,8 @@ class DryRun:
     async def of(self, call: Call) -> tuple[dict[str, Any], dict[str, Any]]:
         """The effect, redacted, and what a plan is bound to of it.
 
-        `{"kind": "none"}`, with the reason, and nothing to be bound to where there is no preview or it fails.
+        `{"kind": "none"}`, with the reason, and nothing to be bound to where there is no preview or it fails; `refused`
+        says that the preview was asked and answered that the call cannot be done. `unchanged`: it would change nothing.
 
         Only a read tool may be a preview: anything else would be a side effect before anybody has agreed to one.
         Fails: TrailFull, storage.errors.
@@ -262,6 +264,11 @@ def _effect(name: str, listed: Listed, result: CallResult) -> tuple[dict[str, An
     if problem:
         return {"kind": "none", "why": f"The answer of {name!r} does not satisfy its contract: {problem}."}, {}
     if result.is_error or result.structured is None:
-        return {"kind": "none", "why": redact_text(result.text[:500])}, {}
-    shown = {name: value for name, value in result.structured.items() if name != "expect"}
-    return {"kind": "file"} | redact(shown), precondition_of(result.structured)
+        refused = {"refused": True} if result.is_error else {}
+        return {"kind": "none", "why": redact_text(result.text[:_LONGEST_ERROR])[:500]} | refused, {}
+    found = result.structured
+    shown = {name: value for name, value in found.items() if name not in ("expect", "unchanged")}
+    # Told from what is not redacted yet: two secrets look the same once they are left out.
+    same = not found.get("before_truncated") and found.get("before") == found.get("after")
+    unchanged = {"unchanged": True} if same and isinstance(found.get("after"), str) else {}
+    return {"kind": "file"} | redact(shown) | unchanged, precondition_of(found)
