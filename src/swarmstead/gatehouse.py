@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import ClassVar, Literal
 
 import sqlalchemy as sa
@@ -314,8 +315,8 @@ async def _follow(
     async def applied(found: Sequence[Document]) -> list[str]:
         done = await db.write(lambda tx: resource_handlers.declare(tx, scope, clock, found, registry.kinds))
         dangling = await db.read(lambda conn: registry.dangling(conn, scope, found))
-        for document, warnings in zip(found, dangling, strict=True):
-            for warning in warnings:
+        for document, *warnings in zip(found, dangling, registry.advice(found), strict=True):
+            for warning in chain(*warnings):
                 log.warning("%s %s: %s", document.kind, document.metadata.name, warning)
         if owner == FILES and any(one.action == "deleted" for one in done):
             log.warning("Are those of another server's files? Then give each set of files a STEAD_CONFIG_OWNER.")

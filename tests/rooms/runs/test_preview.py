@@ -11,7 +11,7 @@ from swarmstead.kernel.scope import Actor, Scope
 from swarmstead.resources.errors import ResourceUnknown
 from swarmstead.runs.contract import Overrides
 from swarmstead.runs.errors import InputRefused, PlanIncomplete
-from swarmstead.runs.preview import task_text
+from swarmstead.runs.swarms import task_text
 from tests.rooms.runs.house import House
 from tests.rooms.runs.swarms import AGENTS, agent, binding, call, delegate, manifests, model, server, swarm
 

@@ -643,8 +643,8 @@ export interface paths {
          * Delete
          * @description Take a resource back, from now on. Its versions stay; applying it again revives it.
          *
-         *     `If-Match` with the resource's ETag takes it back only if that is still its current version. A warning names the
-         *     file of this server's `--config` that declares it.
+         *     `If-Match` with the resource's ETag takes it back only if that is still its current version. Warnings name what
+         *     still uses it, and the file of this server's `--config` that declares it.
          */
         delete: operations["resources_delete"];
         options?: never;
@@ -1325,7 +1325,8 @@ export interface components {
          * AppliedShape
          * @description What apply did with one document.
          *
-         *     `warnings` name references to what is not declared: it was applied all the same, and does not work until that is.
+         *     `warnings` name references to what is not declared: it was applied all the same, and does not work until that is;
+         *     and what is most likely not meant as it is written.
          */
         AppliedShape: {
             /** Kind */
@@ -1623,13 +1624,17 @@ export interface components {
         };
         /**
          * DeletedShape
-         * @description What was taken back. `warnings`: what brings it back.
+         * @description What was taken back. `digest` names the version that was current, for whoever wants it back.
+         *
+         *     `warnings`: what still names it and lacks it from now on, and the file that declares it again.
          */
         DeletedShape: {
             /** Kind */
             kind: string;
             /** Name */
             name: string;
+            /** Digest */
+            digest: string;
             /**
              * Action
              * @default deleted
