@@ -145,6 +145,11 @@ def is_there(flag: str, flags: Mapping[str, FeatureFlagSpec], environment: str, 
     return on != flag.startswith(NOT)
 
 
+def flag_words(flag: str) -> str:
+    """Why a tool that names this flag is not there: `the feature flag 'x', which is off`."""
+    return f"the feature flag {flag.removeprefix(NOT)!r}, which is {'on' if flag.startswith(NOT) else 'off'}"
+
+
 def covers(patterns: Iterable[str], address: str) -> bool:
     """Whether a resource's address is one of these, or begins as one that ends with `*` and does not lead out again.
 

@@ -47,6 +47,11 @@ class BoundTools(Protocol):
         """Why it could not be asked; '' when it could."""
         ...
 
+    @property
+    def off(self) -> tuple[tuple[str, str], ...]:
+        """Tools that are bound to the caller and switched off, each with what it stands behind, in words."""
+        ...
+
 
 class Tools(Protocol):
     """The gateway."""

@@ -21,7 +21,7 @@ from swarmstead.runs.contract import Launch, Missing, Overrides, Plan, PlannedAg
 from swarmstead.runs.errors import InputRefused
 from swarmstead.runs.plans import with_hash
 from swarmstead.runs.steps.context import Hands
-from swarmstead.runs.swarms import fits, task_text
+from swarmstead.runs.swarms import fits, swarm_warnings, task_text
 from swarmstead.runs.tables import agent_runs, runs
 
 if TYPE_CHECKING:
@@ -51,8 +51,9 @@ class Preview:
         values, root = await asyncio.to_thread(self._inputs, swarm, wish.input)
         agents = await asyncio.gather(*(self._agent(scope, root, found, name, wish) for name in found.agents))
         policy = await self._hands.tools.policy_version(Caller(scope, environment=wish.environment))
-        missing = [*found.missing, *(one for _, lacking in agents for one in lacking)]
-        planned = tuple(agent for agent, _ in agents)
+        missing = [*found.missing, *(one for _, lacking, _ in agents for one in lacking)]
+        notes = [*swarm_warnings(swarm), *(note for _, _, noted in agents for note in noted)]
+        planned = tuple(agent for agent, _, _ in agents)
         low, high = self._cost(found, planned, budget := _budget(scope, swarm, wish.overrides))
         return with_hash(
             Plan(
@@ -76,6 +77,7 @@ class Preview:
                 missing=tuple(missing),
                 created_at=self._hands.clock.now_ms(),
                 policy=policy,
+                notes=tuple(notes),
             )
         )
 
@@ -131,21 +133,19 @@ class Preview:
 
     async def _agent(
         self, scope: Scope, root: str, found: "_Found", name: str, wish: Launch
-    ) -> tuple[PlannedAgent, list[Missing]]:
+    ) -> tuple[PlannedAgent, list[Missing], list[str]]:
         agent, model = found.agents[name]
         spec = cast("AgentSpec", agent.spec)
         model_spec: ModelSpec = model.spec
         tools: list[PlannedTool] = []
         missing: list[Missing] = []
-        caller = Caller(
-            scope,
-            agent=name,
-            swarm=wish.swarm,
-            environment=wish.environment,
-            agent_digest=agent.digest,
-        )
+        notes: list[str] = []
+        caller = Caller(scope, agent=name, swarm=wish.swarm, environment=wish.environment, agent_digest=agent.digest)
         for bound in await self._hands.tools.tools(caller, root):
             tools += [_planned_tool(tool, await self._hands.tools.verdict(caller, tool)) for tool in bound.tools]
+            notes += [
+                f"{name} goes without {bound.server}/{tool}: it stands behind {flag}." for tool, flag in bound.off
+            ]
             if bound.problem:
                 missing.append(
                     Missing(
@@ -166,7 +166,7 @@ class Preview:
             model_kind=model_spec.kind,
             tools=tuple(tools),
         )
-        return planned, missing
+        return planned, missing, notes
 
     def _inputs(self, swarm: SwarmSpec, given: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
         """Checked inputs, and the repository among them ('' when the swarm takes none)."""

@@ -216,7 +216,7 @@ spec: {{agent: writer, server: reports, tools: [{offered["name"]}]}}
     assert f"reports__{offered['name']}" in call("tool", "search", offered["description"], "--agent", "writer").out
     assert "No tool that is bound there fits." in call("tool", "search", "anything", "--agent", "stranger").out
     call("tool", "search", "anything", "--limit", "21").refused("21 is not in the range")
-    call("tool", "search", "").refused("")
+    call("tool", "search", " ").refused("There is nothing to search for")
 
 
 def test_unknown_agents_tools_and_inputs_start_nothing(call: Call, tmp_path: Path, repository: Path) -> None:

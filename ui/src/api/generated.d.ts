@@ -2301,6 +2301,8 @@ export interface components {
         /**
          * PlanShape
          * @description What would run; launch it by its hash. `policy` is the version of the rules that the verdicts come from.
+         *
+         *     `notes` say what may not be meant, such as a tool that a feature flag takes away; the run goes on without it.
          */
         PlanShape: {
             /** Hash */
@@ -2333,6 +2335,8 @@ export interface components {
             expected_approvals: components["schemas"]["ExpectedApproval"][];
             /** Missing */
             missing: components["schemas"]["MissingShape"][];
+            /** Notes */
+            notes: string[];
             /** Created At */
             created_at: string;
         };

@@ -152,7 +152,8 @@ def port(settings: "Settings") -> Check:
         health = Client(f"{scheme}://{host}:{settings.port}", "", _PATIENCE_S).health()
         return Check("port", "ok", f"Swarmstead {health['version']} answers on {where}")
     except (SteadError, TypeError, KeyError):
-        way = f"Stop what uses it, or start with another --port: --port {settings.port + 1}."
+        free = settings.port + 1
+        way = f"Stop what uses it, or start with another --port: --port {free} (`make up PORT={free}`)."
         return Check("port", "fail", f"{where}: {fault}.", way)
 
 

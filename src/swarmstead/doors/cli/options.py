@@ -83,14 +83,17 @@ def _key_in(path: Path) -> str:
     return key
 
 
-def seconds(text: str, option: str) -> int:
-    """`90m` -> 5400. Fails: BadInput for anything but a number and s, m, h or d."""
+def seconds(text: str, option: str, *, most: str = "") -> int:
+    """`90m` -> 5400. Fails: BadInput for anything but a number and s, m, h or d, and for more than `most`."""
     found = re.fullmatch(r"(\d{1,6})([smhd])", text)
     if not found or not int(found[1]):
         raise BadInput(
             f"{option} {text!r} is not an age.", field=option, way_out="Write a number and s, m, h or d: 30d."
         )
-    return int(found[1]) * _SECONDS[found[2]]
+    age = int(found[1]) * _SECONDS[found[2]]
+    if most and age > seconds(most, option):
+        raise BadInput(f"{option} {text!r} is too long.", field=option, way_out=f"The longest is {most}.")
+    return age
 
 
 limit_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(

@@ -1,10 +1,10 @@
 """What applying answers with."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from swarmstead.doors.http.shapes import Shape
+from swarmstead.doors.http.shapes import DiffLine, Shape
 
 
 class DeletedShape(Shape):
@@ -32,3 +32,11 @@ class AppliedShape(Shape):
     digest: str
     action: Literal["created", "updated", "unchanged"]
     warnings: list[str] = Field(default_factory=list)
+
+
+class DiffShape(Shape):
+    """Two versions, line by line."""
+
+    from_: Annotated[str, Field(alias="from")]
+    to: str
+    lines: list[DiffLine]

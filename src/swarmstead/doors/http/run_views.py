@@ -212,6 +212,7 @@ def plan(found: Plan) -> shapes.PlanShape:
         time=shapes.TimeShape(low_s=found.time_low_s, high_s=found.time_high_s, cap_s=found.wall_clock_s),
         expected_approvals=asks,
         missing=[shapes.MissingShape(what=one.what, way_out=one.way_out) for one in found.missing],
+        notes=[shown_to_readers(found.input)(note) for note in found.notes],
         created_at=rfc3339(found.created_at),
     )
 

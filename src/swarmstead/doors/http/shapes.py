@@ -261,7 +261,10 @@ class MissingShape(Shape):
 
 
 class PlanShape(Shape):
-    """What would run; launch it by its hash. `policy` is the version of the rules that the verdicts come from."""
+    """What would run; launch it by its hash. `policy` is the version of the rules that the verdicts come from.
+
+    `notes` say what may not be meant, such as a tool that a feature flag takes away; the run goes on without it.
+    """
 
     hash: str
     swarm: str
@@ -277,6 +280,7 @@ class PlanShape(Shape):
     time: TimeShape
     expected_approvals: list[ExpectedApproval]
     missing: list[MissingShape]
+    notes: list[str]
     created_at: str
 
 
@@ -347,14 +351,6 @@ class DiffLine(Shape):
 
     op: Literal[" ", "+", "-"]
     text: str
-
-
-class DiffShape(Shape):
-    """Two versions, line by line."""
-
-    from_: Annotated[str, Field(alias="from")]
-    to: str
-    lines: list[DiffLine]
 
 
 class BoundToolShape(Shape):

@@ -31,6 +31,7 @@ from swarmstead.telemetry.contract import model_called
 
 log = logging.getLogger(__name__)
 _WAITS_FOR_ROOM = 120
+_MOST_NAMED = 6
 _WAIT_S = 0.25
 _LEASE_MARGIN_MS = 60_000
 _TURN = sa.bindparam("turn", type_=agent_runs.c.turns.type)
@@ -319,7 +320,9 @@ def _add_usage(tx: Tx, agent_run: str, spent: int, usage: Usage, turn: int) -> N
 def summary_of(reply: ModelReply) -> str:
     """One line for people: what was decided, never how it was thought."""
     if reply.tool_calls:
-        return "Asked for " + ", ".join(call.name.replace("__", "/") for call in reply.tool_calls[:6])
+        more = len(reply.tool_calls) - _MOST_NAMED
+        named = ", ".join(call.name.replace("__", "/") for call in reply.tool_calls[:_MOST_NAMED])
+        return f"Asked for {named}" + (f" and {more} more" if more > 0 else "")
     first = reply.text.strip().splitlines()[0] if reply.text.strip() else ""
     return first.lstrip("# ")[:200] or "Answered with nothing"
 

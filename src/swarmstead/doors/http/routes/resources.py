@@ -10,7 +10,7 @@ from swarmstead.doors.http import paging, shapes, views
 from swarmstead.doors.http.auth import Caller, Server
 from swarmstead.doors.http.careful import CarefulRoute, expected, mark
 from swarmstead.doors.http.once import once
-from swarmstead.doors.http.resource_shapes import AppliedShape, DeletedShape
+from swarmstead.doors.http.resource_shapes import AppliedShape, DeletedShape, DiffShape
 from swarmstead.gatehouse import Gatehouse
 from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.scope import Scope
@@ -198,7 +198,7 @@ async def compare(
     app: Server,
     from_: Annotated[str, Query(alias="from", max_length=71)],
     to: Digest = "",
-) -> shapes.DiffShape:
+) -> DiffShape:
     """Two versions, line by line; `to` defaults to the current one."""
     require(scope, "read")
 
@@ -210,4 +210,4 @@ async def compare(
         shapes.DiffLine.model_validate({"op": op, "text": text})
         for op, text in await asyncio.to_thread(diff, views.shown(one), views.shown(other))
     ]
-    return shapes.DiffShape.model_validate({"from": one.digest, "to": other.digest, "lines": lines})
+    return DiffShape.model_validate({"from": one.digest, "to": other.digest, "lines": lines})
