@@ -489,7 +489,7 @@ export interface paths {
         };
         /**
          * Show
-         * @description One question with its exact payload.
+         * @description One question; with its exact payload for who may decide, without what is secret in it for others.
          */
         get: operations["approvals_show"];
         put?: never;
@@ -1347,7 +1347,8 @@ export interface components {
          * @description A question that waits for a person, or waited. A decision must carry its `hash`.
          *
          *     `asked_by` is the actor who called: an agent, or the key of an outside client, whose `model_kind` is null since
-         *     nobody here knows what decided there.
+         *     nobody here knows what decided there. `concealed`: something secret is taken out of what is shown here, because the
+         *     reader may not decide; the hash is that of the whole payload.
          */
         ApprovalShape: {
             /** Id */
@@ -1414,6 +1415,8 @@ export interface components {
             run_spent_micros: number | null;
             /** Run Budget Micros */
             run_budget_micros: number | null;
+            /** Concealed */
+            concealed: boolean;
         };
         /**
          * AuditProblem

@@ -164,6 +164,8 @@ def _show(found: dict[str, Any]) -> None:
             "hash": found["hash"],
         }
     )
+    if found.get("concealed"):
+        click.echo("\nSomething secret is taken out of this: only who may decide is shown the exact payload.")
     effect = found["effect"]
     if effect.get("kind") == "file":
         _show_file(effect, payload.get("arguments") or {})

@@ -168,7 +168,8 @@ class ApprovalShape(Shape):
     """A question that waits for a person, or waited. A decision must carry its `hash`.
 
     `asked_by` is the actor who called: an agent, or the key of an outside client, whose `model_kind` is null since
-    nobody here knows what decided there.
+    nobody here knows what decided there. `concealed`: something secret is taken out of what is shown here, because the
+    reader may not decide; the hash is that of the whole payload.
     """
 
     id: str
@@ -198,6 +199,7 @@ class ApprovalShape(Shape):
     reason: str
     run_spent_micros: int | None
     run_budget_micros: int | None
+    concealed: bool
 
 
 class PlannedToolShape(Shape):
