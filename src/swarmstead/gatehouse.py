@@ -257,7 +257,8 @@ async def _begin(db: Database, settings: Settings, clock: Clock, signer: Ed25519
     """
     unshown, bootstrap_key = _unshown(settings), settings.bootstrap_key.get_secret_value()
     first = not bootstrap_key and not await db.read(people_reads.any_key)
-    kept = unshown.keep() if first else unshown.found()
+    found = unshown.found()
+    kept = unshown.keep() if first else found
 
     def begin(tx: Tx) -> NewKey | None:
         made = people.bootstrap(tx, clock, bootstrap_key, kept)
@@ -267,8 +268,13 @@ async def _begin(db: Database, settings: Settings, clock: Clock, signer: Ed25519
     if settings.single_process:  # nobody else can have begun a call that is not over
         await _close_lost_calls(db, clock, 0)
     made = await db.write(begin)
-    if made is None:  # another server was first, or it has ended, or there is a bootstrap key: nobody waits for it
-        unshown.drop()
+    if made is None and kept:  # another server was first, or it has ended, or there is a bootstrap key
+        if kept != found or await db.read(lambda conn: people_reads.knows(conn, kept)):
+            unshown.drop()  # nobody waits for it
+        else:  # whoever has that one has no other copy
+            log.warning(
+                "%s holds the first admin key of another database; a start with that one shows it", unshown.path
+            )
     return made
 
 
