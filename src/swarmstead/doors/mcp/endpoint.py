@@ -21,9 +21,10 @@ from swarmstead.doors.http.problems import problem, refusal, response_of
 from swarmstead.doors.http.resource_metadata import challenge
 from swarmstead.doors.mcp import parking, protocol
 from swarmstead.doors.mcp.answers import plain, whole
+from swarmstead.doors.mcp.exchange import Exchange, Result
 from swarmstead.doors.mcp.leaving import Leaving
 from swarmstead.doors.mcp.listening import Listening
-from swarmstead.doors.mcp.methods import Exchange, Methods, Result
+from swarmstead.doors.mcp.methods import Methods
 from swarmstead.doors.mcp.offers import Offer, Offers
 from swarmstead.doors.mcp.parameters import Parameters
 from swarmstead.doors.mcp.places import Place, Places
