@@ -73,7 +73,7 @@ class Methods:
 
     async def _discover(self, exchange: Exchange, params: Params) -> Result:
         del params
-        versions = {"supportedVersions": list(protocol.MODERN_VERSIONS)}
+        versions = {"supportedVersions": list(protocol.VERSIONS)}
         return {**versions, **await self._about(exchange), **answers.NOT_CACHED}
 
     async def _about(self, exchange: Exchange) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from swarmstead.doors.mcp.listening import Listening
+from swarmstead.doors.mcp.protocol import SESSION_VERSIONS
 from swarmstead.doors.mcp.streams import Stream
 from swarmstead.gateway.contract import CHANGES, SUBSCRIPTIONS
 from swarmstead.gateway.errors import RelayRefused
@@ -185,6 +186,5 @@ def _read(id_: str) -> _Agreed | None:
         agreed = msgspec.json.decode(base64.b32decode(id_ + "=" * (-len(id_) % 8), casefold=True), type=_Agreed)
     except (binascii.Error, ValueError, RecursionError):  # msgspec's errors are ValueErrors
         return None
-    return (
-        agreed if _LANE.fullmatch(agreed.n) else None
-    )  # it follows the id of its caller, and must not reach into that
+    # The lane follows the id of its caller, and must not reach into that.
+    return agreed if _LANE.fullmatch(agreed.n) and agreed.v in SESSION_VERSIONS else None
