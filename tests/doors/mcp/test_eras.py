@@ -1,12 +1,11 @@
 """The era without sessions, and sessions of the one before: what is agreed, what has to agree, and what ends."""
 
-import base64
 from typing import Any
 
-import msgspec
 import pytest
 
 from tests.doors.mcp.door import Door, words
+from tests.doors.mcp.test_sessions import read_id, written_id
 from tests.fakes.upstream import text
 
 CALL = {"name": "kit__read", "arguments": {"name": "x"}}
@@ -168,9 +167,7 @@ async def test_a_session_in_what_is_no_version_is_not_opened(door: Door, wanted:
 
 async def test_a_session_of_a_version_that_was_spoken_once_is_over(door: Door) -> None:
     opened = await door.post(request("initialize", protocolVersion="2025-06-18", capabilities={}))
-    id_ = opened.headers["mcp-session-id"].upper()
-    agreed = msgspec.json.decode(base64.b32decode(id_ + "=" * (-len(id_) % 8)))
-    old = base64.b32encode(msgspec.json.encode(agreed | {"v": "2025-03-26"})).decode().rstrip("=").lower()
+    old = written_id(read_id(opened.headers["mcp-session-id"]) | {"v": "2025-03-26"})
     assert (await door.post(request("ping"), mcp_session_id=old)).status_code == 404
 
 

@@ -45,14 +45,14 @@ from swarmstead.doors.mcp.places import Place, Places
 from swarmstead.doors.mcp.protocol import Asked, Params, RpcError
 from swarmstead.doors.mcp.relays import ClientRelay
 from swarmstead.doors.mcp.resuming import Replays, resume
-from swarmstead.doors.mcp.sessions import CALLED_OFF, Session, Sessions
+from swarmstead.doors.mcp.sessions import CALLED_OFF, Session, Sessions, session_over
 from swarmstead.doors.mcp.sse import Header, encode
 from swarmstead.doors.mcp.standing import Standing
 from swarmstead.doors.mcp.streams import Stream, acknowledged
 from swarmstead.gatehouse import Gatehouse
 from swarmstead.gateway.contract import Caller
 from swarmstead.gateway.errors import retry_after_s
-from swarmstead.kernel.errors import NotFound, NotSignedIn, SteadError
+from swarmstead.kernel.errors import NotSignedIn, SteadError
 from swarmstead.kernel.scope import Scope as Tenancy
 from swarmstead.people.contract import require
 from swarmstead.telemetry.contract import TRACEPARENT, parent_of
@@ -115,7 +115,9 @@ class McpEndpoint:
                         await self._listen_in_session(http, self._named(http))
                 case "DELETE":
                     check_version(headers)
-                    self._sessions.end(http.tenancy, self._named(http))
+                    session = self._named(http)
+                    self._sessions.end(http.tenancy, session)
+                    self._replays.forget(session.id)
                     await _send(send, 204)
                 case _:
                     await _not_allowed(scope, receive, send)
@@ -184,6 +186,7 @@ class McpEndpoint:
     async def _listen_in_session(self, http: Http, session: Session) -> None:
         """What the servers behind a session tell on their own. One stream is open at a time: the last one."""
         await self._app.gateway.look(http.tenancy)
+        session.check()
         last_event = http.headers.get(_LAST_EVENT, b"").decode("latin-1")
         if (found := self._replays.find(session.id, last_event)) is not None:
             return await resume(*found, http.receive, http.send, self._app.closing, self._standing(http))
@@ -246,11 +249,15 @@ class McpEndpoint:
             return await self._answer(http, asked, caller, relay, session, *more)
         finally:
             place.close()
+            if session is not None and session.over:
+                self._replays.forget(session.id)  # its end may have come as an event
 
     async def _answer(
         self, http: Http, asked: Asked, caller: Caller, relay: ClientRelay, session: Session | None, *headers: Header
     ) -> None:
         offer = await self._offers.at(caller, http.toolset)  # of another address there is nothing: that is HTTP's 404
+        if session is not None:
+            session.check()
         try:
             result = await self._result(http, asked, caller, offer, relay, session)
         except RpcError as error:
@@ -293,7 +300,7 @@ class McpEndpoint:
         """The session that a request names. Fails: NotFound, upon which clients open another one."""
         found = self._sessions.find(http.tenancy, http.headers.get(_SESSION, b"").decode("latin-1"))
         if found is None:
-            raise NotFound("This session is over, or never was.", way_out="Open another one with `initialize`.")
+            raise session_over()
         return found
 
 
