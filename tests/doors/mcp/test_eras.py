@@ -222,6 +222,8 @@ async def test_two_sessions_of_one_key_have_sessions_of_their_own_with_the_tool_
         (b'{"jsonrpc": "2.0", "id": null, "method": "ping"}', -32600),
         (b'{"jsonrpc": "2.0", "id": 1, "method": 7}', -32600),
         (b'{"jsonrpc": "2.0", "id": 1, "method": "ping", "params": []}', -32602),
+        (b'{"jsonrpc": "2.0", "id": 1, "method": "ping", "Method": "tools/call"}', -32600),
+        (b'{"jsonrpc": "2.0", "id": 1, "method": "ping", "params": {}, "PARAMS": {}}', -32600),
     ],
 )
 async def test_what_is_no_request_is_told_so(door: Door, body: bytes, code: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 
 import msgspec
 
+from swarmstead.doors.mcp.twice import repeated_key
 from swarmstead.kernel.errors import BadInput, NotFound, SteadError
 from swarmstead.kernel.plain import crowded
 
@@ -35,6 +36,8 @@ _STATUS = {
 }
 _OURS = 500
 _OF_HTTP = {"type", "title", "status", "detail"}
+_SHOWN = 100
+_MEMBERS = frozenset(("jsonrpc", "id", "method", "params"))
 _LONGEST_ID, _LONGEST_URI, _MOST_URIS = 256, 8192, 1000
 
 Params = Mapping[str, Any]
@@ -75,9 +78,13 @@ def parsed(body: bytes) -> Any:
     if crowded(body):
         raise RpcError(INVALID_REQUEST, "The body holds too many values.", http=413)
     try:
-        return msgspec.json.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        message = msgspec.json.decode(body)
+        twice = repeated_key(body, message)
+    except (ValueError, RecursionError) as error:  # msgspec's errors and those of UTF-8 are ValueErrors
         raise RpcError(PARSE_ERROR, "The body is not JSON.") from error
+    if twice is not None:
+        raise RpcError(INVALID_REQUEST, f"The key {twice[:_SHOWN]!r} is there twice in one object of the body.")
+    return message
 
 
 class Asked(NamedTuple):
@@ -99,6 +106,8 @@ def check_request(message: Any) -> Asked:
     fields = cast("dict[str, Any]", message) if isinstance(message, dict) else {}
     if fields.get("jsonrpc") != "2.0":
         raise RpcError(INVALID_REQUEST, "This is not a JSON-RPC 2.0 message.")
+    if not fields.keys() <= _MEMBERS:
+        _check_capitals(fields)
     method, id_, params = fields.get("method"), fields.get("id"), fields.get("params", {})
     if not isinstance(method, str):
         raise RpcError(INVALID_REQUEST, "A request names a method.")
@@ -109,6 +118,13 @@ def check_request(message: Any) -> Asked:
     if not isinstance(params, dict):
         raise RpcError(INVALID_PARAMS, "Params are an object.")
     return Asked(method, id_, cast("dict[str, Any]", params))
+
+
+def _check_capitals(fields: Params) -> None:
+    """There are parsers that do not tell capitals from small letters: one in front would see another message."""
+    for name in fields:
+        if name not in _MEMBERS and name.lower() in _MEMBERS:
+            raise RpcError(INVALID_REQUEST, f"Write {name.lower()!r} in small letters, not {name!r}.")
 
 
 def is_answer(message: Any) -> bool:
