@@ -12,6 +12,7 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from swarmstead.doors.worker.connections import Connections
+from swarmstead.doors.worker.corked import Turn, corked
 from swarmstead.people.certificates import PEER, peer_certificate
 from swarmstead.people.contract import PeerCertificate
 
@@ -35,6 +36,7 @@ class Timed(HttpToolsProtocol):
     header_s: float
     write_s: float
     connections_of_all: Connections
+    turn: Turn
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -49,7 +51,7 @@ class Timed(HttpToolsProtocol):
     # pyright: ignore[reportIncompatibleMethodOverride] - uvicorn narrows the type in the same way
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Expect a request."""
-        super().connection_made(transport)
+        super().connection_made(corked(transport, self.turn))
         if not self.connections_of_all.enter(self):
             transport.close()
             return
@@ -172,7 +174,7 @@ class Timed(HttpToolsProtocol):
 
 def bounded(header_s: float, write_s: float, connections: int) -> type[asyncio.Protocol]:
     """The class for uvicorn's `http` setting: `Timed` with these seconds, and at most so many connections at a time."""
-    bounds = {"header_s": header_s, "write_s": write_s, "connections_of_all": Connections(connections)}
+    bounds = {"header_s": header_s, "write_s": write_s, "connections_of_all": Connections(connections), "turn": Turn()}
     return cast("type[asyncio.Protocol]", type("Timed", (Timed,), bounds))
 
 
