@@ -14,6 +14,7 @@ from swarmstead.gateway.contract import Caller as ToolCaller
 from swarmstead.gateway.errors import UpstreamFailed
 from swarmstead.gateway.health import Health
 from swarmstead.gateway.pins import queries as pins
+from swarmstead.gateway.specs import unoffered
 from swarmstead.kernel.scope import Scope
 from swarmstead.people.contract import require
 from swarmstead.resources.contract import Resource
@@ -61,6 +62,7 @@ async def tool_servers(
                 root=one.spec.root,
                 tools=listed,
                 problem=problem,
+                warnings=unoffered(one.spec, {tool.name for tool in listed}) if listed else [],
                 health=server_health(health.get(one.name, _UNSEEN), now),
                 seen=counts.get(one.name, (0, 0))[0],
                 quarantined=counts.get(one.name, (0, 0))[1],
