@@ -3019,6 +3019,7 @@ export interface components {
          * ToolServerShape
          * @description A declared tool server. Tools are listed when it can be asked now; else `problem` says why not.
          *
+         *     `warnings` name what is declared of tools that it does not offer.
          *     `seen` tools of it are known from earlier, `quarantined` of them wait for a person, whether it answers now or not.
          */
         ToolServerShape: {
@@ -3036,6 +3037,8 @@ export interface components {
             tools: components["schemas"]["ServerToolShape"][];
             /** Problem */
             problem: string;
+            /** Warnings */
+            warnings: string[];
             health: components["schemas"]["ServerHealthShape"];
             /** Seen */
             seen: number;
