@@ -135,7 +135,7 @@ class Gateway:
                 Grant(grants, self._catalogue),
                 Contract(),
                 expensive,
-                Permit(db, clock, policies, approvals, dry_run, limits.plan_life_ms),
+                Permit(db, clock, grants, policies, approvals, dry_run, limits.plan_life_ms),
                 rate,
                 load,
                 breakers,

@@ -83,13 +83,14 @@ def _object(value: Any) -> Mapping[str, Any]:
 def risk_of(annotations: Mapping[str, Any]) -> Risk:
     """The class that MCP annotations claim. MCP's defaults apply: what is not read-only is destructive unless denied.
 
-    A server that says nothing about reading or writing gives `unknown`, which is denied until an operator classes it.
+    Whoever says whether a tool destroys has said that it writes. A server that says nothing about either gives
+    `unknown`, which is denied until an operator classes it.
     """
-    read_only = annotations.get("readOnlyHint")
+    read_only, destroys = annotations.get("readOnlyHint"), annotations.get("destructiveHint")
     if read_only is True:
         return "read"
-    if read_only is False:
-        return "write" if annotations.get("destructiveHint") is False else "danger"
+    if read_only is False or isinstance(destroys, bool):
+        return "write" if destroys is False else "danger"
     return "unknown"
 
 

@@ -238,6 +238,24 @@ class _Stranger(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class _Older(_Stranger):
+    """A server of a version that answers a deletion with nothing."""
+
+    def do_DELETE(self) -> None:
+        self.send_response(204)
+        self.end_headers()
+
+
+def test_a_deletion_that_an_older_server_answers_with_nothing(call: Call) -> None:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Older) as web:
+        thread = threading.Thread(target=web.serve_forever)
+        thread.start()
+        said = call("delete", "binding", "old", "--server", f"http://127.0.0.1:{web.server_port}")
+        web.shutdown()
+        thread.join()
+    assert (said.code, "Deleted Binding old" in said.err) == (0, True)
+
+
 @pytest.fixture
 def stranger() -> Generator[str]:
     """The address of a web server that is not ours."""

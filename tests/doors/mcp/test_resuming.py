@@ -45,6 +45,20 @@ def test_old_streams_make_room_for_new_ones(monkeypatch: pytest.MonkeyPatch) -> 
     assert [replays.find("s", f"{number}-0") is not None for number in (1, 2, 3)] == [False, True, True]
 
 
+def test_of_a_session_that_is_over_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resuming, "_MOST_BYTES", 1000)
+    replays = Replays()
+    over, stays = [replays.open("s"), replays.open("s")], replays.open("t")
+    for replay in (*over, stays):
+        replay.add(b"x" * 200)
+    replays.forget("s")
+    assert [replays.find("s", "1-0"), replays.find("s", "2-0")] == [None, None]
+    assert [(replay.events, replay.ended) for replay in over] == [([], True)] * 2
+    stays.add(b"x" * 600)  # there is room again
+    assert replays.find("t", "3-0") == (stays, 1)
+    replays.forget("s")
+
+
 @pytest.mark.parametrize("event", ["", "1", "-", "1-", "-0", "1-x", "²-0", "9-0", "1-0" + "0" * 50])
 def test_what_is_no_event_of_a_kept_stream_is_none(event: str) -> None:
     replays = Replays()

@@ -353,7 +353,7 @@ async def test_a_server_that_was_declared_anew_is_asked_about_again(any_desk: De
 
 
 async def test_a_repeat_after_a_crash_goes_by_the_plan_that_it_was_sent_with(desk: Desk) -> None:
-    """Whatever its server was declared as meanwhile: a new question would not say whether the call has happened."""
+    """Though its server was declared anew meanwhile: a new question would not say whether the call has happened."""
     request = desk.request("append", LINE)
     asked = await desk.approved(request)
     assert (await apply(desk, asked.id, request.key))[0] == "ok"
@@ -361,3 +361,28 @@ async def test_a_repeat_after_a_crash_goes_by_the_plan_that_it_was_sent_with(des
     await desk.declare(moved.replace("root: repo,", "root: repo, limits: {timeout_s: 30},"))
     assert (await apply(desk, asked.id, request.key, repeat=True))[0] == "ok"
     assert (len(await desk.asked()), desk.upstream.lines) == (1, ["one", "one"])
+
+
+@pytest.mark.parametrize(
+    "other", ["command: [other-kit]", "command: [kit, --elsewhere]", "command: [kit], env: {WHERE: prod}"]
+)
+async def test_a_repeat_goes_to_no_other_server_than_the_call_went_to(any_desk: Desk, other: str) -> None:
+    """It would not know the call by its key: a person is asked, and their word is good for the new one."""
+    desk = any_desk
+    request = desk.request("append", LINE)
+    asked = await desk.approved(request)
+    assert (await apply(desk, asked.id, request.key))[0] == "ok"
+    moved = next(one for one in MANIFESTS.split("---") if "kind: ToolServer" in one)
+    await desk.declare(moved.replace("command: [kit]", other))
+    repeat = replace(request, plan_id=asked.id, repeat=True)
+    again = await desk.plan(repeat)
+    assert (await desk.plan(repeat)).id == again.id
+    assert (again.status, "nobody knows whether it happened" in again.rule, desk.upstream.lines) == (
+        "pending",
+        True,
+        ["one"],
+    )
+    assert (await apply(desk, again.id, request.key, repeat=True))[1] == "plan_refused"
+    await desk.decide(again)
+    assert (await apply(desk, again.id, request.key, repeat=True))[0] == "ok"
+    assert desk.upstream.lines == ["one", "one"]

@@ -489,7 +489,7 @@ export interface paths {
         };
         /**
          * Show
-         * @description One question with its exact payload.
+         * @description One question; with its exact payload for who may decide, without what is secret in it for others.
          */
         get: operations["approvals_show"];
         put?: never;
@@ -1347,8 +1347,7 @@ export interface components {
          * ApprovalShape
          * @description A question that waits for a person, or waited. A decision must carry its `hash`.
          *
-         *     `asked_by` is the actor who called: an agent, or the key of an outside client, whose `model_kind` is null since
-         *     nobody here knows what decided there.
+         *     `asked_by` may be the key of an outside client, of no known `model_kind`. `concealed`: what is secret is left out.
          */
         ApprovalShape: {
             /** Id */
@@ -1415,6 +1414,8 @@ export interface components {
             run_spent_micros: number | null;
             /** Run Budget Micros */
             run_budget_micros: number | null;
+            /** Concealed */
+            concealed: boolean;
         };
         /**
          * AuditProblem
@@ -2659,8 +2660,7 @@ export interface components {
          *
          *     Waiting for a person and pausing do not count against the time a run may work. `deadline_at` is when that time ends
          *     if it works on; while it rests there is no such time, and `work_left_ms` says how much it has left. `denied` counts
-         *     its calls that a person or a rule refused. `held`: a person has paused it, even if its status says otherwise still
-         *     (it waits for a decision, or something is in flight); it goes on when it is resumed.
+         *     its calls that a person or a rule refused. `held`: a person has paused it, even while its status says otherwise.
          */
         RunShape: {
             /** Id */
@@ -3019,6 +3019,7 @@ export interface components {
          * ToolServerShape
          * @description A declared tool server. Tools are listed when it can be asked now; else `problem` says why not.
          *
+         *     `warnings` name what is declared of tools that it does not offer.
          *     `seen` tools of it are known from earlier, `quarantined` of them wait for a person, whether it answers now or not.
          */
         ToolServerShape: {
@@ -3036,6 +3037,8 @@ export interface components {
             tools: components["schemas"]["ServerToolShape"][];
             /** Problem */
             problem: string;
+            /** Warnings */
+            warnings: string[];
             health: components["schemas"]["ServerHealthShape"];
             /** Seen */
             seen: number;

@@ -124,8 +124,8 @@ class Client:
         return self._json("POST", path, data, {"Content-Type": "application/json", **(headers or {})})
 
     def delete(self, path: str) -> Any:
-        """DELETE; None for an empty answer."""
-        return self._json("DELETE", path)
+        """DELETE; {} for an empty answer, which older servers give."""
+        return self._json("DELETE", path) or {}
 
     def post_yaml(self, path: str, text: str, *, match: str = "", **query: str | int | None) -> Any:
         """POST YAML text, get JSON. `match` is the ETag that what is changed must still have."""

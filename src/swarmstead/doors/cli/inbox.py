@@ -121,8 +121,10 @@ def _pending(client: Client, approval: str, hash_: str) -> dict[str, Any]:
     """The question, still open and, when a hash was given, still the same."""
     found = client.get(f"/api/v1/approvals/{part(approval)}")
     if found["status"] != "pending":
+        why = f": {visible(found['reason'])}" if found["status"] == "expired" and found["reason"] else ""
         raise Conflict(
-            f"This approval is {found['status']} already.", way_out=f"Look at the run: stead run show {found['run']}."
+            f"This approval is {found['status']} already{why}.",
+            way_out=f"Look at the run: stead run show {found['run']}.",
         )
     if hash_ and found["hash"] != hash_:
         raise Conflict(
@@ -164,6 +166,8 @@ def _show(found: dict[str, Any]) -> None:
             "hash": found["hash"],
         }
     )
+    if found.get("concealed"):
+        click.echo("\nSomething secret is taken out of this: only who may decide is shown the exact payload.")
     effect = found["effect"]
     if effect.get("kind") == "file":
         _show_file(effect, payload.get("arguments") or {})

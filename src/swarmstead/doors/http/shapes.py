@@ -58,8 +58,7 @@ class RunShape(Shape):
 
     Waiting for a person and pausing do not count against the time a run may work. `deadline_at` is when that time ends
     if it works on; while it rests there is no such time, and `work_left_ms` says how much it has left. `denied` counts
-    its calls that a person or a rule refused. `held`: a person has paused it, even if its status says otherwise still
-    (it waits for a decision, or something is in flight); it goes on when it is resumed.
+    its calls that a person or a rule refused. `held`: a person has paused it, even while its status says otherwise.
     """
 
     id: str
@@ -167,8 +166,7 @@ class EventShape(Shape):
 class ApprovalShape(Shape):
     """A question that waits for a person, or waited. A decision must carry its `hash`.
 
-    `asked_by` is the actor who called: an agent, or the key of an outside client, whose `model_kind` is null since
-    nobody here knows what decided there.
+    `asked_by` may be the key of an outside client, of no known `model_kind`. `concealed`: what is secret is left out.
     """
 
     id: str
@@ -198,6 +196,7 @@ class ApprovalShape(Shape):
     reason: str
     run_spent_micros: int | None
     run_budget_micros: int | None
+    concealed: bool
 
 
 class PlannedToolShape(Shape):

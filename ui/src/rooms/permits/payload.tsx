@@ -183,7 +183,9 @@ function Effect({ approval }: { approval: Approval }) {
         !effect.refused && <p className={effect.why ? 'text-xs text-soft' : 'text-xs text-mute'}>{previewWords(effect.why)}</p>
       )}
       <details className="text-xs">
-        <summary className="w-fit rounded-sm text-mute hover:text-fg">The payload, exactly as it is hashed</summary>
+        <summary className="w-fit rounded-sm text-mute hover:text-fg">
+          {approval.concealed ? 'The payload, without what only those who decide may see' : 'The payload, exactly as it is hashed'}
+        </summary>
         <div className="mt-2">
           <JsonView value={approval.payload} label="payload" />
         </div>
