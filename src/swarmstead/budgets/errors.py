@@ -18,3 +18,16 @@ class BudgetReached(TooMuch):
             f"{usd_text(left)} left, and this call may cost {usd_text(wanted)}.",
             way_out="Raise the budget, choose a cheaper model, or lower max_output_tokens.",
         )
+
+
+class BudgetPassed(TooMuch):
+    """An answer was billed beyond what was reserved for it, and a cap with it. It is booked as told."""
+
+    code = "budget_reached"
+
+    def __init__(self, label: str, cap: int, spent: int) -> None:
+        super().__init__(
+            f"The {label} budget of {usd_text(cap)} is passed: {usd_text(spent)} are spent, since an answer was billed "
+            "at more than the most that it could cost. What it called for was not done.",
+            way_out="Look at what the provider bills, then raise the budget or choose another model.",
+        )

@@ -132,7 +132,8 @@ class Missing:
 class Plan:
     """What will run. `hash` covers everything but the estimates: what runs is what was previewed.
 
-    `policy` is the version of the rules that the verdicts come from.
+    `policy` is the version of the rules that the verdicts come from. `notes` are whole sentences about what may not be
+    meant: a tool that is switched off, say. The run goes without it.
     """
 
     hash: str
@@ -155,6 +156,7 @@ class Plan:
     missing: tuple[Missing, ...]
     created_at: int
     policy: str = ""
+    notes: tuple[str, ...] = ()
 
     def agent(self, name: str) -> PlannedAgent | None:
         """The planned agent of that name."""

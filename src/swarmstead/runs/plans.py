@@ -14,7 +14,8 @@ from swarmstead.storage.database import Tx
 from swarmstead.storage.sql import insert_or_ignore
 
 # Estimates and the moment of planning may differ between two previews of the very same work.
-_NOT_HASHED = {"hash", "created_at", "cost_low_micros", "cost_high_micros", "time_low_s", "time_high_s", "missing"}
+_ESTIMATES = {"cost_low_micros", "cost_high_micros", "time_low_s", "time_high_s"}
+_NOT_HASHED = {"hash", "created_at", "missing", "notes"} | _ESTIMATES
 
 
 def with_hash(plan: Plan) -> Plan:
@@ -39,6 +40,7 @@ def _plan(content: Mapping[str, Any]) -> Plan:
     values: dict[str, Any] = dict(content)
     values["agents"] = tuple(_agent(agent) for agent in content["agents"])
     values["missing"] = tuple(Missing(**one) for one in content["missing"])
+    values["notes"] = tuple(content.get("notes", ()))
     return Plan(**values)
 
 

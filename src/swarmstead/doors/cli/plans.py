@@ -26,6 +26,10 @@ def show(plan: dict[str, Any]) -> None:
     if plan["agents"]:
         _agents(plan["agents"])
     verdicts(plan)
+    if plan["notes"]:
+        heading("Is this meant?")
+        for note in plan["notes"]:
+            click.echo(visible(note))
     _without(plan)
 
 

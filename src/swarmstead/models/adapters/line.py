@@ -19,6 +19,10 @@ _MOST_CONNECTIONS = 1_000
 _MOST_IDLE = 100
 _IDLE_S = 5.0
 _CONNECT_S = 5.0
+_MOST_BYTES = 64 * 1024 * 1024  # of an answer: 128,000 tokens, each in an event of its own, are half of that
+_LONGEST_LINE = 8 * 1024 * 1024  # an SDK keeps an event until it is whole
+_LONGEST_ERROR = 1024 * 1024
+_BAD = 400  # statuses from here on are errors
 _SHARE = 0.5  # of the time that is left, for one address that has others after it
 _NAMES = (
     "ConnectError",
@@ -114,7 +118,8 @@ class Line(httpx2.AsyncBaseTransport):
     """What an SDK's HTTP client sends through. Belongs to one event loop.
 
     Invariants: every connection goes to an address that `addresses` admitted for its scheme, host and port; proxies of
-    the environment are not used; no request is sent twice.
+    the environment are not used; no request is sent twice; answers come as they are, uncompressed and bounded; cookies
+    are not kept.
     """
 
     def __init__(self, addresses: Addresses) -> None:
@@ -144,13 +149,19 @@ class Line(httpx2.AsyncBaseTransport):
         heard = HEARD.get()
         body = _watched(cast("httpx2.AsyncByteStream", request.stream), heard)
         extensions = cast("Any", request).extensions
-        wire = httpcore2.Request(request.method, url, headers=request.headers.raw, content=body, extensions=extensions)
+        asked = _without(request.headers.raw, b"accept-encoding")
+        headers = [*asked, (b"accept-encoding", b"identity")]
+        wire = httpcore2.Request(request.method, url, headers=headers, content=body, extensions=extensions)
         with _as_httpx2():
             answer = await pool.handle_async_request(wire)
         if heard is not None:
             heard(answer.status)
         answered = cast("Any", answer).extensions
-        return httpx2.Response(answer.status, headers=answer.headers, stream=_Body(answer), extensions=answered)
+        told = _without(answer.headers, b"set-cookie")
+        if any(name.lower() == b"content-encoding" and value.lower() != b"identity" for name, value in told):
+            await answer.aclose()
+            raise httpx2.RemoteProtocolError("it sent a compressed answer, which nobody asked for")
+        return httpx2.Response(answer.status, headers=told, stream=_Body(answer), extensions=answered)
 
     async def aclose(self) -> None:
         """Close the connections, those in use included."""
@@ -159,19 +170,31 @@ class Line(httpx2.AsyncBaseTransport):
 
 
 class _Body(httpx2.AsyncByteStream):
+    """What is answered, as long as it is bounded: whoever declares a model names an address of any kind."""
+
     def __init__(self, answer: httpcore2.Response) -> None:
         self._answer = answer
+        self._most = _LONGEST_ERROR if answer.status >= _BAD else _MOST_BYTES
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        seen = line = 0
         with _as_httpx2():
             async for part in cast(
                 "AsyncIterable[bytes]", self._answer.stream
             ):  # SDKs read on after its end, to drain it
+                seen += len(part)
+                line = line + len(part) if b"\n" not in part else len(part) - part.rindex(b"\n")
+                if seen > self._most or line > _LONGEST_LINE:
+                    raise httpx2.RemoteProtocolError("it sent more than any answer has")
                 yield part
 
     async def aclose(self) -> None:
         """Let the connection go: to the pool after the whole answer, else it is closed."""
         await self._answer.aclose()
+
+
+def _without(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[tuple[bytes, bytes]]:
+    return [one for one in headers if one[0].lower() != name]
 
 
 async def _watched(body: httpx2.AsyncByteStream, heard: Heard | None) -> AsyncGenerator[bytes]:
