@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import ClassVar, Literal
 
 import sqlalchemy as sa
@@ -18,6 +19,7 @@ from swarmstead.agents.contract import AgentSpec
 from swarmstead.audit import handlers as audit_handlers
 from swarmstead.audit.adapters.ed25519 import Ed25519Signer
 from swarmstead.audit.contract import FLUSHER as AUDIT
+from swarmstead.gateway import underway
 from swarmstead.gateway.adapters.upstreams import Upstreams
 from swarmstead.gateway.contract import BindingSpec, FeatureFlagSpec, ToolServerSpec, ToolSetSpec
 from swarmstead.gateway.egress import Egress
@@ -249,23 +251,31 @@ def _unshown(settings: Settings) -> Unshown:
 
 
 async def _begin(db: Database, settings: Settings, clock: Clock, signer: Ed25519Signer) -> NewKey | None:
-    """The first start's tenant and key, and a new host's key among those that sign checkpoints.
+    """The first start's tenant and key, and a new host's key among those that sign checkpoints; what a crash has cut.
 
     The key is on the disk before it is known, and stays there until it was shown: a start that dies between the two
     leaves it to the next one.
     """
     unshown, bootstrap_key = _unshown(settings), settings.bootstrap_key.get_secret_value()
     first = not bootstrap_key and not await db.read(people_reads.any_key)
-    kept = unshown.keep() if first else unshown.found()
+    found = unshown.found()
+    kept = unshown.keep() if first else found
 
     def begin(tx: Tx) -> NewKey | None:
         made = people.bootstrap(tx, clock, bootstrap_key, kept)
         audit_handlers.introduce(tx, people.DEFAULT_TENANT, clock, signer)
         return made
 
+    if settings.single_process:  # nobody else can have begun a call that is not over
+        await _close_lost_calls(db, clock, 0)
     made = await db.write(begin)
-    if made is None:  # another server was first, or it has ended, or there is a bootstrap key: nobody waits for it
-        unshown.drop()
+    if made is None and kept:  # another server was first, or it has ended, or there is a bootstrap key
+        if kept != found or await db.read(lambda conn: people_reads.knows(conn, kept)):
+            unshown.drop()  # nobody waits for it
+        else:  # whoever has that one has no other copy
+            log.warning(
+                "%s holds the first admin key of another database; a start with that one shows it", unshown.path
+            )
     return made
 
 
@@ -314,8 +324,8 @@ async def _follow(
     async def applied(found: Sequence[Document]) -> list[str]:
         done = await db.write(lambda tx: resource_handlers.declare(tx, scope, clock, found, registry.kinds))
         dangling = await db.read(lambda conn: registry.dangling(conn, scope, found))
-        for document, warnings in zip(found, dangling, strict=True):
-            for warning in warnings:
+        for document, *warnings in zip(found, dangling, registry.advice(found), strict=True):
+            for warning in chain(*warnings):
                 log.warning("%s %s: %s", document.kind, document.metadata.name, warning)
         if owner == FILES and any(one.action == "deleted" for one in done):
             log.warning("Are those of another server's files? Then give each set of files a STEAD_CONFIG_OWNER.")
@@ -337,12 +347,21 @@ def _keep_house(settings: Settings, db: Database, clock: Clock, signals: Signals
     async def forget() -> None:
         await db.write(lambda tx: requests.forget_old(tx, clock))
 
-    tasks = [asyncio.create_task(sweep(expire, forget))]
+    async def close_lost() -> None:
+        await _close_lost_calls(db, clock, underway.LONGEST_MS)
+
+    tasks = [asyncio.create_task(sweep(expire, forget, close_lost))]
     if not settings.single_process:
         from swarmstead.storage.listener import listen
 
         tasks.append(asyncio.create_task(listen(settings.url, signals)))
     closers.extend(partial(cancelled, task) for task in tasks)
+
+
+async def _close_lost_calls(db: Database, clock: Clock, older_ms: int) -> None:
+    """The last audit rows of calls that ended with their process."""
+    while lost := await db.write(lambda tx: underway.close_lost(tx, clock, older_ms)):
+        log.warning("%d calls of outside clients ended with their process: whether they happened is unknown", lost)
 
 
 async def sweep(*chores: Chore) -> None:

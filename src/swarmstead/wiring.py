@@ -48,10 +48,11 @@ from swarmstead.runs.adapters.repositories import LocalRepositories
 from swarmstead.runs.contract import SwarmSpec
 from swarmstead.runs.control import Controls
 from swarmstead.runs.errors import InputRefused
-from swarmstead.runs.preview import Preview, check_swarm, swarm_refers
+from swarmstead.runs.preview import Preview
 from swarmstead.runs.runner import Runner
 from swarmstead.runs.service import Runs
 from swarmstead.runs.steps.context import Hands
+from swarmstead.runs.swarms import check_swarm, swarm_refers, swarm_warnings
 from swarmstead.settings import Settings
 from swarmstead.storage.database import Database
 from swarmstead.storage.engines import make_workflow_engine
@@ -69,7 +70,7 @@ def kinds(egress: Egress | None = None) -> dict[str, Kind]:
     found = (
         Kind("Agent", AgentSpec, lambda _spec: None, lambda spec: [Reference("model", "Model", spec.model)]),
         Kind("Model", ModelSpec, check_model),
-        Kind("Swarm", SwarmSpec, check_swarm, swarm_refers),
+        Kind("Swarm", SwarmSpec, check_swarm, swarm_refers, swarm_warnings),
     )
     return gateway_kinds(egress) | {kind.name: kind for kind in found}
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, cast
 
+from swarmstead.doors.mcp import headers as door
 from swarmstead.doors.mcp import protocol
 from swarmstead.doors.mcp.protocol import RpcError
 from swarmstead.gateway.adapters import mcp_messages as mcp
@@ -34,11 +35,11 @@ def request(data: bytes) -> None:
     """A request at the MCP door: headers, one to a line, then the body."""
     head, _, body = data.partition(b"\n\n")
     pairs = [line.partition(b":") for line in head.split(b"\n")]
-    headers = protocol.headers_of((name.lower(), value) for name, _, value in pairs)
-    protocol.takes_streams(headers)
-    protocol.prefers_streams(headers)
+    headers = door.headers_of((name.lower(), value) for name, _, value in pairs)
+    door.takes_streams(headers)
+    door.prefers_streams(headers)
     with suppress(RpcError):
-        protocol.check_content(headers)
+        door.check_content(headers)
         message = protocol.parsed(body)
         if protocol.is_answer(message):
             return
@@ -46,8 +47,9 @@ def request(data: bytes) -> None:
         protocol.negotiate(asked.params.get("protocolVersion"))
         protocol.wanted(asked.params)
         protocol.progress_token(asked.params)
-        protocol.mirrored(headers)
-        protocol.check_envelope(headers, asked.method, asked.params)
+        door.mirrored(headers)
+        door.check_headers(headers, asked)
+        door.check_envelope(headers, asked)
 
 
 def message(data: bytes) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,9 @@ from swarmstead.gateway.catalogue import Catalogue
 from swarmstead.gateway.contract import CallResult, ServerRef, ToolServerSpec
 from swarmstead.gateway.errors import ToolQuarantined, ToolUnknown, UpstreamUnknown
 from swarmstead.gateway.offers import shut
+from swarmstead.gateway.pins.handlers import Seen
 from swarmstead.gateway.pins.keeper import StoredPins
+from swarmstead.gateway.pins.model import Status
 from swarmstead.gateway.schemas.limits import ContractLimits
 from swarmstead.storage.database import Database
 from tests.clocks import MovableClock
@@ -207,9 +209,50 @@ async def test_one_that_keeps_neither_sessions_nor_connections_is_looked_at_befo
         kit = Kit(upstreams, catalogue, server, lambda _: None, web.come_back, _methods(web), lambda: web.calls)
         for number in range(1, 4):
             assert not (await kit.call()).is_error
-            assert (web.calls, kit.count("tools/list")) == (number, (number + 1) * pages)
+            assert (web.calls, kit.count("tools/list")) == (number, (number + 2) * pages)  # once more until it is known
         assert not any(one.is_error for one in await asyncio.gather(*(kit.call() for _ in range(10))))
         web.tools = [WORSE]
         with pytest.raises(ToolQuarantined):
             await kit.call()
         await upstreams.aclose()
+
+
+async def test_one_that_is_started_anew_between_the_look_and_the_call_is_not_called(
+    sqlite_database: Database, clock: MovableClock
+) -> None:
+    """The look is over when it comes back: only the connection on which the call would go out tells of it."""
+    async with opened(Clock()) as upstreams, mcp_http_server.serving() as web:
+        web.is_nameless, web.tools = True, [ECHO]
+        pins = _Slow(sqlite_database, clock)
+        catalogue = Catalogue(upstreams, clock, pins, ContractLimits())
+        server = _ref(ToolServerSpec("http", url=web.url))
+        kit = Kit(upstreams, catalogue, server, lambda _: None, web.come_back, _methods(web), lambda: web.calls)
+        await kit.call()
+        listed = (await catalogue.tools(server))["echo"]
+
+        def begin_anew() -> None:
+            web.tools, pins.then = [WORSE], _nothing
+            web.come_back()
+
+        clock.advance(seconds=61)
+        pins.then = begin_anew
+        vet = partial(catalogue.vet, server, listed)
+        with pytest.raises(ToolQuarantined):
+            await upstreams.call_tool(server, "echo", {}, vet=vet, key="k", timeout_s=CALL_S)
+        assert web.calls == 1
+        await upstreams.aclose()
+
+
+def _nothing() -> None: ...
+
+
+class _Slow(StoredPins):
+    """What happens `then` happens after the answer of a look, and before the call that it was for."""
+
+    then: Callable[[], None] = staticmethod(_nothing)
+
+    async def check(self, server: ServerRef, seen: Mapping[str, Seen]) -> Mapping[str, Status]:
+        """As they are."""
+        found = await super().check(server, seen)
+        self.then()
+        return found

@@ -1,5 +1,6 @@
 """The index on disk: it is found again, it is never trusted blindly, and meaning counts where words do not."""
 
+import errno
 import json
 import sys
 from collections.abc import Callable, Generator
@@ -195,6 +196,24 @@ def test_an_index_that_could_not_be_made_anew_stays_as_it_was(tmp_path: Path) ->
     assert first(index, "purchases") == "list_orders"
     assert first(HybridIndex(tmp_path, WEIGHTS), "purchases") == "list_orders"  # and whoever opens it finds it whole
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
+
+
+def test_an_index_whose_place_could_not_be_taken_is_empty_and_sound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of what was there is gone by then."""
+    index = worn(tmp_path)
+
+    def full(_from: Path, _to: Path) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", full)
+        with pytest.raises(OSError, match="No space left"):
+            index.refresh([*TOOLS, *many(3)])
+    assert search(index, WEIGHTS, "purchases", None) == []
+    assert index.refresh(TOOLS) == Changed(len(TOOLS), 0)
+    assert first(index, "purchases") == "list_orders"
 
 
 def test_all_tools_may_go_when_the_index_is_made_anew(tmp_path: Path) -> None:

@@ -113,3 +113,12 @@ def offer(client: Api, file: Path, name: str, *tools: dict[str, Any]) -> None:
     spec = {"transport": "stdio", "command": command, "sessions": "tenant", "idempotent": [f"n{len(str(tools))}"]}
     declare(client, "ToolServer", name, spec)
     client.get("/api/v1/tool-servers")
+
+
+def planned(client: Api, tool: str, arguments: dict[str, Any]) -> str:
+    """The question that a call by an outside client has become."""
+    called: dict[str, Any] = {"name": tool, "arguments": arguments}
+    message: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": called}
+    accept = "application/json, text/event-stream"
+    answer = client.post("/mcp", message, accept=accept, mcp_protocol_version="2025-06-18")
+    return answer["result"]["_meta"]["swarmstead.dev/plan"]["plan_id"]

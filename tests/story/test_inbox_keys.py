@@ -1,6 +1,5 @@
 """The inbox by key and by mouse: every decision is about what was read, and about nothing else."""
 
-import json
 import re
 import sys
 from collections.abc import Generator
@@ -12,7 +11,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 
 from tests.doors.cli.helpers import Server
 from tests.story.browser import page_of, sign_in
-from tests.story.steps import Api, api, deny_all, waiting_run
+from tests.story.steps import Api, api, declare, deny_all, planned, waiting_run
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 _CURRENT = re.compile("page|true")
@@ -176,11 +175,7 @@ async def test_a_question_of_an_outside_client_names_its_key(server: Server, bro
     declare(client, "ToolServer", "kit", tools)
     declare(client, "Binding", "outside", {"agent": "*", "server": "kit", "tools": ["t0"]})
     with api(server, client.post("/api/v1/keys", {"name": "nightly", "roles": ["operator"]})["key"]) as ci:
-        called: dict[str, Any] = {"name": "kit__t0", "arguments": {}}
-        message: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": called}
-        accept = "application/json, text/event-stream"
-        planned = ci.post("/mcp", message, accept=accept, mcp_protocol_version="2025-06-18")
-        assert "plan" in str(planned["result"]["_meta"])
+        planned(ci, "kit__t0", {})
     async with page_of(browser) as page:
         await sign_in(page, server)
         await expect(page.get_by_role("table", name="Waiting for you")).to_contain_text("nightly, an outside client")
@@ -189,7 +184,24 @@ async def test_a_question_of_an_outside_client_names_its_key(server: Server, bro
         await expect(page.get_by_label("Payload in full")).to_contain_text("nightly, an outside client")
 
 
-def declare(client: Api, kind: str, name: str, spec: dict[str, Any]) -> None:
-    """Apply one document."""
-    document = {"apiVersion": "swarmstead.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
-    client.post("/api/v1/apply", json.dumps(document))
+async def test_what_a_preview_refuses_is_seen_in_the_list_and_beside_it(
+    server: Server, browser: Browser, client: Api, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "swarmstead.doors.toolservers", "report", "--root", str(tmp_path)]
+    spec = {"transport": "stdio", "command": command, "preview": {"write": "preview"}}
+    declare(client, "ToolServer", "papers", spec)
+    declare(client, "Binding", "papers", {"agent": "*", "server": "papers", "tools": ["write"]})
+    refused = planned(client, "papers__write", {"path": "../evil.md", "content": "# One"})
+    (tmp_path / "one.md").write_text("# One")
+    same = planned(client, "papers__write", {"path": "one.md", "content": "# One"})
+    async with page_of(browser) as page:
+        await sign_in(page, server)
+        await page.goto(f"{server.address}/inbox/{refused}")
+        why = "Denied: the path is outside the server's folder."
+        await expect(page.locator(f"[data-approval='{refused}']")).to_contain_text(f"preview refuses it: {why}")
+        detail = page.get_by_label("Payload in full")
+        await expect(detail).to_contain_text("Its own preview refuses this call")
+        await expect(detail).to_contain_text(why)
+        await expect(detail).to_contain_text("Approved, it will most likely fail")
+        await page.goto(f"{server.address}/inbox/{same}")
+        await expect(detail).to_contain_text("None: it has exactly this text already.")

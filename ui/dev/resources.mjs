@@ -118,6 +118,7 @@ export function makeToolServers() {
     address: name === 'cluster' ? 'http://127.0.0.1:8900/mcp' : `builtin:${name}`,
     root: name === 'cluster' ? '' : 'repo',
     problem: name === 'cluster' ? 'No answer within 5 s.' : '',
+    warnings: name === 'git' ? ["spec.risk names 'comit', a tool that the server does not offer"] : [],
     tools: Object.entries(tools).map(([tool, risk]) => ({
       name: tool,
       description: `${tool} of ${name}: ${risk === 'read' ? 'reads' : 'changes'} what the server is limited to.`,

@@ -34,3 +34,16 @@ def way_out(account: Account, needed: int, left: int) -> str:
 def _at_least(micros: int) -> str:
     step = _CENT if micros >= MICROS_PER_USD else _HUNDREDTH_OF_A_CENT
     return usd_text(-(-micros // step) * step)
+
+
+class BudgetPassed(TooMuch):
+    """An answer was billed beyond what was reserved for it, and a cap with it. It is booked as told."""
+
+    code = "budget_reached"
+
+    def __init__(self, label: str, cap: int, spent: int) -> None:
+        super().__init__(
+            f"The {label} budget of {usd_text(cap)} is passed: {usd_text(spent)} are spent, since an answer was billed "
+            "at more than the most that it could cost. What it called for was not done.",
+            way_out="Look at what the provider bills, then raise the budget or choose another model.",
+        )

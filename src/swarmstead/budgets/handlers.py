@@ -21,7 +21,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from swarmstead.budgets.contract import Account, Charged
-from swarmstead.budgets.errors import BudgetReached
+from swarmstead.budgets.errors import BudgetPassed, BudgetReached
 from swarmstead.budgets.tables import budget_accounts, budget_leases
 from swarmstead.kernel.clock import Clock
 from swarmstead.storage.database import Tx
@@ -126,6 +126,16 @@ def settle(tx: Tx, lease: str, actual: int) -> bool:
     values = {"amount": amount, "charged": charged, "over": actual - charged}
     _charge(len(keys)).run(tx.conn, _named(tenant, keys) | values)
     return True
+
+
+def passed(tx: Tx, tenant: str, accounts: Sequence[Account]) -> BudgetPassed | None:
+    """What is to be said of the first of these accounts that has spent more than its cap; None where none has."""
+    keys = [account.key for account in accounts]
+    stands = {row[0]: row[2] + row[4] for row in _stands(len(keys), locked=False).rows(tx.conn, _named(tenant, keys))}
+    for account in accounts:
+        if (spent := stands.get(account.key, 0)) > account.cap:
+            return BudgetPassed(account.label, account.cap, spent)
+    return None
 
 
 def charge_expired(tx: Tx, clock: Clock, limit: int = 200) -> list[Charged]:

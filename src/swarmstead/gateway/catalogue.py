@@ -80,7 +80,7 @@ class Catalogue:
             return offer.tools
         return (await self._look(book, book, server)).offer.tools
 
-    def vet(self, server: ServerRef, judged: Listed, conversation: Conversation) -> Awaitable[Conversation] | None:
+    def vet(self, server: ServerRef, judged: Listed, conversation: Conversation) -> Awaitable[Reading] | None:
         """A `Vet` of the call that was judged by this definition."""
         offer = conversation.offer
         if offer is None or not offer.holds(self._clock.now_ms()):
@@ -113,10 +113,10 @@ class Catalogue:
                     self._books.popitem(last=False)[1].generation += 1
         return book
 
-    async def _vetted(self, server: ServerRef, judged: Listed, conversation: Conversation) -> Conversation:
+    async def _vetted(self, server: ServerRef, judged: Listed, conversation: Conversation) -> Reading:
         reading = await self._look(conversation, self._book(server), server)
         check_same(judged, reading.offer.tools.get(judged.tool.name))
-        return reading.conversation
+        return reading
 
     async def _look(self, place: Place, book: Book, server: ServerRef) -> Reading:
         """What a look has found that saw all that has happened until now. Fails: UpstreamFailed, storage.errors."""
@@ -150,7 +150,8 @@ class Catalogue:
         listing = await self._upstream.list_tools(server)
         before = listing.conversation.offer or book.latest
         found = await self._held_against_pins(server, listing.definitions[:_MAX_TOOLS], before.tools if before else {})
-        return Reading(listing.conversation, self._noted(server, book, generation, listing, found))
+        offer = self._noted(server, book, generation, listing, found)
+        return Reading(listing.conversation, offer, listing.era)
 
     async def _held_against_pins(
         self, server: ServerRef, definitions: Sequence[Mapping[str, Any]], before: Tools

@@ -85,6 +85,11 @@ class ToolServerSpec:
         return self.sessions == "tenant" or self.builtin
 
     @property
+    def place(self) -> tuple[object, ...]:
+        """What it takes to be the same server: a call is known there under its key, and nowhere else."""
+        return self.transport, self.command, dict(self.env), self.url, dict(self.headers), self.root
+
+    @property
     def builtin(self) -> bool:
         """Whether the server ships with the product."""
         return bool(self.command) and self.command[0].startswith(BUILTIN)

@@ -41,7 +41,7 @@ from swarmstead.gateway.links.result import Results
 from swarmstead.gateway.links.retry import Retry
 from swarmstead.gateway.links.upstream import CallUpstream
 from swarmstead.gateway.looking import Looking
-from swarmstead.gateway.model import question_of, read_question
+from swarmstead.gateway.model import flag_words, question_of, read_question
 from swarmstead.gateway.pins.keeper import StoredPins
 from swarmstead.gateway.ports import Approvals, Policies, Upstream
 from swarmstead.gateway.reach import check_command, check_headers, check_url, check_values
@@ -76,11 +76,15 @@ class GatewayLimits:
 
 @dataclass(frozen=True, slots=True)
 class ServerTools:
-    """A server with its bound tools, or why it could not be asked."""
+    """A server with its bound tools, or why it could not be asked.
+
+    `off`: bound tools that are not there, and what each stands behind, in words.
+    """
 
     server: str
     tools: tuple[Tool, ...]
     problem: str = ""
+    off: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +135,7 @@ class Gateway:
                 Grant(grants, self._catalogue),
                 Contract(),
                 expensive,
-                Permit(db, clock, policies, approvals, dry_run, limits.plan_life_ms),
+                Permit(db, clock, grants, policies, approvals, dry_run, limits.plan_life_ms),
                 rate,
                 load,
                 breakers,
@@ -181,7 +185,9 @@ class Gateway:
             if server is None:
                 found.append(ServerTools(name, (), f"There is no ToolServer called {name!r}."))
             else:
-                found.append(await self._bound(server, granted.tools))
+                bound = await self._bound(server, granted.tools)
+                off = tuple((tool, flag_words(flag)) for tool, flag in sorted(granted.off))
+                found.append(replace(bound, off=off) if off else bound)
         return found
 
     async def verdict(self, caller: Caller, tool: Tool) -> PolicyVerdict:

@@ -8,7 +8,7 @@ does.
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import sqlalchemy as sa
 
@@ -195,6 +195,12 @@ class Grants:
         self._cached: dict[str, TenantGrants] = {}
         self._generation = 0
         self._lock = threading.Lock()
+
+    async def declared_as(self, scope: Scope, name: str, version: str) -> ToolServerSpec | None:
+        """How a tool server was declared when that was its `ServerRef.version`; None where it never was."""
+        digest = version.removeprefix(f"{scope.tenant}/")
+        found = await self._db.read(lambda conn: self._declared.find(conn, scope, "ToolServer", name, digest))
+        return None if found is None else cast("ToolServerSpec", found.spec)
 
     def forget(self, topic: str) -> None:
         """A signal watcher: `resources:TENANT` drops what is kept for that tenant."""

@@ -15,6 +15,7 @@ from swarmstead.permits.contract import PolicyQuestion
 _DESCRIPTION_LIMIT = 4_000
 _MOST_DECODINGS = 4
 _KEY_CHARS = 24
+_LONGEST_WHY = 240
 NOT = "!"
 _SORTED = json.JSONEncoder(sort_keys=True)
 _HASHED = {"name", "description", "inputSchema", "outputSchema", "annotations", "icons", "_meta"}
@@ -82,13 +83,14 @@ def _object(value: Any) -> Mapping[str, Any]:
 def risk_of(annotations: Mapping[str, Any]) -> Risk:
     """The class that MCP annotations claim. MCP's defaults apply: what is not read-only is destructive unless denied.
 
-    A server that says nothing about reading or writing gives `unknown`, which is denied until an operator classes it.
+    Whoever says whether a tool destroys has said that it writes. A server that says nothing about either gives
+    `unknown`, which is denied until an operator classes it.
     """
-    read_only = annotations.get("readOnlyHint")
+    read_only, destroys = annotations.get("readOnlyHint"), annotations.get("destructiveHint")
     if read_only is True:
         return "read"
-    if read_only is False:
-        return "write" if annotations.get("destructiveHint") is False else "danger"
+    if read_only is False or isinstance(destroys, bool):
+        return "write" if destroys is False else "danger"
     return "unknown"
 
 
@@ -142,6 +144,11 @@ def is_there(flag: str, flags: Mapping[str, FeatureFlagSpec], environment: str, 
         and (spec.share >= 1 or in_share(name, subject, spec.share))
     )
     return on != flag.startswith(NOT)
+
+
+def flag_words(flag: str) -> str:
+    """Why a tool that names this flag is not there: `the feature flag 'x', which is off`."""
+    return f"the feature flag {flag.removeprefix(NOT)!r}, which is {'on' if flag.startswith(NOT) else 'off'}"
 
 
 def covers(patterns: Iterable[str], address: str) -> bool:
@@ -240,10 +247,20 @@ def precondition_of(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plan_sentence(request: CallRequest, effect: Mapping[str, Any]) -> str:
-    """What will happen, in one plain sentence."""
+    """What will happen, in one plain sentence; where a preview tells nothing, also what keeps it from telling."""
     if effect.get("kind") == "file":
         lines = str(effect.get("after", "")).count("\n") + 1
         verb = "Create" if effect.get("before") is None else "Replace"
-        return f"{verb} {effect.get('path')} ({lines} line{'' if lines == 1 else 's'}) in {request.root}"
+        same = ", which has exactly this text already" if effect.get("unchanged") is True else ""
+        return f"{verb} {effect.get('path')} ({lines} line{'' if lines == 1 else 's'}) in {request.root}{same}"
     count = len(request.arguments)
-    return f"Call {request.tool} on {request.server} with {count} argument{'' if count == 1 else 's'}"
+    call = f"Call {request.tool} on {request.server} with {count} argument{'' if count == 1 else 's'}"
+    why = _shortened(str(effect.get("why") or ""))
+    if effect.get("refused") is True:
+        return f"{call}. Its own preview refuses it: {why or 'it does not say why'}"
+    return f"{call}. What it would do is not known: {why}" if why else call
+
+
+def _shortened(text: str) -> str:
+    plain = " ".join(text.split())
+    return plain if len(plain) <= _LONGEST_WHY else f"{plain[:_LONGEST_WHY]}\u2026"

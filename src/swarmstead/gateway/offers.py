@@ -113,6 +113,8 @@ class Conversation(Place):
     offer: Offer | None = None
     era: int | None = None
     """Of the connections over which it was looked at, where nothing else tells that it is still the same server."""
+    kept: bool = True
+    """Whether connections last from a look to the call after it; where they never do, the era tells nothing there."""
 
     def moved(self, era: int | None) -> bool:
         """It was looked at in this era; whether that is a new one, in which what was known before is in doubt."""
@@ -137,25 +139,30 @@ class Conversation(Place):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Definitions (MCP `Tool` objects), and the session that gave them, with its doubts when they were asked for."""
+    """Definitions (MCP `Tool` objects), and the session that gave them, with its doubts when they were asked for.
+
+    `era` is that of the connections over which they came, as `Conversation.era`.
+    """
 
     conversation: Conversation
     doubts: int
     definitions: Sequence[Mapping[str, Any]]
+    era: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a look has found, and in which session."""
+    """What a look has found, in which session, and over connections of which era."""
 
     conversation: Conversation
     offer: Offer
+    era: int | None = None
 
 
-Vet = Callable[[Conversation], Awaitable[Conversation] | None]
+Vet = Callable[[Conversation], Awaitable[Reading] | None]
 """Says whether a call may go out in this session, before it does: the definition it was judged by is the one offered.
 
-None: it may. Else to be awaited: a look is needed first, and it is the session that comes back in which that was taken.
+None: it may. Else to be awaited: a look is needed first, and the call may go out in the session and era of that.
 Fails, then or at once: ToolQuarantined, ToolUnusable, ToolUnknown, PinMoved, UpstreamFailed.
 """
 

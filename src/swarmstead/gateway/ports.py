@@ -26,6 +26,10 @@ class Declared(Protocol):
         """Current versions of a kind, by name."""
         ...
 
+    def find(self, conn: sa.Connection, scope: Scope, kind: str, name: str, digest: str = "") -> Resource | None:
+        """The version that `digest` names; None when there is none."""
+        ...
+
 
 class Approvals(Protocol):
     """The inbox. Given by `permits.handlers`."""

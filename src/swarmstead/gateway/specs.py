@@ -1,6 +1,6 @@
 """What the types of the gateway's declared kinds cannot say."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from swarmstead.gateway.contract import SEPARATOR, BindingSpec, FeatureFlagSpec, ToolServerSpec, ToolSetSpec
 from swarmstead.gateway.model import NOT
@@ -45,6 +45,21 @@ def _environments(names: Sequence[str]) -> list[Reference]:
 def server_refers(spec: ToolServerSpec) -> list[Reference]:
     """The feature flags that its tools stand behind."""
     return [Reference(f"flags.{tool}", "FeatureFlag", flag.removeprefix(NOT)) for tool, flag in spec.flags.items()]
+
+
+def unoffered(spec: ToolServerSpec, offered: Collection[str]) -> list[str]:
+    """What the spec says of tools that the server does not offer: a class, flag or limit that holds of nothing."""
+    said: Mapping[str, Iterable[str]] = {
+        "risk": spec.risk,
+        "idempotent": spec.idempotent,
+        "preview": (*spec.preview, *spec.preview.values()),
+        "defaults": spec.defaults,
+        "flags": spec.flags,
+        "limits.cost": spec.limits.cost,
+        "limits.expensive": spec.limits.expensive,
+    }
+    missing = ((field, name) for field, names in said.items() for name in dict.fromkeys(names) if name not in offered)
+    return [f"spec.{field} names {name!r}, a tool that the server does not offer" for field, name in missing]
 
 
 def toolset_refers(spec: ToolSetSpec) -> list[Reference]:

@@ -85,6 +85,12 @@ def any_key(conn: sa.Connection) -> bool:
     return conn.execute(sa.select(api_keys.c.id).limit(1)).first() is not None
 
 
+def knows(conn: sa.Connection, secret: str) -> bool:
+    """Whether it is the secret of a key that was made here, in whichever tenant, ended ones included."""
+    known = sa.select(api_keys.c.id).where(api_keys.c.hash == secret_hash(secret))
+    return conn.execute(known).first() is not None
+
+
 def environments_of(conn: sa.Connection, tenant: str) -> frozenset[str] | None:
     """The names of a tenant's environments; None when there is no such tenant."""
     if conn.execute(sa.select(tenants.c.name).where(tenants.c.name == tenant)).first() is None:

@@ -6,11 +6,13 @@ It binds to the SHA-256 of its payload. A decision that carries another hash is 
 did not see; an approved plan is good for exactly one execution of exactly that payload.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Le, Len
+
+from swarmstead.telemetry.contract import redact
 
 ApprovalStatus = Literal["pending", "approved", "denied", "expired"]
 ApprovalKind = Literal["plan", "outcome"]
@@ -278,8 +280,12 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """What a person wants to know about who asks: the kind of model that decided, and what its run has spent."""
+    """What a person wants to know about who asks: the kind of model that decided, and what its run has spent.
+
+    `show` is how texts and JSON values of that run are shown to whoever may not decide: without what is secret in them.
+    """
 
     model_kind: str | None = None
     spent_micros: int | None = None
     budget_micros: int | None = None
+    show: Callable[[Any], Any] = redact

@@ -122,7 +122,8 @@ def decide(
     now = clock.now_ms()
     if row.status != "pending" or row.expires_at <= now:
         state = row.status if row.status != "pending" else "expired"
-        raise AlreadyDecided(f"This approval is {state} already.", way_out="Look at the run; it may ask again.")
+        why = f": {row.reason}" if row.status == "expired" and row.reason else ""
+        raise AlreadyDecided(f"This approval is {state} already{why}.", way_out="Look at the run; it may ask again.")
     status: ApprovalStatus = "approved" if decision == "approve" else "denied"
     return _close(tx, scope, row, status, now, scope.actor.id, redact_text(reason.strip()))
 

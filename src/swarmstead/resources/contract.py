@@ -18,6 +18,8 @@ class Kind:
     check: Callable[[Any], None]
     refers: "Callable[[Any], Iterable[Reference]]" = lambda _spec: ()
     """What a spec names by kind and name; that it is there is looked at when somebody applies it, as a warning."""
+    warns: Callable[[Any], Iterable[str]] = lambda _spec: ()
+    """What is most likely not meant, and may be: said to whoever applies it, field first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,10 +68,11 @@ def declare(tx: Tx, scope: Scope, clock: Clock, documents: Sequence[Document], k
     return done
 
 
-def delete(tx: Tx, scope: Scope, clock: Clock, kind: str, name: str, seen: frozenset[str] = frozenset()) -> None:
+def delete(tx: Tx, scope: Scope, clock: Clock, kind: str, name: str, seen: frozenset[str] = frozenset()) -> str:
     """Take a resource back: it is current no more. Its versions stay, and applying it again revives it.
 
-    `seen`: as for `apply`. Fails: NotPermitted, ResourceUnknown, ChangedMeanwhile.
+    The answer is the digest of the version that was current. `seen`: as for `apply`.
+    Fails: NotPermitted, ResourceUnknown, ChangedMeanwhile.
     """
     require(scope, "resource.apply")
     is_mine = (resources.c.tenant == scope.tenant) & (resources.c.kind == kind) & (resources.c.name == name)
@@ -85,6 +86,7 @@ def delete(tx: Tx, scope: Scope, clock: Clock, kind: str, name: str, seen: froze
     tx.conn.execute(resources.update().where(is_mine).values(digest=DELETED, updated_at=clock.now_ms()))
     wake(tx, resources_topic(scope.tenant))
     record(tx, Entry(scope, "resource.delete", f"{kind}/{name}", data={"before": current}))
+    return current
 
 
 def _apply(tx: Tx, scope: Scope, now: int, document: Document, seen: frozenset[str]) -> Applied:

@@ -97,6 +97,25 @@ class Registry:
             for document in documents
         ]
 
+    def advice(self, documents: Sequence[Document]) -> list[list[str]]:
+        """For each document: what its kind warns of. No reason to refuse it: it may be meant."""
+        return [list(self.kinds[document.kind].warns(document.spec)) for document in documents]
+
+    def users(self, conn: sa.Connection, scope: Scope, kind: str, name: str) -> list[tuple[str, str]]:
+        """Kind and name of every current resource that refers to this one, in that order.
+
+        Cost: reads all that the tenant has declared of kinds that refer to something.
+        """
+        current = resource_versions.c.digest == resources.c.digest
+        mine = (resources.c.tenant == scope.tenant) & resources.c.kind.in_(self.kinds)
+        ordered = _JOINED.where(current, mine).order_by(resources.c.kind, resources.c.name)
+        found = (self._resource(row) for row in conn.execute(ordered))
+        return [
+            (one.kind, one.name)
+            for one in found
+            if any((its.kind, its.name) == (kind, name) for its in self.kinds[one.kind].refers(one.spec))
+        ]
+
     def _of(self, scope: Scope, kind: str) -> sa.Select[Any]:
         if kind not in self.kinds:
             raise KindUnknown(kind, self.kinds)

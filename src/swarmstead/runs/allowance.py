@@ -16,10 +16,10 @@ from swarmstead.runs.steps.context import Hands
 
 @dataclass(frozen=True, slots=True)
 class Shortage:
-    """What the day's budgets leave a run without: `missing` keeps it from starting, `warnings` do not."""
+    """What the day's budgets leave a run without: `missing` keeps it from starting, `notes` do not."""
 
     missing: tuple[Missing, ...] = ()
-    warnings: tuple[Missing, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def of_run(run: str, budget_micros: int) -> Account:
@@ -50,22 +50,23 @@ def shortage(days: Sequence[tuple[Account, int]], costs: Mapping[str, int], need
     those whose models cost nothing, may do.
     """
     missing: list[Missing] = []
-    warnings: list[Missing] = []
+    notes: list[str] = []
     paid = [agent for agent, cost in costs.items() if cost]
     for account, spent in days if paid else ():
         left = max(0, account.cap - spent)
         helps = way_out(account, spent + needed, left)
         if left and left < needed:
             said = f"and this run may need {usd_text(needed)}: it fails where the rest does not do."
-            warnings.append(Missing(f"{_stands(account, spent)} {usd_text(left)} is left, {said}", helps))
+            notes.append(f"{_stands(account, spent)} {usd_text(left)} is left, {said} {helps}")
         elif not left and len(paid) == len(costs):
             missing.append(Missing(f"{_stands(account, spent)} Nothing is left, and every agent's model costs.", helps))
         elif not left:
             who = ", ".join(paid)
             said = f"Nothing is left, so the models of {who} are not asked, and these agents fail."
-            warnings.append(Missing(f"{_stands(account, spent)} {said}", helps))
-    return Shortage(tuple(missing), tuple(warnings))
+            notes.append(f"{_stands(account, spent)} {said} {helps}")
+    return Shortage(tuple(missing), tuple(notes))
 
 
 def _stands(account: Account, spent: int) -> str:
-    return f"Of the {account.label} budget of {usd_text(account.cap)}, {usd_text(spent)} is spent."
+    day = account.key.rpartition("/")[2]
+    return f"Of the {account.label} budget of {usd_text(account.cap)}, {usd_text(spent)} is spent on {day}."

@@ -132,7 +132,8 @@ class Missing:
 class Plan:
     """What will run. `hash` covers everything but the estimates: what runs is what was previewed.
 
-    `policy` is the version of the rules that the verdicts come from. `warnings` are of the moment and are not kept.
+    `policy` is the version of the rules that the verdicts come from. `notes` are whole sentences about what may not be
+    meant, or may not do: a tool that is switched off, a day's budget that is nearly used up. They keep it from nothing.
     """
 
     hash: str
@@ -155,7 +156,7 @@ class Plan:
     missing: tuple[Missing, ...]
     created_at: int
     policy: str = ""
-    warnings: tuple[Missing, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def agent(self, name: str) -> PlannedAgent | None:
         """The planned agent of that name."""

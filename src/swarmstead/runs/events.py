@@ -9,6 +9,7 @@ from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.scope import Scope
 from swarmstead.runs.contract import Event, StoredEvent, events_topic
 from swarmstead.runs.tables import event_heads, events, runs, visible
+from swarmstead.runs.told import Show, shown_to_readers
 from swarmstead.storage.database import Tx
 from swarmstead.storage.prepared import Prepared
 from swarmstead.storage.signals import wake
@@ -24,6 +25,8 @@ _ADVANCE = Prepared(
     .returning(event_heads.c.seq)
 )
 _APPEND = Prepared(events.insert())
+_INPUT = Prepared(sa.select(runs.c.input).where(runs.c.id == sa.bindparam("run_")))
+_WORDS = ("why", "reason", "error")
 
 
 def emit(
@@ -36,7 +39,10 @@ def emit(
     trace_id: str = "",
     data: Mapping[str, Any] | None = None,
 ) -> None:
-    """Append an event in this transaction. `data` is redacted before it is stored."""
+    """Append an event in this transaction. `data` is redacted before it is stored.
+
+    So is what the run was told in secret, where `data` says something in words: `why`, `reason`, `error`.
+    """
     tx.stage(FLUSHER, Event(scope.tenant, kind, scope.actor.id, run, step, trace_id, data or {}))
 
 
@@ -65,6 +71,7 @@ def _append(conn: sa.Connection, tenant: str, staged: list[Event], now: int) -> 
         insert_or_ignore(conn, event_heads, {"tenant": tenant, "seq": 0})
         moved = _ADVANCE.rows(conn, {"t": tenant, "n": len(staged)})
     first = moved[0][0] - len(staged) + 1
+    told = _told(conn, staged)
     rows = [
         {
             "tenant": tenant,
@@ -75,12 +82,23 @@ def _append(conn: sa.Connection, tenant: str, staged: list[Event], now: int) -> 
             "kind": event.kind,
             "actor": event.actor,
             "trace_id": event.trace_id,
-            "data": redact(event.data),
+            "data": _shown(redact(event.data), told.get(event.run)),
             "schema": SCHEMA,
         }
         for offset, event in enumerate(staged)
     ]
     _APPEND.run_all(conn, rows)
+
+
+def _told(conn: sa.Connection, staged: list[Event]) -> dict[str, Show]:
+    """By run, for those of which an event says something in words: how that is shown. Others are not looked at."""
+    speaking = {event.run for event in staged if event.run and any(event.data.get(name) for name in _WORDS)}
+    return {run: shown_to_readers(row[0]) for run in sorted(speaking) for row in _INPUT.rows(conn, {"run_": run})}
+
+
+def _shown(data: dict[str, Any], show: Show | None) -> dict[str, Any]:
+    """Ids and states are never taken apart: a secret may look like a part of them."""
+    return data if show is None else data | {name: show(data[name]) for name in _WORDS if name in data}
 
 
 def after(conn: sa.Connection, scope: Scope, seq: int, *, run: str = "", limit: int = 500) -> list[StoredEvent]:

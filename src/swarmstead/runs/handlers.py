@@ -20,9 +20,10 @@ from swarmstead.runs.model import after_command
 from swarmstead.runs.plans import save_plan
 from swarmstead.runs.steps.delegation import new_agent_run
 from swarmstead.runs.tables import agent_runs, runs, visible
+from swarmstead.runs.told import shown_to_readers
 from swarmstead.storage.database import Tx
 from swarmstead.storage.signals import wake
-from swarmstead.telemetry.contract import redact_text, trace_id_of
+from swarmstead.telemetry.contract import trace_id_of
 
 
 def launch(tx: Tx, scope: Scope, clock: Clock, wish: Launch, plan: Plan, engine_version: str) -> tuple[str, str, bool]:
@@ -149,7 +150,7 @@ def command(tx: Tx, scope: Scope, clock: Clock, said: Command) -> str:
         )
     wish, effect = after_command(said.kind, row.status, row.desired)
     tx.conn.execute(runs.update().where(runs.c.id == said.run).values(desired=wish))
-    data = {"command": said.kind, "reason": redact_text(said.reason)}
+    data = {"command": said.kind, "reason": shown_to_readers(row.input)(said.reason)}
     record(tx, Entry(scope, f"run.{said.kind}", f"run/{said.run}", run=said.run, trace_id=row.trace_id, data=data))
     emit(tx, "command.accepted", scope, run=said.run, trace_id=row.trace_id, data=data)
     if said.kind == "cancel" and row.status == "queued":

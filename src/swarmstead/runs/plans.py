@@ -14,16 +14,8 @@ from swarmstead.storage.database import Tx
 from swarmstead.storage.sql import insert_or_ignore
 
 # Estimates and the moment of planning may differ between two previews of the very same work.
-_NOT_HASHED = {
-    "hash",
-    "created_at",
-    "cost_low_micros",
-    "cost_high_micros",
-    "time_low_s",
-    "time_high_s",
-    "missing",
-    "warnings",
-}
+_ESTIMATES = {"cost_low_micros", "cost_high_micros", "time_low_s", "time_high_s"}
+_NOT_HASHED = {"hash", "created_at", "missing", "notes"} | _ESTIMATES
 
 
 def with_hash(plan: Plan) -> Plan:
@@ -34,12 +26,7 @@ def with_hash(plan: Plan) -> Plan:
 
 def save_plan(tx: Tx, tenant: str, clock: Clock, plan: Plan) -> None:
     """Keep the plan; the same plan is kept once."""
-    values = {
-        "tenant": tenant,
-        "hash": plan.hash,
-        "content": asdict(replace(plan, warnings=())),
-        "created_at": clock.now_ms(),
-    }
+    values = {"tenant": tenant, "hash": plan.hash, "content": asdict(plan), "created_at": clock.now_ms()}
     insert_or_ignore(tx.conn, plans, values)
 
 
@@ -53,7 +40,7 @@ def _plan(content: Mapping[str, Any]) -> Plan:
     values: dict[str, Any] = dict(content)
     values["agents"] = tuple(_agent(agent) for agent in content["agents"])
     values["missing"] = tuple(Missing(**one) for one in content["missing"])
-    values["warnings"] = ()
+    values["notes"] = tuple(content.get("notes", ()))
     return Plan(**values)
 
 

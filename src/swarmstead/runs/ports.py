@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from swarmstead.budgets.contract import Account, Balance, Charged
 from swarmstead.gateway.contract import Caller, CallOutcome, CallRequest, PlanNeeded, Tool
 from swarmstead.kernel.clock import Clock
+from swarmstead.kernel.errors import SteadError
 from swarmstead.kernel.scope import Scope
 from swarmstead.models.contract import BeforeRetry, ModelReply, ModelRequest, ModelSpec, Usage
 from swarmstead.people.contract import EnvironmentView
@@ -45,6 +46,11 @@ class BoundTools(Protocol):
     @property
     def problem(self) -> str:
         """Why it could not be asked; '' when it could."""
+        ...
+
+    @property
+    def off(self) -> tuple[tuple[str, str], ...]:
+        """Tools that are bound to the caller and switched off, each with what it stands behind, in words."""
         ...
 
 
@@ -109,6 +115,10 @@ class Ledger(Protocol):
 
     def settle(self, tx: Tx, lease: str, actual: int) -> bool:
         """Replace what a lease holds by what was spent (micro-dollars); False when it was settled before."""
+        ...
+
+    def passed(self, tx: Tx, tenant: str, accounts: Sequence[Account]) -> SteadError | None:
+        """What is to be said where one of these accounts has spent more than its cap."""
         ...
 
     def charge_expired(self, tx: Tx, clock: Clock) -> list[Charged]:

@@ -16,13 +16,14 @@ from swarmstead.kernel.scope import Scope
 from swarmstead.models.contract import Message, ModelRequest, ModelSpec
 from swarmstead.people.contract import permissions_of
 from swarmstead.permits.contract import PolicyVerdict
-from swarmstead.resources.contract import Reference, Resource
+from swarmstead.resources.contract import Resource
 from swarmstead.runs import ports
-from swarmstead.runs.allowance import left_today, shortage
-from swarmstead.runs.contract import InputField, Launch, Missing, Overrides, Plan, PlannedAgent, PlannedTool, SwarmSpec
+from swarmstead.runs.allowance import Shortage, left_today, shortage
+from swarmstead.runs.contract import Launch, Missing, Overrides, Plan, PlannedAgent, PlannedTool, SwarmSpec
 from swarmstead.runs.errors import InputRefused
 from swarmstead.runs.plans import with_hash
 from swarmstead.runs.steps.context import Hands
+from swarmstead.runs.swarms import fits, swarm_warnings, task_text
 from swarmstead.runs.tables import agent_runs, runs
 
 if TYPE_CHECKING:
@@ -52,10 +53,10 @@ class Preview:
         values, root = await asyncio.to_thread(self._inputs, swarm, wish.input)
         agents = await asyncio.gather(*(self._agent(scope, root, found, name, wish) for name in found.agents))
         policy = await self._hands.tools.policy_version(Caller(scope, environment=wish.environment))
-        planned = tuple(agent for agent, _ in agents)
-        turns = self._turn_costs(found, planned)
-        low, high = _cost(found, planned, turns, budget := _budget(scope, swarm, wish.overrides))
-        short = shortage(found.days, turns, high)
+        planned = tuple(agent for agent, _, _ in agents)
+        low, high, short = self._cost(found, planned, budget := _budget(scope, swarm, wish.overrides))
+        missing = (*found.missing, *(one for _, lacking, _ in agents for one in lacking), *short.missing)
+        notes = (*swarm_warnings(swarm), *(note for _, _, noted in agents for note in noted), *short.notes)
         return with_hash(
             Plan(
                 hash="",
@@ -75,10 +76,10 @@ class Preview:
                 cost_high_micros=high,
                 time_low_s=found.times[0] if found.times else 1,
                 time_high_s=found.times[1] if found.times else swarm.limits.wall_clock_s,
-                missing=(*found.missing, *(one for _, lacking in agents for one in lacking), *short.missing),
+                missing=missing,
                 created_at=self._hands.clock.now_ms(),
                 policy=policy,
-                warnings=short.warnings,
+                notes=notes,
             )
         )
 
@@ -134,21 +135,19 @@ class Preview:
 
     async def _agent(
         self, scope: Scope, root: str, found: "_Found", name: str, wish: Launch
-    ) -> tuple[PlannedAgent, list[Missing]]:
+    ) -> tuple[PlannedAgent, list[Missing], list[str]]:
         agent, model = found.agents[name]
         spec = cast("AgentSpec", agent.spec)
         model_spec: ModelSpec = model.spec
         tools: list[PlannedTool] = []
         missing: list[Missing] = []
-        caller = Caller(
-            scope,
-            agent=name,
-            swarm=wish.swarm,
-            environment=wish.environment,
-            agent_digest=agent.digest,
-        )
+        notes: list[str] = []
+        caller = Caller(scope, agent=name, swarm=wish.swarm, environment=wish.environment, agent_digest=agent.digest)
         for bound in await self._hands.tools.tools(caller, root):
             tools += [_planned_tool(tool, await self._hands.tools.verdict(caller, tool)) for tool in bound.tools]
+            notes += [
+                f"{name} goes without {bound.server}/{tool}: it stands behind {flag}." for tool, flag in bound.off
+            ]
             if bound.problem:
                 missing.append(
                     Missing(
@@ -169,7 +168,7 @@ class Preview:
             model_kind=model_spec.kind,
             tools=tuple(tools),
         )
-        return planned, missing
+        return planned, missing, notes
 
     def _inputs(self, swarm: SwarmSpec, given: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
         """Checked inputs, and the repository among them ('' when the swarm takes none)."""
@@ -189,7 +188,12 @@ class Preview:
                         f"The input {name!r} is missing.", field=f"input.{name}", way_out=wanted.description
                     )
                 continue
-            _check_type(name, wanted, value)
+            if not fits(wanted, value):
+                raise InputRefused(
+                    f"The input {name!r} is not a {wanted.type}.",
+                    field=f"input.{name}",
+                    way_out=wanted.description or f"Give a {wanted.type}.",
+                )
             if wanted.type == "repository":
                 try:
                     value = root = str(self._repositories.check(value))
@@ -197,6 +201,12 @@ class Preview:
                     raise InputRefused(error.message, field=f"input.{name}", way_out=error.way_out) from error
             values[name] = value
         return values, root
+
+    def _cost(self, found: "_Found", agents: Sequence[PlannedAgent], budget: int) -> tuple[int, int, Shortage]:
+        """From how much to how much it may cost, and what the day's budgets lack for that."""
+        turns = self._turn_costs(found, agents)
+        low, high = _cost(found, agents, turns, budget)
+        return low, high, shortage(found.days, turns, high)
 
     def _turn_costs(self, found: "_Found", agents: Sequence[PlannedAgent]) -> dict[str, int]:
         """What a typical turn of each agent may cost, in micro-dollars, but for models that cannot be asked."""
@@ -250,22 +260,6 @@ def _planned_tool(tool: Tool, verdict: PolicyVerdict) -> PlannedTool:
     )
 
 
-def _check_type(name: str, wanted: InputField, value: Any) -> None:
-    types: dict[str, type | tuple[type, ...]] = {
-        "text": str,
-        "repository": str,
-        "number": (int, float),
-        "boolean": bool,
-    }
-    right = isinstance(value, types[wanted.type]) and (wanted.type == "boolean" or not isinstance(value, bool))
-    if not right:
-        raise InputRefused(
-            f"The input {name!r} is not a {wanted.type}.",
-            field=f"input.{name}",
-            way_out=wanted.description or f"Give a {wanted.type}.",
-        )
-
-
 def _budget(scope: Scope, swarm: SwarmSpec, overrides: Overrides) -> int:
     """What the run may spend. Who may not change the swarm may lower it only."""
     declared = micros_from_usd(swarm.limits.budget_usd)
@@ -284,35 +278,6 @@ def _budget(scope: Scope, swarm: SwarmSpec, overrides: Overrides) -> int:
             way_out="Launch it with less, or ask somebody with the role admin to raise spec.limits.budget_usd.",
         )
     return wanted
-
-
-def task_text(template: str, values: Mapping[str, Any]) -> str:
-    """The task with `{name}` replaced by inputs, one pass, so that an input cannot name another one."""
-    parts = template.split("{")
-    out = [parts[0]]
-    for part in parts[1:]:
-        name, brace, rest = part.partition("}")
-        out.append(f"{values[name]}{rest}" if brace and name in values else "{" + part)
-    return "".join(out)
-
-
-def swarm_refers(spec: SwarmSpec) -> list[Reference]:
-    """Its agents."""
-    members = [Reference("members", "Agent", name) for name in spec.members]
-    return [Reference("coordinator", "Agent", spec.coordinator), *members]
-
-
-def check_swarm(spec: SwarmSpec) -> None:
-    """What the types of a Swarm cannot say. Fails: BadInput with the field."""
-    try:
-        micros_from_usd(spec.limits.budget_usd)
-    except ValueError as error:
-        raise BadInput(str(error), field="limits.budget_usd") from error
-    if spec.coordinator in spec.members:
-        raise BadInput("the coordinator cannot be one of its own members", field="members")
-    repositories = [name for name, wanted in spec.inputs.items() if wanted.type == "repository"]
-    if len(repositories) > 1:
-        raise BadInput("a swarm takes at most one repository", field=f"inputs.{repositories[1]}")
 
 
 def _history(conn: sa.Connection, scope: Scope, swarm: str) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:

@@ -13,6 +13,7 @@ from swarmstead.runs.contract import Plan
 from swarmstead.runs.errors import RunUnknown
 from swarmstead.runs.plans import load_plan
 from swarmstead.runs.tables import DENIED, agent_runs, events, runs, steps, visible, workers
+from swarmstead.runs.told import shown_to_readers
 from swarmstead.storage.sql import DatabaseNow, SharedNow, fields
 
 _everybody = agent_runs.alias("everybody")
@@ -80,12 +81,15 @@ def get(conn: sa.Connection, scope: Scope, run: str) -> RunRow:
 def askers(conn: sa.Connection, scope: Scope, agent_run_ids: Sequence[str]) -> dict[str, Asker]:
     """By id of the agent run; those that are no agent run of this tenant (outside clients) are left out."""
     query = (
-        sa.select(agent_runs.c.id, agent_runs.c.model_kind, runs.c.budget_micros, _total("spent_micros"))
+        sa.select(agent_runs.c.id, agent_runs.c.model_kind, runs.c.budget_micros, runs.c.input, _total("spent_micros"))
         .join(runs, runs.c.id == agent_runs.c.run)
         .where(agent_runs.c.tenant == scope.tenant, agent_runs.c.id.in_(set(agent_run_ids)))
     )
     rows = conn.execute(query) if agent_run_ids else ()
-    return {row.id: Asker(row.model_kind, int(row.spent_micros), row.budget_micros) for row in rows}
+    return {
+        row.id: Asker(row.model_kind, int(row.spent_micros), row.budget_micros, shown_to_readers(row.input))
+        for row in rows
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

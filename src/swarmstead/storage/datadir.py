@@ -29,7 +29,8 @@ class DataDir:
             os.close(self._file)
             raise DataInUse(
                 f"Another server (process {owner}) already uses the data in {path}.",
-                way_out="Stop it first, or start this one with another --data. For several processes use Postgres.",
+                way_out="Stop it first, or start this one with another --data (`make up DATA=DIR`). "
+                "For several processes use Postgres.",
             ) from error
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)

@@ -1,5 +1,6 @@
 """What is counted, redaction, and trace ids. Everything that leaves as a log or event passes `redact`."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -35,6 +36,12 @@ _MARKS = (
 # A text may be JSON, or hold some: there too a field that is named like a secret has none to show.
 _FIELD_NAMES = ("pass", "secret", "token", "key", "authorization", "cookie", "credential")
 _FIELD = re.compile(r'"([^"\\]{1,200})"(\s{0,20}:\s{0,20})"((?:[^"\\]|\\.)*+)', re.DOTALL)
+# `NAME=value`, as environments and addresses write it. Code does too (`token=read()`): so it takes a digit and a letter
+# and no space, and nothing that a call or a variable has.
+_PAIR = re.compile(
+    r"(?<![\w.-])([A-Za-z_][\w.-]{1,60}+=[\"']?)([^\s\"'&;,()\[\]{}<>$.=]{6,512}+={0,2}+)(?![^\s\"'&;,])"
+)
+_MIXED = re.compile(r"(?=.*[A-Za-z])(?=.*[0-9])", re.DOTALL)
 TRACEPARENT = "traceparent"
 """The header of W3C Trace Context, and the field of MCP's `_meta` (https://www.w3.org/TR/trace-context/)."""
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
@@ -45,8 +52,9 @@ _OBJECTS, _ARRAYS, _BYTES = (dict, Mapping), (list, Sequence), (bytes, bytearray
 
 
 def redact_text(text: str) -> str:
-    """`text` with everything that has the form of a credential replaced, and JSON fields that are named like one.
+    """`text` with everything that has the form of a credential replaced, and what is named like one.
 
+    That is the texts of JSON fields, of all that lies in such a field where the whole text is JSON, and `NAME=value`.
     Cost: linear in the text, whatever it holds.
     """
     if len(text) < _SHORTEST:
@@ -55,11 +63,30 @@ def redact_text(text: str) -> str:
         if mark in text:
             text = _SECRET_VALUE.sub(REDACTED, text)
             break
-    if '"' in text and ":" in text:
+    is_json, has_pairs = '"' in text and ":" in text, "=" in text
+    if is_json or has_pairs:
         lower = text.lower()
         if any(name in lower for name in _FIELD_NAMES):
-            return _FIELD.sub(_shown, text)
+            text = _PAIR.sub(_without_value, text) if has_pairs else text
+            return _redact_json(_FIELD.sub(_shown, text)) if is_json else text
     return text
+
+
+def _without_value(pair: re.Match[str]) -> str:
+    name, value = pair.groups()
+    return f"{name}{REDACTED}" if _MIXED.match(value) and _field(name.rstrip("\"'="))[1] else pair[0]
+
+
+def _redact_json(text: str) -> str:
+    """As `redact`, where the text is JSON; it is written anew only if there was something to take out."""
+    if text.lstrip()[:1] not in {"{", "["}:
+        return text
+    try:
+        value = json.loads(text)
+        redacted = redact(value)
+        return text if redacted == value else json.dumps(redacted, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _shown(field: re.Match[str]) -> str:

@@ -1,6 +1,7 @@
 """Declaring and looking: apply, get, diff, agent, model, mcp, schema, openapi. And what is wrong, with its place."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,33 @@ def test_what_is_deleted_is_gone_until_it_is_applied_again(call: Call, tmp_path:
     call("get", "agent", "leaver").refused("no Agent called 'leaver'")
     call("delete", "agent", "leaver").refused("no Agent called 'leaver'")
     assert _actions(call, "-f", path) == {"leaver": "created"}
+
+
+def test_what_still_names_the_deleted_is_told_and_the_command_brings_it_back(call: Call, tmp_path: Path) -> None:
+    path = _agent(tmp_path, "wanted")
+    swarm = "kind: Swarm\nspec: {pattern: delegate, coordinator: wanted, task: Look.}\nmetadata: {name: wanting}\n"
+    path.write_text(f"{path.read_text()}---\napiVersion: swarmstead.dev/v1alpha1\n{swarm}")
+    assert call("apply", "-f", path).code == 0
+    gone = call("delete", "agent", "wanted")
+    assert gone.code == 0
+    assert "Warning: Agent wanted: Still named by Swarm wanting." in gone.err
+    back = re.search(r"brings it back: stead (get .*) \| stead apply -f -$", gone.err, re.MULTILINE)
+    assert back
+    manifest = call(*back[1].split())
+    (tmp_path / "back.yaml").write_text(manifest.out)
+    assert _actions(call, "-f", tmp_path / "back.yaml") == {"wanted": "created"}
+    assert "Warning" not in call("delete", "swarm", "wanting").err
+
+
+def test_braces_that_are_no_input_are_warned_of(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "braces.yaml"
+    path.write_text(
+        "apiVersion: swarmstead.dev/v1alpha1\nkind: Swarm\nmetadata: {name: braces}\n"
+        "spec: {pattern: delegate, coordinator: wanted, task: 'Mend {nope} of {svc}.', inputs: {svc: {type: text}}}\n"
+    )
+    done = call("apply", "-f", path, "--dry-run")
+    assert done.code == 0
+    assert "Warning: Swarm braces: task: {nope} is no input of this swarm (its inputs are {svc})" in done.err
 
 
 def test_apply_warns_of_what_is_not_there(call: Call, tmp_path: Path) -> None:
@@ -153,10 +181,10 @@ def test_a_preview_warns_of_a_day_that_may_not_do(call: Call, repository: Path) 
     what = ("repo-review", "--input", f"repo={repository}", "--override-model", "reviewer=dear", "--budget", "90")
     done = call("run", "preview", *what)
     assert done.code == 0
-    assert "Warning: Of the user's daily budget of $5.00" in done.out
-    assert "Warning: Of the tenant's daily budget of $50.00" in done.out
-    (users, _) = call("run", "preview", *what, "-o", "json").json["warnings"]
-    assert "STEAD_USER_DAY_USD" in users["way_out"]
+    assert "Of the user's daily budget of $5.00" in done.out
+    assert "Of the tenant's daily budget of $50.00" in done.out
+    (users, _) = call("run", "preview", *what, "-o", "json").json["notes"]
+    assert "STEAD_USER_DAY_USD" in users
     assert "STEAD_TENANT_DAY_USD (else 50)" in call("up", "--help").out
 
 
@@ -201,7 +229,7 @@ spec: {{agent: writer, server: reports, tools: [{offered["name"]}]}}
     assert f"reports__{offered['name']}" in call("tool", "search", offered["description"], "--agent", "writer").out
     assert "No tool that is bound there fits." in call("tool", "search", "anything", "--agent", "stranger").out
     call("tool", "search", "anything", "--limit", "21").refused("21 is not in the range")
-    call("tool", "search", "").refused("")
+    call("tool", "search", " ").refused("There is nothing to search for")
 
 
 def test_unknown_agents_tools_and_inputs_start_nothing(call: Call, tmp_path: Path, repository: Path) -> None:

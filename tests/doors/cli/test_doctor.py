@@ -46,6 +46,8 @@ def test_before_the_first_start_nothing_fails_and_nothing_is_made(
     assert found["database"]["detail"].startswith("empty")
     assert found["server"]["status"] == "warn"
     assert "stead up" in found["server"]["mend"]
+    assert found["models"]["status"] == "warn"  # nobody could be asked, so nobody knows
+    assert found["models"]["detail"].startswith("Not known: the server could not be asked")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -127,6 +129,13 @@ def test_models_of_a_server_that_does_not_run(call: Call, server: Server, monkey
     monkeypatch.setenv("SWARMSTEAD_TEST_ABSENT", "here")
     found = _by_name(call("doctor", "--data", server.home / "data", "--server", "http://127.0.0.1:1", "-o", "json"))
     assert "absent" not in found["models"]["detail"]
+
+
+def test_where_models_were_looked_for_is_told(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is declared here may be nothing to the server that could not be asked."""
+    monkeypatch.setattr(stored, "models", Mock(return_value=(3, {})))
+    found = _by_name(call("doctor", "--data", tmp_path, "--server", "http://127.0.0.1:1", "-o", "json"))
+    assert found["models"]["detail"] == f"3 declared in the database below {tmp_path}, none lacks anything"
 
 
 def test_on_postgres(tmp_path: Path, postgres: Postgres) -> None:

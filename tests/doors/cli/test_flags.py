@@ -27,13 +27,15 @@ def test_a_flag_is_switched_and_keeps_what_is_not_said(call: Call) -> None:
     assert any("wiping" in str(row) for row in rows)
 
 
-def test_switching_keeps_owner_and_description(call: Call) -> None:
+def test_switching_keeps_owner_and_description_and_the_preview_notes_it(call: Call, repository: Path) -> None:
     before = spec(call, "report-writing")
     assert (before["enabled"], before["owner"]) == (True, "swarmstead")
     call("tool", "flag", "report-writing", "--off")
     assert spec(call, "report-writing")["description"] == before["description"]
     assert spec(call, "report-writing")["owner"] == "swarmstead"
     assert "report-writing" in call("get", "featureflag").out
+    plan = call("run", "preview", "repo-review", "--input", f"repo={repository}").out
+    assert "reviewer goes without report/write: it stands behind the feature flag 'report-writing'" in plan
     call("tool", "flag", "report-writing", "--on")
 
 

@@ -63,6 +63,7 @@ def test_a_server_on_a_full_disk_says_so_keeps_nothing_half_and_goes_on_afterwar
                 assert [one["name"] for one in ready["checks"] if not one["ok"]] == ["database"]
                 assert "cannot grow" in ready["checks"][0]["detail"]
                 stead(tmp_path, "apply", "-f", _file(tmp_path)).failed("cannot grow", "Free space")
+                _told_by_doctor(tmp_path, server)
             _until(client, 200)
             assert 'stead_ready{check="database"} 1.0' in client.get("/metrics").text
             assert client.get("/api/v1/agents/late").status_code == 404
@@ -96,6 +97,20 @@ def _line(process: "subprocess.Popen[str]") -> str:
 def _named(answer: httpx.Response) -> None:
     assert (answer.status_code, answer.json()["code"]) == (503, "disk_full"), answer.text
     assert answer.json()["way_out"]
+
+
+def _told_by_doctor(folder: Path, server: Server) -> None:
+    """What answers is this very server, and it says what is wrong: it is not taken for something else."""
+    port = server.address.rpartition(":")[2]
+    done = stead(folder, "doctor", "--data", folder / "data", "--port", port, "-o", "json")
+    assert done.code == 1, done
+    found = {check["name"]: check for check in done.json["checks"] if check["name"] in ("server", "port", "key")}
+    assert found["server"]["status"] == "fail"
+    assert "is not ready. database: " in found["server"]["detail"]
+    assert "cannot grow" in found["server"]["detail"]
+    assert found["server"]["mend"]
+    assert found["port"]["status"] == "ok"
+    assert found["key"]["status"] == "ok"
 
 
 def _file(folder: Path) -> Path:

@@ -150,6 +150,10 @@ def test_files_are_followed_and_a_bad_change_leaves_the_last_good_one(tmp_path: 
         assert (ready.status_code, check["ok"]) == (200, True)
         assert "two.yaml:4:" in check["detail"]
         assert get(server, "/healthz").json()["config"]["refused"] is True
+        doctor = stead(tmp_path, "doctor", "-o", "json")
+        (found,) = [one for one in doctor.json["checks"] if one["name"] == "config"]
+        assert (doctor.code, found["status"]) == (1, "fail")
+        assert "two.yaml:4:" in found["detail"]
         metrics = get(server, "/metrics").text
         assert 'stead_config_reads_total{outcome="refused"} 1.0' in metrics
         assert "stead_config_good 0.0" in metrics

@@ -4,8 +4,10 @@ import http.server
 import json
 import re
 import socket
+import sqlite3
 import threading
 from collections.abc import Callable, Generator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ import yaml
 from swarmstead.doors.cli import client
 from swarmstead.doors.cli.follow import Follower
 from tests.doors.cli.conftest import Call
-from tests.doors.cli.helpers import Server, stead
+from tests.doors.cli.helpers import Server, stead, up
 
 
 @pytest.fixture
@@ -82,6 +84,15 @@ def _cut_off(lines: list[str]) -> list[str]:
     return lines[:2]
 
 
+def _doubled(lines: list[str]) -> list[str]:
+    """The reader that takes the first of two fields sees somebody else."""
+    return [lines[0], f'{{"actor":"key:EVIL",{lines[1][1:]}', *lines[2:]]
+
+
+def _spaced(lines: list[str]) -> list[str]:
+    return [lines[0], lines[1].replace('","', '", "', 1), *lines[2:]]
+
+
 def _emptied(lines: list[str]) -> list[str]:
     return lines[:0]
 
@@ -90,6 +101,8 @@ def _emptied(lines: list[str]) -> list[str]:
     ("tamper", "problem"),
     [
         (_changed, "row changed"),
+        (_doubled, "line 2 is not written as an export writes this row"),
+        (_spaced, "line 2 is not written as an export writes this row"),
         (_removed, "row 2 removed"),
         (_reordered, "out of order"),
         (_cut_off, "chain cut off"),
@@ -116,6 +129,29 @@ def test_a_checkpoint_by_another_key_is_found_out(call: Call, checkpoint: Path, 
     assert call(*verify, "--public-key", signed["public_key"]).code == 1
     call(*verify, "--public-key", "short").refused("not a public key")
     call("audit", "verify", "--public-key", other).refused("--file and --checkpoint")
+
+
+def test_a_checkpoint_is_not_written_over_another(call: Call, checkpoint: Path) -> None:
+    older = checkpoint.read_text()
+    call("audit", "checkpoint", "--to", checkpoint).refused("is there already", "Nothing was signed", "--force")
+    assert checkpoint.read_text() == older
+    assert call("audit", "checkpoint", "--to", checkpoint, "--force").code == 0
+    assert json.loads(checkpoint.read_text())["at"] != json.loads(older)["at"]
+
+
+def test_a_broken_chain_is_not_signed_unseen(tmp_path: Path) -> None:
+    data, to = tmp_path / "data", tmp_path / "checkpoint.json"
+    with up(tmp_path, data) as server:
+        assert server.stop() == 0
+    with closing(sqlite3.connect(data / "stead.db")) as database:
+        database.execute("UPDATE audit_rows SET actor = 'key:EVIL' WHERE seq = 2")
+        database.commit()
+    with up(tmp_path, data):
+        broken = stead(tmp_path, "audit", "checkpoint", "--to", to)
+        broken.failed("The chain is broken, first at row 2: row changed", "Nothing was signed", "--force")
+        assert not to.exists()
+        assert stead(tmp_path, "audit", "checkpoint", "--to", to, "--force").code == 0
+        assert json.loads(to.read_text())["signature"]
 
 
 def test_files_that_are_no_export_and_no_checkpoint(call: Call, export: Path, tmp_path: Path) -> None:
@@ -200,6 +236,24 @@ class _Stranger(http.server.BaseHTTPRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing."""
+
+
+class _Older(_Stranger):
+    """A server of a version that answers a deletion with nothing."""
+
+    def do_DELETE(self) -> None:
+        self.send_response(204)
+        self.end_headers()
+
+
+def test_a_deletion_that_an_older_server_answers_with_nothing(call: Call) -> None:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Older) as web:
+        thread = threading.Thread(target=web.serve_forever)
+        thread.start()
+        said = call("delete", "binding", "old", "--server", f"http://127.0.0.1:{web.server_port}")
+        web.shutdown()
+        thread.join()
+    assert (said.code, "Deleted Binding old" in said.err) == (0, True)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from swarmstead.doors.cli import main
 from swarmstead.doors.cli.lazy import LazyGroup
 from tests.doors.cli.conftest import Call
+from tests.doors.cli.helpers import Server
 
 _LOADED = """
 import sys
@@ -103,6 +105,19 @@ def test_every_listed_command_is_there_under_its_name() -> None:
 )
 def test_a_wrong_command_line_is_one_message(call: Call, arguments: list[str], part: str) -> None:
     call(*arguments).refused(part, "--help` shows how")
+
+
+def test_the_server_and_key_may_stand_before_the_command(call: Call, server: Server, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(server.key)
+    done = call("--server", server.address, "--key-file", tmp_path / "key", "whoami", "-o", "json")
+    assert done.json["actor"]["name"] == "first admin"
+    call("--server", "http://127.0.0.1:1", "whoami").failed("no server at http://127.0.0.1:1")
+    assert call("--server", "http://127.0.0.1:1", "whoami", "--server", server.address).code == 0
+    asked = call("--server", "http://127.0.0.1:1", "doctor", "-o", "json").json["checks"]
+    assert any("no server at http://127.0.0.1:1" in one["detail"] for one in asked)
+    call("--server", server.address, "up").refused("`stead up` speaks with no server")
+    call("run", "--server", server.address, "list").refused("No such option", "`stead run COMMAND --server`")
+    call("-o", "json", "whoami").refused("No such option", "`stead COMMAND -o`")
 
 
 def test_a_group_alone_shows_its_commands(call: Call) -> None:

@@ -64,7 +64,9 @@ def test_from_start_to_the_approved_file_as_separate_processes(server: Server, r
     assert "approved" in run("inbox", "approve", approval[1], "--yes", "--hash", hash_[0])
     ended = run("run", "watch", id_[1])
     assert "run finished succeeded" in ended
-    assert (repository / "REVIEW.md").read_text().startswith("# Review of ")
+    text = (repository / "REVIEW.md").read_text()
+    assert text.startswith("# Review of ")
+    assert re.search(r"[^\n]\n\Z", text)  # the last line ends, and no empty one follows
     assert "report/write" in run("run", "show", id_[1])
     status = run("mcp", "status")
     assert re.search(r"^SERVER +IN FLIGHT +QUEUED +BREAKER", status, re.MULTILINE)

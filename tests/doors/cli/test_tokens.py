@@ -36,7 +36,7 @@ def test_a_token_without_limits_has_what_its_key_has(call: Call) -> None:
 @pytest.mark.parametrize(
     ("options", "part"),
     [
-        (["--ttl", "13h"], "expires_in_s"),
+        (["--ttl", "13h"], "--ttl '13h' is too long"),
         (["--ttl", "soon"], "is not an age"),
         (["--environment", "moon"], "no environment 'moon'"),
         (["--role", "root"], "'root' is not one of"),

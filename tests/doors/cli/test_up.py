@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from swarmstead.doors.cli.up import exposed
+from swarmstead.settings import load
 from tests.databases import Postgres
 from tests.doors.cli.helpers import Server, stead, up
 
@@ -69,7 +71,7 @@ def test_a_start_does_not_claim_that_a_revoked_key_signs_in(tmp_path: Path) -> N
 def _second_server_on_the_same_data(home: Path, data: Path) -> None:
     before = _context(home).read_text()
     done = stead(home, "up", "--port", "0", "--data", data)
-    done.refused("already uses the data", "another --data")
+    done.refused("already uses the data", "another --data", "make up DATA=DIR")
     assert _context(home).read_text() == before
 
 
@@ -91,8 +93,25 @@ def test_port_in_use(tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         done = stead(tmp_path, "up", "--port", str(port), "--data", tmp_path / "data")
-    done.refused(f"Port {port} on 127.0.0.1 is in use", "--port")
+    done.refused(f"Port {port} on 127.0.0.1 is in use", f"--port {int(port) + 1}", f"make up PORT={int(port) + 1}")
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"host": "0.0.0.0"}, True),
+        ({"host": "::"}, True),
+        ({"host": "192.0.2.7"}, True),
+        ({"host": "127.0.0.1"}, False),
+        ({"host": "::1"}, False),
+        ({"host": "localhost"}, False),
+        ({"host": "0.0.0.0", "tls_cert": Path("cert.pem"), "tls_key": Path("key.pem")}, False),
+    ],
+)
+def test_whoever_lets_others_in_without_tls_is_told(tmp_path: Path, options: dict[str, object], *, said: bool) -> None:
+    lines = " ".join(exposed(load({}, data=tmp_path, **options)))
+    assert ("without TLS" in lines and "--tls-cert" in lines) is said
 
 
 def test_an_address_of_another_machine(tmp_path: Path) -> None:

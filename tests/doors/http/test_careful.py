@@ -257,8 +257,9 @@ async def test_what_somebody_has_taken_back_is_not_revived_unseen(served: Served
     async with served.client() as client:
         manifest = NOTE.format(name=name, text="Do little.")
         assert (await client.post("/api/v1/apply", content=manifest)).status_code == 200
+        digest = (await client.get(f"/api/v1/resources/Agent/{name}")).json()["digest"]
         gone = await client.delete(f"/api/v1/resources/Agent/{name}")
-        assert gone.json() == {"kind": "Agent", "name": name, "action": "deleted", "warnings": []}
+        assert gone.json() == {"kind": "Agent", "name": name, "digest": digest, "action": "deleted", "warnings": []}
         answer = await client.post("/api/v1/apply", content=manifest, headers={"if-match": tag})
         gone = await client.get(f"/api/v1/resources/Agent/{name}")
     assert (answer.status_code, gone.status_code) == (412, 404), answer.text

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from swarmstead.doors.http.run_views import shown_to_readers
+from swarmstead.runs.told import shown_to_readers
 from tests.doors.http.conftest import Served
 from tests.doors.http.helpers import decide, until, waiting_run
 

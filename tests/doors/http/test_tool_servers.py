@@ -95,6 +95,30 @@ async def test_a_server_that_fails_says_why_and_then_rests(served: Served) -> No
         await admin.delete("/api/v1/resources/ToolServer/broken")
 
 
+async def test_what_is_declared_of_tools_that_the_server_does_not_have_is_warned_of(
+    bench: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    assert (await server_of(bench, "bench"))["warnings"] == []
+    file = tmp_path / "tools.json"
+    spec = {
+        "transport": "stdio",
+        "command": [sys.executable, str(FAKE), str(file)],
+        "risk": {"wpie": "danger"},
+        "idempotent": ["look", "lok"],
+        "preview": {"wipe": "peek"},
+        "limits": {"expensive": ["wippe"]},
+    }
+    await apply(bench, SERVER, "bench", spec)
+    told = (await server_of(bench, "bench"))["warnings"]
+    assert [(one.split()[0], one.split()[2]) for one in told] == [
+        ("spec.risk", "'wpie',"),
+        ("spec.idempotent", "'lok',"),
+        ("spec.preview", "'peek',"),
+        ("spec.limits.expensive", "'wippe',"),
+    ]
+    assert (await server_of(bench, "bench", tools=False))["warnings"] == []
+
+
 async def test_a_server_that_hangs_keeps_nobody_waiting(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("swarmstead.doors.http.routes.tool_servers._PATIENCE_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as held:  # takes connections, and never says a word

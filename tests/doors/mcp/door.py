@@ -62,11 +62,12 @@ class Door:
         async with httpx2.AsyncClient(timeout=30) as http:
             return await http.get(self.address.removesuffix("/mcp") + path, headers=sent)
 
-    async def delete(self, session: str, key: str = "") -> int:
-        """End a session; answers the status."""
-        headers = {"authorization": f"Bearer {key or self.key}", "mcp-session-id": session}
+    async def delete(self, session: str, key: str = "", **headers: str) -> httpx2.Response:
+        """End a session."""
+        sent = {"authorization": f"Bearer {key or self.key}", "mcp-session-id": session}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         async with httpx2.AsyncClient(timeout=30) as http:
-            return (await http.delete(self.address, headers=headers)).status_code
+            return await http.delete(self.address, headers=sent)
 
     async def new_key(self, *roles: str) -> str:
         """A key with these roles."""

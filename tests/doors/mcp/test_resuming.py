@@ -26,6 +26,19 @@ def test_what_was_pushed_out_cannot_be_taken_up_again(monkeypatch: pytest.Monkey
     assert first.events == []
 
 
+def test_one_long_answer_may_push_out_very_many_short_ones() -> None:
+    replays = Replays()
+    short = [replays.open("s") for _ in range(9_000)]
+    for one in short:
+        one.add(b"x" * 1800)
+    long = replays.open("s")
+    long.add(b"x" * 1_500_000)
+    kept = [one for one in (*short, long) if one.kept]
+    assert kept[-1] is long
+    assert vars(replays)["_bytes"] == sum(one.bytes for one in kept)
+    assert all(one.ended for one in short if not one.kept)
+
+
 def test_a_stream_that_gets_too_long_is_not_kept_and_pushes_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resuming, "_MOST_OF_ONE", 1000)
     replays = Replays()
@@ -43,6 +56,20 @@ def test_old_streams_make_room_for_new_ones(monkeypatch: pytest.MonkeyPatch) -> 
     for _ in range(3):
         replays.open("s").add(b"")
     assert [replays.find("s", f"{number}-0") is not None for number in (1, 2, 3)] == [False, True, True]
+
+
+def test_of_a_session_that_is_over_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resuming, "_MOST_BYTES", 1000)
+    replays = Replays()
+    over, stays = [replays.open("s"), replays.open("s")], replays.open("t")
+    for replay in (*over, stays):
+        replay.add(b"x" * 200)
+    replays.forget("s")
+    assert [replays.find("s", "1-0"), replays.find("s", "2-0")] == [None, None]
+    assert [(replay.events, replay.ended) for replay in over] == [([], True)] * 2
+    stays.add(b"x" * 600)  # there is room again
+    assert replays.find("t", "3-0") == (stays, 1)
+    replays.forget("s")
 
 
 @pytest.mark.parametrize("event", ["", "1", "-", "1-", "-0", "1-x", "²-0", "9-0", "1-0" + "0" * 50])

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx2
 
-from swarmstead.doors.mcp import protocol
+from swarmstead.doors.mcp.headers import decoded, headers_of
 from swarmstead.gateway.contract import RpcFault
 from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown
 from swarmstead.gateway.pins import handlers as pins
@@ -250,8 +250,8 @@ async def test_a_header_that_repeats_an_argument_has_to_agree_with_it(door: Door
 
 
 def test_blanks_around_a_header_are_no_part_of_it() -> None:
-    assert protocol.decoded(b"  kit__read\t") == "kit__read"
-    assert protocol.headers_of([(b"mcp-name", b"a"), (b"mcp-name", b"b")])[b"mcp-name"] == b"a, b"
+    assert decoded(b"  kit__read\t") == "kit__read"
+    assert headers_of([(b"mcp-name", b"a"), (b"mcp-name", b"b")])[b"mcp-name"] == b"a, b"
 
 
 async def test_contents_are_the_callers_alone_however_public_the_server_says_they_are(door: Door) -> None:

@@ -3,12 +3,15 @@
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from swarmstead.doors.toolservers import confined, file_reads
+from swarmstead.doors.toolservers.confined import Root
 from swarmstead.doors.toolservers.files import make_tools
 from swarmstead.doors.toolservers.tools import ToolError
 from tests.doors.toolservers.conftest import Connect
@@ -134,7 +137,7 @@ def test_search_reports_each_line_once_and_cuts_long_ones(tools: Called, root: P
 
 def test_stats_count_by_extension_and_name_the_largest(tools: Called) -> None:
     stats = tools("stats")
-    assert stats["extensions"][0] == {"extension": ".py", "files": 2, "lines": 4, "bytes": 36}
+    assert stats["extensions"][0] == {"extension": ".py", "files": 2, "lines": 4, "bytes": 36, "left_out": 0}
     assert {one["extension"]: one["lines"] for one in stats["extensions"]} == {".py": 4, "": 3, ".md": 1, ".bin": 0}
     assert stats["largest"][0] == {"path": "src/app.py", "size": 26}
     assert stats["files"] == 6
@@ -146,10 +149,70 @@ def test_walks_end_at_the_limits_of_files_and_of_one_folder(tools: Called, monke
     assert tools("stats")["truncated"]
     assert tools("stats")["files"] == 2
     assert tools("search", pattern="nowhere")["truncated"]
+    monkeypatch.setattr(file_reads, "MAX_FILES", 2_000)
+    assert not tools("stats")["truncated"]
     monkeypatch.setattr(confined, "MAX_PER_FOLDER", 3)
     assert len(tools("tree", depth=1)["entries"]) <= 3
+    for name, arguments in (("tree", {"depth": 1}), ("stats", {}), ("search", {"pattern": "nowhere"})):
+        assert tools(name, **arguments)["truncated"], name  # nobody takes three files of five for all there are
+
+
+@pytest.mark.parametrize("name", ["tree", "stats", "search"])
+def test_a_walk_ends_when_its_time_is_up_whatever_it_meets(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also among folders alone, in which there is no file to look at the clock for."""
+    for number in range(20):
+        (tmp_path / "root" / f"a{number}" / "b").mkdir(parents=True)
+    tools = Called(make_tools(str(tmp_path / "root")))
+    arguments = {"pattern": "Hello"} if name == "search" else {}
+    assert not tools(name, **arguments)["truncated"]
     monkeypatch.setattr(file_reads, "TIME_CAP_S", -1)
-    assert tools("search", pattern="Hello")["truncated"]
+    assert tools(name, **arguments)["truncated"]
+
+
+def test_empty_folders_take_time_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has been listed is still to be entered, and shows nothing."""
+    for number in range(20):
+        (tmp_path / f"a{number:02}").mkdir()
+    root, passed, entered = Root(str(tmp_path)), [0.0], list[str]()
+    enter = root.open_folder
+
+    @contextmanager
+    def slow(path: str) -> Generator[int]:
+        entered.append(path)
+        passed[0] += 50
+        with enter(path) as found:
+            yield found
+
+    monkeypatch.setattr(confined, "time", SimpleNamespace(monotonic=lambda: passed[0]))
+    monkeypatch.setattr(root, "open_folder", slow)
+    walk = root.walk(".", within_s=60)
+    assert len(list(walk)) == 20
+    assert (walk.cut, entered) == (True, [".", "a00"])
+
+
+def test_a_tree_too_deep_to_be_walked_is_said_to_be_cut(tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*["d"] * confined.DEEPEST)
+    deep.mkdir(parents=True)
+    tools = Called(make_tools(str(tmp_path)))
+    assert tools("stats")["truncated"]
+    deep.rmdir()
+    assert not tools("stats")["truncated"]
+
+
+def test_text_that_is_too_large_to_be_counted_is_told(
+    tools: Called, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_reads, "SCAN_CAP", 20)
+    (root / "huge.bin").write_bytes(b"PNG\0" * 20)
+    stats = tools("stats")
+    rows = {one["extension"]: (one["files"], one["lines"], one["left_out"]) for one in stats["extensions"]}
+    assert rows[".py"] == (2, 1, 1)  # src/app.py has 26 bytes
+    assert rows[".bin"] == (2, 0, 0)  # nobody counts the lines of those
+    assert stats["files"] == 7
+    found = tools("search", pattern="H")
+    assert (found["left_out"], [one["path"] for one in found["hits"]]) == (1, ["src/deep/util.py"])
 
 
 @pytest.mark.parametrize(

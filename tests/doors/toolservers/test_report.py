@@ -19,6 +19,7 @@ from tests.doors.toolservers.helpers import Called, Raw, request
 Start = Callable[..., Raw]
 
 BAD_PATHS = [
+    ("././.", "the path names a folder"),
     ("../a.md", "outside the server's folder"),
     ("/tmp/a.md", "outside the server's folder"),
     ("a/../../b.md", "outside the server's folder"),

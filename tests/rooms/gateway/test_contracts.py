@@ -301,6 +301,24 @@ async def test_warnings_reach_those_who_look(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
+    ("annotations", "risk"),
+    [
+        ({}, "unknown"),
+        ({"title": "Run"}, "unknown"),
+        ({"readOnlyHint": None, "destructiveHint": None}, "unknown"),
+        ({"readOnlyHint": "yes"}, "unknown"),
+        ({"readOnlyHint": True, "destructiveHint": True}, "read"),
+        ({"readOnlyHint": False}, "danger"),
+        ({"destructiveHint": True}, "danger"),
+        ({"destructiveHint": False}, "write"),
+        ({"readOnlyHint": False, "destructiveHint": False}, "write"),
+    ],
+)
+def test_a_class_is_what_the_annotations_say_with_the_defaults_of_mcp(annotations: Any, risk: str) -> None:
+    assert tool_from("kit", ToolServerSpec("stdio"), tool("run", annotations)).risk == risk
+
+
+@pytest.mark.parametrize(
     ("node", "annotations", "risk"),
     [
         (TEXT, WRITE, "danger"),

@@ -35,6 +35,12 @@ async def test_what_is_hidden_reads_like_what_does_not_exist(desk: Desk, case: d
     assert await desk.trail() == [("effect", f"{server}/{tool}", "denied")]
 
 
+async def test_a_tool_without_its_server_is_named_as_it_was_called(desk: Desk) -> None:
+    outcome = await desk.call("", {}, server="approve")
+    assert (outcome.code, outcome.reason) == ("tool_unknown", "Denied: ann has no tool 'approve'.")
+    assert "SERVER__TOOL" in outcome.way_out
+
+
 async def test_an_outside_caller_has_what_is_bound_to_nobody_in_particular(desk: Desk) -> None:
     assert (await desk.call("read", {"name": "x"}, caller=outside())).verdict == "ok"
     refused = await desk.call("put", {"name": "x"}, caller=outside())

@@ -163,6 +163,11 @@ class Declared:
         """Everything of a kind."""
         return self._found.get(kind, [])
 
+    def find(self, conn: sa.Connection, scope: Scope, kind: str, name: str, digest: str = "") -> Resource | None:
+        """That version."""
+        mine = (one for one in self.all(conn, scope, kind) if one.name == name and one.digest == digest)
+        return next(mine, None)
+
 
 def _resource(kind: str, name: str, spec: Any) -> Resource:
     return Resource(kind, name, f"sha256:{name}", 1, spec, {}, {}, "", 0, "")

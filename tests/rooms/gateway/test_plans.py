@@ -269,7 +269,38 @@ async def test_a_preview_that_fails_does_not_stand_in_the_way(desk: Desk, troubl
         desk.upstream.losing["look"] = 1
     asked = await desk.plan(desk.request("append", LINE))
     assert (asked.effect["kind"], asked.effect["why"] != "") == ("none", True)
-    assert asked.sentence == "Call append on kit with 1 argument"
+    assert asked.sentence.startswith("Call append on kit with 1 argument. ")
+    assert asked.sentence.endswith(asked.effect["why"])  # whoever approves sees at once that nothing is known, and why
+    assert asked.effect.get("refused", False) is (trouble == "error")
+
+
+async def test_a_preview_that_refuses_says_so_where_a_person_decides(desk: Desk) -> None:
+    desk.upstream.answers["look"] = text("Denied: the path is outside\nof the folder.", is_error=True)
+    asked = await desk.plan(desk.request("append", LINE))
+    assert asked.sentence == (
+        "Call append on kit with 1 argument. Its own preview refuses it: Denied: the path is outside of the folder."
+    )
+    assert asked.effect == {"kind": "none", "why": "Denied: the path is outside\nof the folder.", "refused": True}
+
+
+async def test_a_call_that_would_change_nothing_says_so(desk: Desk) -> None:
+    looks(desk, "one\n")
+    asked = await desk.plan(desk.request("append", LINE))
+    assert asked.sentence == f"Replace notes (2 lines) in {desk.root}, which has exactly this text already"
+    assert asked.effect["unchanged"] is True
+
+
+@pytest.mark.parametrize("long", [False, True])
+async def test_what_only_looks_the_same_is_not_said_to_be_unchanged(desk: Desk, *, long: bool) -> None:
+    """Two secrets look the same once they are left out, and of a long file only the beginning is compared."""
+    token = "AKIAIOSFODNN7EXAMPLE"
+    before, after = ("one", "one") if long else (f"key: {token}", f"key: {token[:-1]}D")
+    seen = {"path": "notes", "before": before, "after": after, "before_truncated": long}
+    desk.upstream.answers["look"] = text("", structured=seen)
+    asked = await desk.plan(desk.request("append", LINE))
+    assert asked.effect["before"] == asked.effect["after"]
+    assert "unchanged" not in asked.effect
+    assert "already" not in asked.sentence
 
 
 async def test_a_plan_does_not_outlive_the_binding_that_it_was_made_under(any_desk: Desk) -> None:
@@ -322,7 +353,7 @@ async def test_a_server_that_was_declared_anew_is_asked_about_again(any_desk: De
 
 
 async def test_a_repeat_after_a_crash_goes_by_the_plan_that_it_was_sent_with(desk: Desk) -> None:
-    """Whatever its server was declared as meanwhile: a new question would not say whether the call has happened."""
+    """Though its server was declared anew meanwhile: a new question would not say whether the call has happened."""
     request = desk.request("append", LINE)
     asked = await desk.approved(request)
     assert (await apply(desk, asked.id, request.key))[0] == "ok"
@@ -330,3 +361,28 @@ async def test_a_repeat_after_a_crash_goes_by_the_plan_that_it_was_sent_with(des
     await desk.declare(moved.replace("root: repo,", "root: repo, limits: {timeout_s: 30},"))
     assert (await apply(desk, asked.id, request.key, repeat=True))[0] == "ok"
     assert (len(await desk.asked()), desk.upstream.lines) == (1, ["one", "one"])
+
+
+@pytest.mark.parametrize(
+    "other", ["command: [other-kit]", "command: [kit, --elsewhere]", "command: [kit], env: {WHERE: prod}"]
+)
+async def test_a_repeat_goes_to_no_other_server_than_the_call_went_to(any_desk: Desk, other: str) -> None:
+    """It would not know the call by its key: a person is asked, and their word is good for the new one."""
+    desk = any_desk
+    request = desk.request("append", LINE)
+    asked = await desk.approved(request)
+    assert (await apply(desk, asked.id, request.key))[0] == "ok"
+    moved = next(one for one in MANIFESTS.split("---") if "kind: ToolServer" in one)
+    await desk.declare(moved.replace("command: [kit]", other))
+    repeat = replace(request, plan_id=asked.id, repeat=True)
+    again = await desk.plan(repeat)
+    assert (await desk.plan(repeat)).id == again.id
+    assert (again.status, "nobody knows whether it happened" in again.rule, desk.upstream.lines) == (
+        "pending",
+        True,
+        ["one"],
+    )
+    assert (await apply(desk, again.id, request.key, repeat=True))[1] == "plan_refused"
+    await desk.decide(again)
+    assert (await apply(desk, again.id, request.key, repeat=True))[0] == "ok"
+    assert desk.upstream.lines == ["one", "one"]

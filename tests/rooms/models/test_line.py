@@ -1,6 +1,7 @@
 """Where models are asked: at checked addresses only, whatever a name stands for and whatever the environment says."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -197,6 +198,69 @@ async def test_faults_have_the_names_that_the_sdks_know(then: Literal["close", "
                 await client.get(f"http://127.0.0.1:{server.port}/")
         with pytest.raises(httpx2.UnsupportedProtocol):
             await client.get("ftp://127.0.0.1/")
+
+
+@pytest.mark.parametrize("status", [200, 500])
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "identity, gzip", "br"])
+async def test_a_compressed_answer_is_not_unpacked(status: int, encoding: str) -> None:
+    """300 kB may be 300 MB."""
+    from swarmstead.models.adapters.line import Line
+
+    packed = gzip.compress(b"x" * 100_000)
+    head = f"HTTP/1.1 {status} So\r\ncontent-encoding: {encoding}\r\ncontent-length: {len(packed)}\r\n\r\n"
+    async with (
+        asyncio.timeout(30),
+        raw_server.serving() as server,
+        httpx2.AsyncClient(transport=Line(AdmittedAddresses(PINNED), {})) as client,
+    ):
+        server.plan(raw_server.Turn(head.encode() + packed))
+        with pytest.raises(httpx2.RemoteProtocolError, match="compressed"):
+            await client.get(f"http://127.0.0.1:{server.port}/")
+        assert b"accept-encoding: identity\r\n" in server.requests[0].lower()
+        assert server.requests[0].lower().count(b"accept-encoding") == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "line", "lines", "ends"),
+    [
+        (200, 1000, 65_000, False),
+        (200, 1000, 70_000, True),
+        (200, 8_000_000, 1, False),
+        (200, 9_000_000, 1, True),
+        (400, 1000, 1000, False),
+        (400, 1000, 1100, True),
+    ],
+)
+async def test_an_answer_is_bounded_in_all_and_line_by_line(status: int, line: int, lines: int, *, ends: bool) -> None:
+    from swarmstead.models.adapters.line import Line
+
+    body = (b"x" * (line - 1) + b"\n") * lines
+    head = f"HTTP/1.1 {status} So\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+    async with (
+        asyncio.timeout(60),
+        raw_server.serving() as server,
+        httpx2.AsyncClient(transport=Line(AdmittedAddresses(PINNED), {}), timeout=60) as client,
+    ):
+        server.plan(raw_server.Turn(head + body))
+        if ends:
+            with pytest.raises(httpx2.RemoteProtocolError, match="more than any answer has"):
+                await client.get(f"http://127.0.0.1:{server.port}/")
+        else:
+            assert len((await client.get(f"http://127.0.0.1:{server.port}/")).content) == len(body)
+
+
+async def test_no_cookie_is_kept() -> None:
+    from swarmstead.models.adapters.line import Line
+
+    async with (
+        asyncio.timeout(30),
+        raw_server.serving() as server,
+        httpx2.AsyncClient(transport=Line(AdmittedAddresses(PINNED), {})) as client,
+    ):
+        server.plan(raw_server.ok(head=b"Set-Cookie: who=you; Path=/\r\n"), raw_server.ok())
+        for _ in range(2):
+            assert (await client.get(f"http://127.0.0.1:{server.port}/")).status_code == 200
+        assert all(b"cookie" not in one.lower() for one in server.requests)
 
 
 @pytest.mark.parametrize("status", [b"200 OK", b"400 Bad Request", b"500 Oops"])

@@ -29,6 +29,32 @@ async def test_guesses_count_by_network_and_are_bounded() -> None:
     assert len(vars(guesses)["_left"]) == 3
 
 
+async def test_an_address_in_debt_is_looked_at_at_its_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One look after each pause, however many are sent at once; the pause is that of five a second."""
+    guesses, looks, pauses, go_on = Guesses(), 0, list[float](), asyncio.Queue[None]()
+
+    async def look() -> None:
+        nonlocal looks
+        looks += 1
+        raise NotSignedIn("no")
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        await go_on.get()
+
+    for _ in range(30):
+        with pytest.raises(NotSignedIn):
+            await guesses.look("10.0.0.1", 0, look)
+    monkeypatch.setattr(asyncio, "sleep", pause)
+    waiting = [asyncio.create_task(guesses.look("10.0.0.1", 0, look)) for _ in range(10)]
+    for number in range(1, 11):
+        while looks < 30 + number or len(pauses) < number:
+            await asyncio.wait(waiting, timeout=0)
+        assert (looks, pauses) == (30 + number, [0.2] * number)
+        go_on.put_nowait(None)
+    assert {type(one) for one in await asyncio.gather(*waiting, return_exceptions=True)} == {TooManyGuesses}
+
+
 async def test_looks_from_an_address_in_debt_take_turns_and_so_many_wait() -> None:
     guesses, at_once, most, go = Guesses(), 0, 0, asyncio.Event()
     for _ in range(30):

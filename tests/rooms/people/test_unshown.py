@@ -7,11 +7,13 @@ from threading import Barrier
 
 import pytest
 
+from swarmstead.gatehouse import open_gatehouse
 from swarmstead.kernel.scope import Actor, Scope
 from swarmstead.people import handlers, queries
 from swarmstead.people.adapters.unshown import Unshown
 from swarmstead.people.contract import NewKey
 from swarmstead.people.errors import FirstKeyNotKept
+from swarmstead.settings import load
 from swarmstead.storage.database import Database
 from tests.clocks import MovableClock
 
@@ -75,6 +77,31 @@ def test_a_link_that_somebody_laid_there_is_not_followed(path: Path, tmp_path: P
     with pytest.raises(FirstKeyNotKept):
         Unshown(path).keep()
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_link_is_not_read_either_and_what_others_could_read_is_closed(path: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    secret = Unshown(elsewhere).keep()
+    path.parent.mkdir()
+    path.symlink_to(elsewhere)
+    assert Unshown(path).found() == ""
+    for look in (Unshown(elsewhere).keep, Unshown(elsewhere).found):
+        elsewhere.chmod(0o644)
+        assert look() == secret
+        assert stat.S_IMODE(elsewhere.stat().st_mode) == 0o600
+
+
+async def test_a_start_with_another_database_keeps_the_only_copy(path: Path) -> None:
+    app = await open_gatehouse(load({}, data=path.parent))
+    await app.close()
+    theirs = Unshown(path)
+    theirs.drop()
+    secret = theirs.keep()  # as a start with another database has left it
+    for _ in range(2):
+        app = await open_gatehouse(load({}, data=path.parent))
+        assert app.first_key is None
+        await app.close()
+    assert theirs.found() == secret
 
 
 def test_what_is_kept_becomes_the_first_key_and_is_answered_until_it_is_not(

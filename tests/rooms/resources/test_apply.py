@@ -116,6 +116,23 @@ def test_references_that_lead_nowhere_are_named(database: Database) -> None:
     ]
 
 
+def test_what_still_names_a_resource_is_known_within_its_tenant(database: Database, clock: MovableClock) -> None:
+    binding = manifest("Binding", "hands", {"agent": "helper", "server": "kit", "tools": ["x"]})
+    swarm = manifest("Swarm", "s", {"pattern": "delegate", "coordinator": "boss", "members": ["helper"], "task": "x"})
+    theirs = manifest("Swarm", "t", {"pattern": "delegate", "coordinator": "helper", "task": "x"})
+    apply(database, clock, agent(), agent("boss"), binding, swarm)
+    apply(database, clock, agent(), theirs, scope=EVE)
+
+    def users(kind: str, name: str) -> list[tuple[str, str]]:
+        return database.read_sync(lambda conn: REGISTRY.users(conn, ADA, kind, name))
+
+    assert users("Agent", "helper") == [("Binding", "hands"), ("Swarm", "s")]
+    assert users("Model", "scripted") == [("Agent", "boss"), ("Agent", "helper")]
+    assert users("ToolServer", "helper") == []
+    database.write_sync(lambda tx: handlers.delete(tx, ADA, clock, "Swarm", "s"))
+    assert users("Agent", "helper") == [("Binding", "hands")]
+
+
 def test_a_change_is_a_new_version_and_the_old_one_stays(database: Database, clock: MovableClock) -> None:
     apply(database, clock, agent())
     first = get(database, "helper")

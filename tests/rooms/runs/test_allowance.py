@@ -33,7 +33,7 @@ async def test_a_model_that_costs_nothing_is_asked_whatever_the_day_has_cost(any
     for which in (0, 1):
         await spend(any_house, 3_000_000_000_000 + which, which)
     plan = await any_house.preview()
-    assert (plan.missing, plan.warnings) == ((), ())
+    assert (plan.missing, plan.notes) == ((), ())
     assert (await any_house.status(await any_house.launch(), "succeeded", "failed"))["result"] == "done"
 
 
@@ -61,8 +61,8 @@ async def test_where_some_models_cost_nothing_it_is_a_warning_that_names_the_oth
     await house.declare(manifests(SCRIPT, model(SCRIPT, "free", **FREE), agent("boss", model="free")))
     await spend(house, 60_000_000)
     plan = await house.preview()
-    (warning,) = plan.warnings
-    assert (plan.missing, "the models of ann, bob are not asked" in warning.what) == ((), True)
+    (note,) = plan.notes
+    assert (plan.missing, "the models of ann, bob are not asked" in note) == ((), True)
     run = await house.launch()
     assert (await house.status(run, "succeeded", "failed"))["result"] == "done"
     failed = (await house.agents(run))["ann"]["error"]
@@ -75,8 +75,8 @@ async def test_a_day_that_may_not_do_is_a_warning_and_changes_no_plan(house: Hou
     before = await house.preview()
     await spend(house, 49_500_000)
     plan = await house.preview()
-    (warning,) = plan.warnings
-    assert "$0.5000 is left, and this run may need" in warning.what
-    assert "may fit into what is left" in warning.way_out
+    (note,) = plan.notes
+    assert "$0.5000 is left, and this run may need" in note
+    assert "may fit into what is left" in note
     assert (plan.hash, plan.missing) == (before.hash, ())
-    assert replace(plan, warnings=(), created_at=0) == replace(before, created_at=0)
+    assert replace(plan, notes=(), created_at=0) == replace(before, created_at=0)

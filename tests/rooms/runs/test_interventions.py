@@ -10,6 +10,7 @@ import pytest_asyncio
 from swarmstead.audit import queries as audit
 from swarmstead.kernel.errors import NotPermitted
 from swarmstead.kernel.scope import Actor, Scope
+from swarmstead.permits.errors import AlreadyDecided
 from swarmstead.runs.contract import Command, CommandKind
 from swarmstead.runs.control import Controls
 from swarmstead.runs.errors import CommandRefused, RunUnknown
@@ -122,10 +123,12 @@ async def test_cancelling_lets_a_side_effect_finish_and_notes_what_it_did(house:
 
 async def test_cancelling_while_a_question_waits_closes_it(house: House) -> None:
     run = await house.launch(APPENDS)
-    await house.question(run)
+    asked = await house.question(run)
     await house.say(run, "cancel")
     row = await house.status(run, "cancelled")
     assert (row["pending"], await house.asked(run, "pending")) == (0, [])
+    with pytest.raises(AlreadyDecided, match="is expired already: the run was cancelled"):
+        await house.decide(asked, "approve")
     assert (await house.steps(run))["boss/1/0"]["status"] == "cancelled"
 
 

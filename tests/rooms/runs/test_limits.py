@@ -15,6 +15,7 @@ from swarmstead.kernel.scope import system_scope
 from swarmstead.models.contract import BeforeRetry, ModelReply, ToolCall, Usage
 from swarmstead.models.errors import ModelFailed, told
 from swarmstead.runs.errors import PlanIncomplete
+from swarmstead.runs.traces import TurnSpans
 from tests.rooms.runs.house import House
 from tests.rooms.runs.swarms import agent, call, delegate, manifests, model, swarm
 
@@ -203,6 +204,9 @@ async def test_a_provider_that_bills_beyond_all_bounds_stops_the_run_its_user_an
     run = await asked_by(any_house, monkeypatch, greedy)
     row = await any_house.status(run, "succeeded", "failed")
     assert (row["error"]["code"], asked) == ("budget_reached", ["once"])
+    assert "What it called for was not done" in row["error"]["message"]
+    assert any_house.upstream.calls == []
+    assert list(await any_house.steps(run)) == ["boss/1/model"]
     await assert_booked(any_house, run, claimed)
     assert f"more than run {run} had reserved" in caplog.text
     with pytest.raises(PlanIncomplete, match="user's daily budget"):
@@ -210,6 +214,40 @@ async def test_a_provider_that_bills_beyond_all_bounds_stops_the_run_its_user_an
     with pytest.raises(PlanIncomplete, match="tenant's daily budget"):
         await any_house.runs.launch(system_scope("acme", "bob"), any_house.wish())
     assert asked == ["once"]
+
+
+async def test_an_answer_that_has_passed_the_cap_is_not_acted_on_after_a_crash_either(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def greedy(*_: Any) -> ModelReply:
+        return ModelReply("", (ToolCall("c1", "kit__read", {"name": "x"}),), Usage(20, 10**8), "tool_calls", "m")
+
+    def cut(*_: Any) -> None:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(TurnSpans, "answered", cut)  # right after the answer is written down
+        run = await asked_by(house, monkeypatch, greedy)
+        await house.event(run, "model.called")
+        await house.engine.crash()
+    assert (await house.status(run, "running"))["error"] is None
+    await house.resume()
+    row = await house.status(run, "succeeded", "failed")
+    assert (row["error"]["code"], house.upstream.calls) == ("budget_reached", [])
+    await assert_booked(house, run, 10**8)
+
+
+async def test_the_last_answer_is_taken_though_it_has_passed_the_cap(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is paid for, and calls for nothing."""
+
+    async def greedy(*_: Any) -> ModelReply:
+        return ModelReply("done", (), Usage(20, 10**8), "stop", "m")
+
+    run = await asked_by(house, monkeypatch, greedy)
+    assert (await house.status(run, "succeeded", "failed"))["result"] == "done"
+    await assert_booked(house, run, 10**8)
 
 
 async def test_an_attempt_that_is_lost_in_a_crash_is_charged_beside_those_before_it(

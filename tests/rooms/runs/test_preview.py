@@ -11,9 +11,9 @@ from swarmstead.kernel.scope import Actor, Scope
 from swarmstead.resources.errors import ResourceUnknown
 from swarmstead.runs.contract import Overrides
 from swarmstead.runs.errors import InputRefused, PlanIncomplete
-from swarmstead.runs.preview import task_text
+from swarmstead.runs.swarms import task_text
 from tests.rooms.runs.house import House
-from tests.rooms.runs.swarms import AGENTS, agent, binding, call, delegate, manifests, model, server, swarm
+from tests.rooms.runs.swarms import AGENTS, agent, binding, call, delegate, document, manifests, model, server, swarm
 
 SCRIPT: Mapping[str, Any] = {"boss": [delegate("ann"), "done"], "ann": [call("read", name="x"), "read"], "bob": ["bob"]}
 
@@ -93,6 +93,24 @@ async def test_a_plan_says_what_each_tool_may_do(house: House) -> None:
         "wipe": ("danger", "ask"),
         "note": ("unknown", "deny"),
     }
+
+
+async def test_a_tool_that_is_switched_off_is_noted_and_the_run_goes_without_it(house: House) -> None:
+    flagged = server(flags={"read": "reading", "note": "!quiet"})
+    quiet = document("FeatureFlag", "quiet", enabled=True)
+    await house.declare(manifests(SCRIPT, flagged, quiet, swarm(task="Look after {repo} and {nope}.")))
+    plan = await house.preview()
+    assert plan.notes[0].startswith("task: {nope} is no input of this swarm")
+    of_ann = [note for note in plan.notes if note.startswith("ann ")]
+    assert of_ann == [
+        "ann goes without kit/note: it stands behind the feature flag 'quiet', which is on.",
+        "ann goes without kit/read: it stands behind the feature flag 'reading', which is off.",
+    ]
+    ann = plan.agent("ann")
+    assert ann is not None
+    assert {"read", "note"} & {tool.name for tool in ann.tools} == set()
+    assert plan.missing == ()
+    await house.launch()
 
 
 MISSING: dict[str, tuple[list[Any], str]] = {

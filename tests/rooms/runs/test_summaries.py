@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from swarmstead.models.contract import ModelReply, ToolCall, Usage
+from swarmstead.runs.steps.thinking import summary_of as summary_of_reply
 from swarmstead.runs.steps.toolcalls import summary_of
 
 
@@ -32,3 +34,11 @@ def test_any_other_answer_is_told_by_its_first_line(text: str, line: str) -> Non
 )
 def test_an_answer_that_nobody_can_read_is_its_first_line(text: str) -> None:
     assert summary_of(text) == text[:200]
+
+
+@pytest.mark.parametrize(("count", "end"), [(1, "git/t0"), (6, "git/t5"), (7, "git/t5 and 1 more")])
+def test_a_reply_that_asks_for_many_calls_says_how_many_are_not_named(count: int, end: str) -> None:
+    calls = tuple(ToolCall(f"c{n}", f"git__t{n}", {}) for n in range(count))
+    line = summary_of_reply(ModelReply(text="", tool_calls=calls, usage=Usage(1, 1), model="m", finish="tool_calls"))
+    assert line.startswith("Asked for git/t0")
+    assert line.endswith(end)

@@ -4,10 +4,12 @@ import pytest
 import yaml
 
 from swarmstead.gateway.contract import CallResult
+from swarmstead.permits.contract import Decision
 from tests.fakes.upstream import text
 from tests.rooms.runs.house import PLAN_LIFE_S, House
 from tests.rooms.runs.swarms import call, document, manifests
 
+ELSEWHERE = {"transport": "stdio", "command": ["other-kit"], "root": "repo"}
 APPENDS = {"boss": [call("append", line="one"), "It said: {{ last[0].text }}"]}
 PUTS = {"boss": [call("put", name="n"), "It said: {{ last[0].text }}"]}
 READS = {"boss": [call("read", name="n"), "It said: {{ last[0].text }}"]}
@@ -95,6 +97,26 @@ async def test_the_question_goes_through_crashes(any_house: House, decision: str
     assert (row["status"], row["pending"]) == ("succeeded", 0)
     assert any_house.upstream.called("append") == (2 if decision == "approve" else 1)
     assert (await any_house.kinds(run)).count("approval.asked") == 2
+
+
+@pytest.mark.parametrize("decision", ["approve", "deny"])
+@pytest.mark.parametrize("crashes", [0, 1])
+async def test_a_server_that_is_another_one_by_now_is_asked_about_as_what_it_is(
+    house: House, decision: Decision, crashes: int
+) -> None:
+    run = await lost(house)
+    await house.declare(yaml.safe_dump(document("ToolServer", "kit", **ELSEWHERE)))
+    await house.decide(await house.question(run))
+    await house.event(run, "approval.asked", 3)
+    for _ in range(crashes):
+        await house.restart()
+    asked = await house.question(run)
+    assert (asked.kind, asked.payload["arguments"], house.upstream.called("append")) == ("plan", {"line": "one"}, 1)
+    await house.decide(asked, decision, "Not there.")
+    row = await house.status(run, "succeeded", "failed")
+    assert (row["status"], row["pending"]) == ("succeeded", 0)
+    assert house.upstream.called("append") == (2 if decision == "approve" else 1)
+    assert ("It is not known whether this call happened" in row["result"]) == (decision == "deny")
 
 
 async def test_an_answer_given_while_the_server_is_away_is_heard(house: House) -> None:

@@ -1,5 +1,6 @@
 """Spans reach a collector over real HTTP; one that is away, slow or elsewhere holds up nobody."""
 
+import threading
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -157,6 +158,34 @@ def test_what_waits_is_sent_at_the_end(collector: Collector, opening: Opening) -
         spans.keep(span(number))
     spans.close(30)
     assert len(collector.spans) == 2000
+
+
+class _Held(threading.Event):
+    """Whoever waits for it waits until `go_on`, whatever time it was to take."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on, self.waited_for = threading.Event(), threading.Event()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Longer than asked."""
+        del timeout
+        self.waited_for.set()
+        return self.go_on.wait(30)
+
+
+def test_what_the_thread_holds_when_it_is_given_up_is_counted_too(
+    collector: Collector, opening: Opening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, held = dropped(), _Held()
+    spans = opening(collector.address)
+    monkeypatch.setattr(spans, "_closing", held)
+    spans.keep(span())
+    assert held.waited_for.wait(30)
+    spans.close(0)
+    held.go_on.set()
+    vars(spans)["_thread"].join(30)
+    assert more_than(before) == {"closing": 1}
 
 
 def test_the_end_is_not_waited_for_longer_than_allowed(collector: Collector, opening: Opening) -> None:

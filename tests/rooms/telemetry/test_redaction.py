@@ -119,7 +119,35 @@ def test_nothing_deep_inside_escapes(name: str) -> None:
     assert secret not in json.dumps(redact({"text": secret, secret: 1, "list": [(secret, None)]}))
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"tokens": ["hunter2"]},
+        {"credentials": {"user": "ada", "pw": "hunter2"}},
+        [{"body": json.dumps({"password": "hunter2"})}],
+        {"body": json.dumps({"secret": {"deep": json.dumps(["hunter2"])}})},
+    ],
+)
+def test_a_text_that_is_json_is_redacted_as_json(value: Any) -> None:
+    shown = redact_text(json.dumps(value))
+    assert "hunter2" not in shown
+    assert "hunter2" not in json.dumps(redact({"text": json.dumps(value)}))
+    assert redact_text(shown) == shown
+    json.loads(shown)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["password=hunter2", "export DB_PASSWORD='hunter2'\n", "GET /a?x=1&token=hunter2&y=2", "secret=hunter2; a=b"],
+)
+def test_a_pair_that_is_named_like_a_credential(text: str) -> None:
+    assert redact_text(text) == text.replace("hunter2", REDACTED)
+
+
 ORDINARY = [
+    '{"keys": [1, 2],  "tokens": {"input": 1}, "key_id": "k1"}',
+    "token=read1() password=os.environ['A1'] secret=self.a1b2c3 api_key=${KEY1234} max_tokens=4096 passwd=password",
+    "token = abc123def, key=abc123def, next_page_token=abc123def",
     hashlib.sha1(b"commit", usedforsecurity=False).hexdigest(),
     digest({"a": 1}),
     f"ghcr.io/acme/app@{digest('image')}",

@@ -489,7 +489,7 @@ export interface paths {
         };
         /**
          * Show
-         * @description One question with its exact payload.
+         * @description One question; with its exact payload for who may decide, without what is secret in it for others.
          */
         get: operations["approvals_show"];
         put?: never;
@@ -643,8 +643,8 @@ export interface paths {
          * Delete
          * @description Take a resource back, from now on. Its versions stay; applying it again revives it.
          *
-         *     `If-Match` with the resource's ETag takes it back only if that is still its current version. A warning names the
-         *     file of this server's `--config` that declares it.
+         *     `If-Match` with the resource's ETag takes it back only if that is still its current version. Warnings name what
+         *     still uses it, and the file of this server's `--config` that declares it.
          */
         delete: operations["resources_delete"];
         options?: never;
@@ -1325,7 +1325,8 @@ export interface components {
          * AppliedShape
          * @description What apply did with one document.
          *
-         *     `warnings` name references to what is not declared: it was applied all the same, and does not work until that is.
+         *     `warnings` name references to what is not declared: it was applied all the same, and does not work until that is;
+         *     and what is most likely not meant as it is written.
          */
         AppliedShape: {
             /** Kind */
@@ -1346,8 +1347,7 @@ export interface components {
          * ApprovalShape
          * @description A question that waits for a person, or waited. A decision must carry its `hash`.
          *
-         *     `asked_by` is the actor who called: an agent, or the key of an outside client, whose `model_kind` is null since
-         *     nobody here knows what decided there.
+         *     `asked_by` may be the key of an outside client, of no known `model_kind`. `concealed`: what is secret is left out.
          */
         ApprovalShape: {
             /** Id */
@@ -1414,6 +1414,8 @@ export interface components {
             run_spent_micros: number | null;
             /** Run Budget Micros */
             run_budget_micros: number | null;
+            /** Concealed */
+            concealed: boolean;
         };
         /**
          * AuditProblem
@@ -1623,13 +1625,17 @@ export interface components {
         };
         /**
          * DeletedShape
-         * @description What was taken back. `warnings`: what brings it back.
+         * @description What was taken back. `digest` names the version that was current, for whoever wants it back.
+         *
+         *     `warnings`: what still names it and lacks it from now on, and the file that declares it again.
          */
         DeletedShape: {
             /** Kind */
             kind: string;
             /** Name */
             name: string;
+            /** Digest */
+            digest: string;
             /**
              * Action
              * @default deleted
@@ -2295,7 +2301,9 @@ export interface components {
         };
         /**
          * PlanShape
-         * @description What would run; launch it by its hash. `policy` is the version of its rules; `warnings` forbid nothing.
+         * @description What would run; launch it by its hash. `policy` is the version of the rules that the verdicts come from.
+         *
+         *     `notes` say what may not be meant, such as a tool that a feature flag takes away, or what may not do (a budget).
          */
         PlanShape: {
             /** Hash */
@@ -2328,11 +2336,8 @@ export interface components {
             expected_approvals: components["schemas"]["ExpectedApproval"][];
             /** Missing */
             missing: components["schemas"]["MissingShape"][];
-            /**
-             * Warnings
-             * @default []
-             */
-            warnings: components["schemas"]["MissingShape"][];
+            /** Notes */
+            notes: string[];
             /** Created At */
             created_at: string;
         };
@@ -3014,6 +3019,7 @@ export interface components {
          * ToolServerShape
          * @description A declared tool server. Tools are listed when it can be asked now; else `problem` says why not.
          *
+         *     `warnings` name what is declared of tools that it does not offer.
          *     `seen` tools of it are known from earlier, `quarantined` of them wait for a person, whether it answers now or not.
          */
         ToolServerShape: {
@@ -3031,6 +3037,8 @@ export interface components {
             tools: components["schemas"]["ServerToolShape"][];
             /** Problem */
             problem: string;
+            /** Warnings */
+            warnings: string[];
             health: components["schemas"]["ServerHealthShape"];
             /** Seen */
             seen: number;

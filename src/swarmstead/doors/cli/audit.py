@@ -14,7 +14,7 @@ from swarmstead.doors.cli.client import Client
 from swarmstead.doors.cli.options import connect, limit_option, with_client
 from swarmstead.doors.cli.output import dump, facts, heading, listed, output_option, table
 from swarmstead.kernel.clock import rfc3339
-from swarmstead.kernel.errors import BadInput
+from swarmstead.kernel.errors import BadInput, Conflict
 
 
 def _outcome(data: Mapping[str, Any]) -> str:
@@ -37,6 +37,13 @@ CHECKPOINT_WAY_OUT = "Give the file that `stead audit checkpoint --to FILE` wrot
 _to_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
     "--to", type=click.Path(path_type=Path, dir_okay=False), help="A file to write, instead of standard output."
 )
+
+
+class ChainBroken(Conflict):
+    """The audit chain does not verify, so where it stands is not signed unseen."""
+
+    code = "chain_broken"
+    exit_code = 1
 
 
 @click.group()
@@ -93,6 +100,7 @@ def verify(
 
 @audit.command()
 @_to_option
+@click.option("--force", is_flag=True, help="Write over a file that is there; sign a chain that is broken.")
 @click.option(
     "-o",
     "--output",
@@ -103,8 +111,15 @@ def verify(
     help="How to print; a file is always JSON.",
 )
 @with_client
-def checkpoint(client: Client, to: Path | None, form: str) -> None:
-    """Sign where the chain stands now. Keep the answer away from the server: `verify --checkpoint` takes it as JSON."""
+def checkpoint(client: Client, to: Path | None, form: str, *, force: bool) -> None:
+    """Verify the chain, and sign where it stands now. Keep the answer away from the server.
+
+    `verify --checkpoint` takes it as JSON. An older checkpoint shows what was rewritten or cut off since it was signed,
+    so no file is written over.
+    """
+    if not force:
+        _refuse_existing(to)
+        _refuse_broken(client.post("/api/v1/audit:verify", {}))
     signed = client.post("/api/v1/audit:checkpoint")
     if to is not None:
         _write([f"{json.dumps(signed, indent=2)}\n".encode()], to)
@@ -167,6 +182,24 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             way_out=CHECKPOINT_WAY_OUT,
         )
     return fields
+
+
+def _refuse_existing(to: Path | None) -> None:
+    if to is not None and os.path.lexists(to):
+        raise BadInput(
+            f"{to} is there already, and an older checkpoint still proves what a newer one cannot. Nothing was signed.",
+            field="--to",
+            way_out="Name another file, or write over this one with --force.",
+        )
+
+
+def _refuse_broken(answer: Mapping[str, Any]) -> None:
+    if not answer["ok"]:
+        first = answer["problems"][0]
+        raise ChainBroken(
+            f"The chain is broken, first at row {first['seq']}: {first['problem']}. Nothing was signed.",
+            way_out="`stead audit verify` names everything that is wrong. Sign it as it stands with --force.",
+        )
 
 
 def _without_key(signed: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 _OLDEST, _TOO_NEW = (3, 11), (3, 14)
 _LITTLE_BYTES, _TOO_LITTLE_BYTES = 1 << 30, 64 << 20
 _PATIENCE_S = 5.0
+_MENDS = {
+    "database": "Mend what it says; the server looks again by itself.",
+    "runs": "Have it take runs again: stead drain --off.",
+}
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -145,10 +149,11 @@ def port(settings: "Settings") -> Check:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     try:
         scheme = "https" if settings.tls_cert else "http"
-        health = Client(f"{scheme}://{host}:{settings.port}", "", _PATIENCE_S).get("/readyz")
+        health = Client(f"{scheme}://{host}:{settings.port}", "", _PATIENCE_S).health()
         return Check("port", "ok", f"Swarmstead {health['version']} answers on {where}")
     except (SteadError, TypeError, KeyError):
-        way = f"Stop what uses it, or start with another --port: --port {settings.port + 1}."
+        free = settings.port + 1
+        way = f"Stop what uses it, or start with another --port: --port {free} (`make up PORT={free}`)."
         return Check("port", "fail", f"{where}: {fault}.", way)
 
 
@@ -192,19 +197,13 @@ def remote(settings: "Settings | None", server: str | None, key_file: Path | Non
     """The server that commands speak with, the key, and whether the declared models can answer."""
     try:
         client = connect(server, key_file, _PATIENCE_S)
-        health = client.get("/readyz")
+        health = client.health()
     except SteadError as error:
         yield Check("server", "warn", error.message, error.way_out)
         if settings is not None:
             yield _safely("models", lambda: _models_stored(settings))
         return
-    there = str(health.get("version"))
-    if there == __version__:
-        yield Check("server", "ok", f"{client.address} is {health['status']}")
-    else:
-        mend = "Use the command line of the server's version."
-        yield Check("server", "warn", f"{client.address} is version {there}, this is {__version__}.", mend)
-    yield _protocols(health)
+    yield from _said(client.address, health)
     try:
         who = client.get("/api/v1/session")["actor"]
         yield Check("key", "ok", f"signed in as {who['name']} ({', '.join(who['roles'])})")
@@ -213,6 +212,26 @@ def remote(settings: "Settings | None", server: str | None, key_file: Path | Non
         return
     if health.get("role") != "gateway":  # one that stands alone has no models
         yield _safely("models", lambda: _models_declared(client))
+
+
+def _said(address: str, health: Mapping[str, Any]) -> Iterator[Check]:
+    """What the server says of itself: whether it is ready, its version, its files, the protocols."""
+    troubles = [one for one in health["checks"] if not one["ok"]]
+    for one in troubles:
+        mend = _MENDS.get(one["name"], "Its log says more.")
+        yield Check("server", "fail", f"{address} is not ready. {one['name']}: {one['detail']}", mend)
+    there = str(health.get("version"))
+    if there != __version__:
+        mend = "Use the command line of the server's version."
+        yield Check("server", "warn", f"{address} is version {there}, this is {__version__}.", mend)
+    elif not troubles:
+        yield Check("server", "ok", f"{address} is {health['status']}")
+    config: Mapping[str, Any] = health.get("config") or {}
+    if config.get("refused"):
+        detail = " ".join(one["detail"] for one in health["checks"] if one["name"] == "config")
+        mend = "Mend the file; it is read again as soon as it changes."
+        yield Check("config", "fail", detail or "What stands in its files is refused.", mend)
+    yield _protocols(health)
 
 
 def _protocols(health: Mapping[str, Any]) -> Check:
@@ -232,12 +251,16 @@ def _models_declared(client: Client) -> Check:
 def _models_stored(settings: "Settings") -> Check:
     from swarmstead.doors.cli import stored
 
-    return _models(*stored.models(settings))
+    found = stored.models(settings)
+    if found is None:
+        detail = "Not known: the server could not be asked, and there is no database here to look into."
+        return Check("models", "warn", detail, "Look again when the server answers.")
+    return _models(*found, where=f" in the database below {settings.data.resolve()}" if settings.single_process else "")
 
 
-def _models(count: int, lacks: Mapping[str, tuple[str, str]]) -> Check:
+def _models(count: int, lacks: Mapping[str, tuple[str, str]], where: str = "") -> Check:
     if not lacks:
-        return Check("models", "ok", f"{count} declared, none lacks anything")
+        return Check("models", "ok", f"{count} declared{where}, none lacks anything")
     detail = "; ".join(f"{name}: {what}" for name, (what, _) in lacks.items())
     return Check("models", "warn", detail, " ".join(dict.fromkeys(way_out for _, way_out in lacks.values())))
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 from swarmstead.kernel.errors import BadInput, SteadError, Unavailable
@@ -124,8 +124,8 @@ class Client:
         return self._json("POST", path, data, {"Content-Type": "application/json", **(headers or {})})
 
     def delete(self, path: str) -> Any:
-        """DELETE; None for an empty answer."""
-        return self._json("DELETE", path)
+        """DELETE; {} for an empty answer, which older servers give."""
+        return self._json("DELETE", path) or {}
 
     def post_yaml(self, path: str, text: str, *, match: str = "", **query: str | int | None) -> Any:
         """POST YAML text, get JSON. `match` is the ETag that what is changed must still have."""
@@ -146,9 +146,18 @@ class Client:
 
     def fault(self) -> str:
         """What keeps the server from doing its work, in its own words; '' when nothing does. Fails: as `get`."""
+        return " ".join(str(one.get("detail", "")) for one in self.health()["checks"] if not one.get("ok", True))
+
+    def health(self) -> dict[str, Any]:
+        """What the server says of itself, well or not; a server that is not ready is no error. Fails: as `get`."""
         with self._open("GET", "/readyz", b"", {}, self._timeout_s) as answer, _cut_off(self.address):
-            checks: list[Any] = _parsed(answer.read(), self.address).get("checks", [])
-        return " ".join(str(one.get("detail", "")) for one in checks if not one.get("ok", True))
+            if answer.status != HTTPStatus.SERVICE_UNAVAILABLE:
+                self._expect(answer)
+            said = _parsed(answer.read(), self.address)
+        found = cast("dict[str, Any]", said) if isinstance(said, dict) else {}
+        if not isinstance(found.get("checks"), list):
+            raise _stranger(self.address)
+        return found
 
     def chunks(self, path: str) -> Iterator[bytes]:
         """The body of a long answer, piece by piece."""

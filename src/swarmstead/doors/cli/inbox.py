@@ -121,8 +121,10 @@ def _pending(client: Client, approval: str, hash_: str) -> dict[str, Any]:
     """The question, still open and, when a hash was given, still the same."""
     found = client.get(f"/api/v1/approvals/{part(approval)}")
     if found["status"] != "pending":
+        why = f": {visible(found['reason'])}" if found["status"] == "expired" and found["reason"] else ""
         raise Conflict(
-            f"This approval is {found['status']} already.", way_out=f"Look at the run: stead run show {found['run']}."
+            f"This approval is {found['status']} already{why}.",
+            way_out=f"Look at the run: stead run show {found['run']}.",
         )
     if hash_ and found["hash"] != hash_:
         raise Conflict(
@@ -164,10 +166,13 @@ def _show(found: dict[str, Any]) -> None:
             "hash": found["hash"],
         }
     )
+    if found.get("concealed"):
+        click.echo("\nSomething secret is taken out of this: only who may decide is shown the exact payload.")
     effect = found["effect"]
     if effect.get("kind") == "file":
         _show_file(effect, payload.get("arguments") or {})
     else:
+        _show_trouble(effect)
         heading("Payload")
         click.echo(visible(json.dumps(payload, indent=2, ensure_ascii=False)))
 
@@ -204,17 +209,34 @@ def _asker(found: dict[str, Any]) -> str:
     return f"{name}, an outside client ({found['asked_by']})" if found["asked_by"] else "an outside client"
 
 
+def _show_trouble(effect: dict[str, Any]) -> None:
+    """What the tool's own preview has refused, or what kept it from telling anything; a person must not have to try."""
+    why = visible(effect.get("why") or "")
+    if effect.get("refused"):
+        heading("Its own preview refuses this call")
+        click.echo(click.style(why or "It does not say why.", fg="red"))
+        click.echo("Approved, it will most likely fail, and change nothing. Denied, whoever asks can try another way.")
+    elif why:
+        heading("What it would do is not known")
+        click.echo(why)
+
+
 def _show_file(effect: dict[str, Any], arguments: dict[str, Any]) -> None:
     """A file that would be written, line by line, and whatever else the call carries."""
     before, after = effect.get("before") or "", effect["after"] or ""
-    heading(f"{visible(effect['path'])}: {'changed' if effect.get('before') is not None else 'new'}")
+    is_new = effect.get("before") is None
+    heading(f"{visible(effect['path'])}: {'new' if is_new else 'unchanged' if effect.get('unchanged') else 'changed'}")
     if effect.get("before_truncated"):
         click.echo("(the file is long; only its beginning is compared)")
-    if effect.get("before") is None:
+    if is_new:
         coloured_diff([("+", line) for line in after.removesuffix("\n").split("\n")])
+    elif effect.get("unchanged"):
+        click.echo("It has exactly this text already.")
     else:
         diff = list(difflib.unified_diff(before.split("\n"), after.split("\n"), lineterm="", n=3))[2:]
         coloured_diff([(line[:1], line[1:]) for line in diff])
+        if not diff:
+            click.echo("(nothing that is shown differs: what does is left out of this view)")
     rest = {name: value for name, value in arguments.items() if value not in (effect["path"], effect["after"])}
     if rest:
         heading("Other arguments")

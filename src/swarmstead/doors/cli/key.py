@@ -47,7 +47,7 @@ def list_(client: Client, form: str) -> None:
 @with_client
 def create(client: Client, name: str, roles: tuple[str, ...], expires: str, certificate: str, form: str) -> None:
     """Make a key for NAME (a person or a program). It is shown this once."""
-    life = seconds(expires, "--expires") if expires else None
+    life = seconds(expires, "--expires", most="3650d") if expires else None
     body = {"name": name, "roles": list(roles), "expires_in_s": life, "certificate": certificate}
     made = client.post("/api/v1/keys", body)
     if form != "table":

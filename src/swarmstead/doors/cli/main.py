@@ -16,6 +16,7 @@ from swarmstead.doors.cli.lazy import Lazy, LazyGroup
 from swarmstead.kernel.errors import SteadError
 
 _INTERRUPTED = 130
+_WITHOUT_SERVER = ("up", "gateway", "worker", "schema", "openapi", "version")
 _SECTIONS = {
     "Serve": {
         "up": Lazy("up", "up", "Start the server."),
@@ -55,9 +56,16 @@ _SECTIONS = {
 
 @click.group(cls=LazyGroup, sections=_SECTIONS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "--version", message="%(version)s")
+@click.option("--server", metavar="URL", help="The server's address; here, or after a command that speaks with one.")
+@click.option("--key-file", metavar="FILE", help="A file that holds the API key; as --server.")
 @click.pass_context
-def cli(ctx: click.Context) -> None:
+def cli(ctx: click.Context, server: str | None, key_file: str | None) -> None:
     """Swarmstead: agents work in your stead; you stay in charge."""
+    if (server or key_file) and ctx.invoked_subcommand in _WITHOUT_SERVER:
+        option = "--server" if server else "--key-file"
+        raise click.UsageError(
+            f"`stead {ctx.invoked_subcommand}` speaks with no server: {option} is nothing to it.", ctx
+        )
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         ctx.color = False
 
@@ -81,8 +89,7 @@ def run(arguments: Sequence[str]) -> int:
         click.echo(error.format_message(), err=True)
         return error.exit_code
     except click.UsageError as error:
-        path = error.ctx.command_path if error.ctx else "stead"
-        say(error.format_message(), f"`{path} --help` shows how.")
+        say(error.format_message(), _way_out(error))
         return error.exit_code
     except click.ClickException as error:
         say(error.format_message())
@@ -91,6 +98,15 @@ def run(arguments: Sequence[str]) -> int:
         say(error.message, error.way_out)
         return error.exit_code
     return answer if isinstance(answer, int) else 0
+
+
+def _way_out(error: click.UsageError) -> str:
+    """The help; and where an option is given too early: those of a command are none of the group that it is in."""
+    path = error.ctx.command_path if error.ctx else "stead"
+    found = f"`{path} --help` shows how."
+    if isinstance(error, click.NoSuchOption) and error.ctx and isinstance(error.ctx.command, click.Group):
+        return f"A command's option stands after the command: `{path} COMMAND {error.option_name}`. {found}"
+    return found
 
 
 def say(message: str, way_out: str = "") -> None:

@@ -38,10 +38,17 @@ def with_client(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def connect(server: str | None = None, key_file: Path | None = None, timeout_s: float = 30.0) -> "Client":
-    """The client for the server and key that were named, or that are saved. Sends nothing. Fails: BadInput."""
+    """The client for the server and key that were named, or that are saved. Sends nothing. Fails: BadInput.
+
+    What the command was not given may stand before it: `stead --server URL whoami`.
+    """
     from swarmstead.doors.cli import context
     from swarmstead.doors.cli.client import Client, checked_address
 
+    ctx = click.get_current_context(silent=True)
+    before: dict[str, str | None] = ctx.find_root().params if ctx else {}
+    server = server or before.get("server")
+    key_file = key_file or (Path(first) if (first := before.get("key_file")) else None)
     named = server or os.environ.get("STEAD_SERVER", "")
     key = _key_in(key_file) if key_file else os.environ.get("STEAD_KEY", "").strip()
     saved = context.Contexts() if named and key else context.load()
@@ -76,14 +83,17 @@ def _key_in(path: Path) -> str:
     return key
 
 
-def seconds(text: str, option: str) -> int:
-    """`90m` -> 5400. Fails: BadInput for anything but a number and s, m, h or d."""
+def seconds(text: str, option: str, *, most: str = "") -> int:
+    """`90m` -> 5400. Fails: BadInput for anything but a number and s, m, h or d, and for more than `most`."""
     found = re.fullmatch(r"(\d{1,6})([smhd])", text)
     if not found or not int(found[1]):
         raise BadInput(
             f"{option} {text!r} is not an age.", field=option, way_out="Write a number and s, m, h or d: 30d."
         )
-    return int(found[1]) * _SECONDS[found[2]]
+    age = int(found[1]) * _SECONDS[found[2]]
+    if most and age > seconds(most, option):
+        raise BadInput(f"{option} {text!r} is too long.", field=option, way_out=f"The longest is {most}.")
+    return age
 
 
 limit_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(

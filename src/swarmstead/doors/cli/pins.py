@@ -72,7 +72,7 @@ def _show_waiting(client: Client, pin: dict[str, Any]) -> None:
 @click.command()
 @click.argument("name", metavar="SERVER")
 @click.argument("tool")
-@click.option("--hash", "schema_hash", required=True, help="Of the definition that you have looked at.")
+@click.option("--hash", "schema_hash", required=True, help="Of the definition that you have looked at; all of it.")
 @output_option
 @with_client
 def accept(client: Client, name: str, tool: str, schema_hash: str, form: str) -> None:

@@ -26,7 +26,10 @@ def show(plan: dict[str, Any]) -> None:
     if plan["agents"]:
         _agents(plan["agents"])
     verdicts(plan)
-    warnings(plan)
+    if plan["notes"]:
+        heading("Before it starts")
+        for note in plan["notes"]:
+            click.echo(visible(note))
     _without(plan)
 
 
@@ -42,14 +45,6 @@ def verdicts(plan: dict[str, Any]) -> None:
         heading("Denied")
         for agent, tool in denied:
             click.echo(visible(f"{tool['server']}/{tool['name']} for {agent['name']}: {tool['rule']}"))
-
-
-def warnings(plan: dict[str, Any], *, err: bool = False) -> None:
-    """Print what may keep the run from coming to its end, though it can start."""
-    if plan["warnings"] and not err:
-        click.echo()
-    for one in plan["warnings"]:
-        click.echo(visible(f"Warning: {one['what']} {one['way_out']}"), err=err)
 
 
 def require_whole(plan: dict[str, Any], *, start: bool) -> None:

@@ -85,14 +85,15 @@ def warn(done: Iterable[Mapping[str, Any]]) -> None:
 def delete(client: Client, kind: str, name: str, form: str) -> None:
     """Take back what is declared: a Binding, say, and with it the access that it gave.
 
-    Its versions stay; `stead apply` revives it.
+    Its versions stay, and any of them can be applied again. What still names it is a warning on standard error.
     """
     kind = kind_of(kind)
     done = client.delete(f"/api/v1/resources/{kind}/{part(name)}")
     if form != "table":
         dump(done, form)
     else:
-        click.echo(f"Deleted {kind} {visible(name)}. Its versions stay: `stead apply` brings it back.", err=True)
+        back = f"stead get {kind.lower()} {name} --digest {words.short(done['digest'])} -o yaml | stead apply -f -"
+        click.echo(visible(f"Deleted {kind} {name}. Its versions stay; this brings it back: {back}"), err=True)
     warn([done])
 
 

@@ -99,8 +99,6 @@ def start(
     plan = client.post("/api/v1/runs:preview", wish)
     if form == "table":
         plans.show(plan)
-    else:
-        plans.warnings(plan, err=True)
     plans.require_whole(plan, start=True)
     if form == "table" and not yes and sys.stdin.isatty() and sys.stderr.isatty():
         click.confirm("\nLaunch this?", abort=True, err=True)

@@ -65,14 +65,15 @@ def port_fault(host: str, port: int) -> str:
     return ""
 
 
-def models(settings: "Settings") -> tuple[int, dict[str, tuple[str, str]]]:
+def models(settings: "Settings") -> tuple[int, dict[str, tuple[str, str]]] | None:
     """How many models are declared, and what those lack that cannot answer: name -> (what, way out).
 
-    Keys are looked for in this very environment. Fails: storage.errors.
+    None where there is no database, or one of another version. Keys are looked for in this very environment.
+    Fails: storage.errors.
     """
     head, _ = revisions()
     if version(settings) != head:
-        return 0, {}
+        return None
     from swarmstead.kernel.scope import system_scope
     from swarmstead.people.handlers import DEFAULT_TENANT
     from swarmstead.resources.queries import Registry

@@ -25,7 +25,7 @@ def token() -> None:
 @with_client
 def create(client: Client, roles: tuple[str, ...], environment: str, ttl: str, form: str) -> None:
     """Make a token that may do no more than your key, and ends with it. It is shown this once."""
-    body = {"roles": list(roles), "environment": environment, "expires_in_s": seconds(ttl, "--ttl")}
+    body = {"roles": list(roles), "environment": environment, "expires_in_s": seconds(ttl, "--ttl", most="12h")}
     made = client.post("/api/v1/tokens", body)
     if form != "table":
         dump(made, form)

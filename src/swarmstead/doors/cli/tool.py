@@ -9,6 +9,7 @@ from swarmstead.doors.cli.client import Client, part
 from swarmstead.doors.cli.declare import declare
 from swarmstead.doors.cli.options import with_client
 from swarmstead.doors.cli.output import listed, output_option
+from swarmstead.kernel.errors import BadInput
 
 
 @click.group()
@@ -24,6 +25,8 @@ def tool() -> None:
 @with_client
 def search(client: Client, *, query: str, agent: str, limit: int, form: str) -> None:
     """Find the bound tools that fit a task, best first."""
+    if not query.strip():
+        raise BadInput("There is nothing to search for.", field="QUERY", way_out="Say what the tool is to do.")
     listed(
         client.get("/api/v1/tools:search", q=query, agent=agent, limit=limit),
         form,

@@ -186,7 +186,7 @@ def _store(settings: "Settings") -> str:
 
 def _facts(app: "Gatehouse", address: str, *, holds: bool) -> list[str]:
     settings = app.settings
-    lines: list[str] = []
+    lines = exposed(settings)
     if settings.bootstrap_key.get_secret_value():
         lines.append("  admin key: the one in STEAD_BOOTSTRAP_KEY")
     else:
@@ -195,6 +195,18 @@ def _facts(app: "Gatehouse", address: str, *, holds: bool) -> list[str]:
             lines.append(f"  admin key (shown this once): {secret}")
         lines.append(f"  {remembered(settings, address, secret, holds=holds)}")
     return [*lines, f"  data: {settings.data.resolve()}"]
+
+
+def exposed(settings: "Settings") -> list[str]:
+    """What whoever lets others in must know, and most likely did not mean."""
+    from swarmstead.gateway.egress import is_loopback
+
+    if is_loopback(settings.host) or settings.tls_cert is not None:
+        return []
+    return [
+        f"  others can reach this server ({settings.host}), and without TLS: keys can be read on their way;",
+        "    give --tls-cert and --tls-key, or put a proxy with TLS in front, and listen to that one only (--host)",
+    ]
 
 
 def _say(app: "Gatehouse", first: str, lines: list[str]) -> None:

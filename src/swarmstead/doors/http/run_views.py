@@ -1,6 +1,6 @@
 """Runs and plans as the API shows them. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from starlette.responses import Response
@@ -11,13 +11,12 @@ from swarmstead.doors.http.shapes import when
 from swarmstead.kernel.clock import rfc3339
 from swarmstead.runs.contract import Plan, PlannedAgent, PlannedTool, StoredEvent
 from swarmstead.runs.queries import RunRow
-from swarmstead.telemetry.contract import REDACTED, names_a_secret, redact, span_id_of
+from swarmstead.runs.told import Show, shown_to_readers
+from swarmstead.telemetry.contract import redact, span_id_of
 
 if TYPE_CHECKING:
     from swarmstead.runs.errors import PlanChanged
 
-Show = Callable[[Any], Any]
-_SHORTEST_SECRET = 4
 _REASONS = {
     "queued": "waiting for a worker",
     "running": "",
@@ -25,39 +24,6 @@ _REASONS = {
     "paused": "paused by a person",
     "cancelled": "cancelled by a person",
 }
-
-
-def shown_to_readers(told: Mapping[str, Any]) -> Show:
-    """How a text, or a JSON value, of a run is shown: redacted, and without what the run was `told` in secret.
-
-    Agents repeat what they are told, so an input that is named like a secret may stand in any of their texts. What has
-    fewer than four characters is no secret, and would take ordinary words apart.
-    """
-    found = {text for text in _secrets_in(told) if len(text) >= _SHORTEST_SECRET}
-    secrets = sorted(found, key=len, reverse=True)  # one may be a part of another
-    return (lambda value: _without(redact(value), secrets)) if secrets else redact
-
-
-def _secrets_in(value: Any, *, hidden: bool = False) -> Iterable[str]:
-    """Texts and numbers that lie in a field which is named like a secret."""
-    if isinstance(value, Mapping):
-        for name, one in cast("Mapping[str, Any]", value).items():
-            yield from _secrets_in(one, hidden=hidden or names_a_secret(name))
-    elif isinstance(value, list):
-        for one in cast("list[Any]", value):
-            yield from _secrets_in(one, hidden=hidden)
-    elif hidden and isinstance(value, str | int | float) and not isinstance(value, bool):
-        yield str(value)
-
-
-def _without(value: Any, secrets: Sequence[str]) -> Any:
-    if isinstance(value, str):
-        for secret in secrets:
-            value = value.replace(secret, REDACTED)
-        return value
-    if isinstance(value, dict):
-        return {name: _without(one, secrets) for name, one in cast("dict[str, Any]", value).items()}
-    return [_without(one, secrets) for one in cast("list[Any]", value)] if isinstance(value, list) else value
 
 
 def run(found: RunRow, loop_version: str) -> shapes.RunShape:
@@ -212,6 +178,7 @@ def plan(found: Plan) -> shapes.PlanShape:
         time=shapes.TimeShape(low_s=found.time_low_s, high_s=found.time_high_s, cap_s=found.wall_clock_s),
         expected_approvals=asks,
         missing=[shapes.MissingShape(what=one.what, way_out=one.way_out) for one in found.missing],
+        notes=[shown_to_readers(found.input)(note) for note in found.notes],
         created_at=rfc3339(found.created_at),
     )
 

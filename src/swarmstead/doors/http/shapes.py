@@ -166,8 +166,7 @@ class EventShape(Shape):
 class ApprovalShape(Shape):
     """A question that waits for a person, or waited. A decision must carry its `hash`.
 
-    `asked_by` is the actor who called: an agent, or the key of an outside client, whose `model_kind` is null since
-    nobody here knows what decided there.
+    `asked_by` may be the key of an outside client, of no known `model_kind`. `concealed`: what is secret is left out.
     """
 
     id: str
@@ -197,6 +196,7 @@ class ApprovalShape(Shape):
     reason: str
     run_spent_micros: int | None
     run_budget_micros: int | None
+    concealed: bool
 
 
 class PlannedToolShape(Shape):
@@ -260,7 +260,10 @@ class MissingShape(Shape):
 
 
 class PlanShape(Shape):
-    """What would run; launch it by its hash. `policy` is the version of its rules; `warnings` forbid nothing."""
+    """What would run; launch it by its hash. `policy` is the version of the rules that the verdicts come from.
+
+    `notes` say what may not be meant, such as a tool that a feature flag takes away, or what may not do (a budget).
+    """
 
     hash: str
     swarm: str
@@ -276,7 +279,7 @@ class PlanShape(Shape):
     time: TimeShape
     expected_approvals: list[ExpectedApproval]
     missing: list[MissingShape]
-    warnings: list[MissingShape] = []
+    notes: list[str]
     created_at: str
 
 
@@ -347,14 +350,6 @@ class DiffLine(Shape):
 
     op: Literal[" ", "+", "-"]
     text: str
-
-
-class DiffShape(Shape):
-    """Two versions, line by line."""
-
-    from_: Annotated[str, Field(alias="from")]
-    to: str
-    lines: list[DiffLine]
 
 
 class BoundToolShape(Shape):

@@ -43,6 +43,7 @@ class ServerHealthShape(Shape):
 class ToolServerShape(Shape):
     """A declared tool server. Tools are listed when it can be asked now; else `problem` says why not.
 
+    `warnings` name what is declared of tools that it does not offer.
     `seen` tools of it are known from earlier, `quarantined` of them wait for a person, whether it answers now or not.
     """
 
@@ -53,6 +54,7 @@ class ToolServerShape(Shape):
     root: str
     tools: list[ServerToolShape]
     problem: str
+    warnings: list[str]
     health: ServerHealthShape
     seen: int
     quarantined: int

@@ -1,5 +1,6 @@
 """Rows and contracts as the API shows them. Pure."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -8,14 +9,26 @@ from swarmstead.doors.http import shapes
 from swarmstead.doors.http.shapes import when
 from swarmstead.gateway.reach import hidden
 from swarmstead.kernel.clock import rfc3339
-from swarmstead.people.contract import KeyView
+from swarmstead.kernel.scope import Scope
+from swarmstead.people.contract import KeyView, permissions_of
 from swarmstead.permits.contract import Approval, Asker
 from swarmstead.resources.contract import Resource
 from swarmstead.resources.queries import manifest
 
+_OF_CALL = ("arguments", "more", "precondition")
 
-def approval(found: Approval, asker: Asker | None) -> shapes.ApprovalShape:
-    """A question; its payload is shown exactly as it was hashed. No asker: an outside client asks, not a run."""
+
+def approval(found: Approval, asker: Asker | None, reader: Scope) -> shapes.ApprovalShape:
+    """A question. No asker: an outside client asks, not a run.
+
+    Who may decide is shown the payload exactly as it was hashed; others without credentials, and without what the run
+    was told in secret.
+    """
+    exact = "approval.decide" in permissions_of(reader)
+    asker = asker or Asker()
+    told = {name: getattr(found, name) for name in ("sentence", "reason")}
+    told |= {"payload": dict(found.payload), "effect": dict(found.effect)}
+    shown = told if exact else told | _without_secrets(told, asker.show)
     return shapes.ApprovalShape(
         id=found.id,
         status=found.status,
@@ -27,12 +40,9 @@ def approval(found: Approval, asker: Asker | None) -> shapes.ApprovalShape:
         agent=found.agent,
         agent_run=found.agent_run,
         step=found.step,
-        sentence=found.sentence,
         server=found.server,
         tool=found.tool,
         risk=found.risk,
-        payload=dict(found.payload),
-        effect=dict(found.effect),
         rule=found.rule,
         asked_by=found.asked_by,
         asked_by_name=found.asked_by_name,
@@ -40,11 +50,23 @@ def approval(found: Approval, asker: Asker | None) -> shapes.ApprovalShape:
         expires_at=rfc3339(found.expires_at),
         decided_at=when(found.decided_at),
         decided_by=found.decided_by or None,
-        reason=found.reason,
-        model_kind=asker.model_kind if asker else None,
-        run_spent_micros=asker.spent_micros if asker else None,
-        run_budget_micros=asker.budget_micros if asker else None,
+        model_kind=asker.model_kind,
+        run_spent_micros=asker.spent_micros,
+        run_budget_micros=asker.budget_micros,
+        concealed=shown != told,
+        **shown,
     )
+
+
+def _without_secrets(told: Mapping[str, Any], show: Callable[[Any], Any]) -> dict[str, Any]:
+    """The same without what is secret. What the payload says beside the call (ids, digests) is never taken apart."""
+    payload, effect = told["payload"], told["effect"]
+    return {
+        "sentence": show(told["sentence"]),
+        "reason": show(told["reason"]),
+        "payload": payload | {name: show(payload[name]) for name in _OF_CALL if name in payload},
+        "effect": show(effect) | {name: effect[name] for name in ("kind",) if name in effect},
+    }
 
 
 def shown(found: Resource) -> Resource:

@@ -21,23 +21,38 @@ from swarmstead.doors.http.problems import problem, refusal, response_of
 from swarmstead.doors.http.resource_metadata import challenge
 from swarmstead.doors.mcp import parking, protocol
 from swarmstead.doors.mcp.answers import plain, whole
+from swarmstead.doors.mcp.exchange import Exchange, Result
+from swarmstead.doors.mcp.headers import (
+    CAPABILITIES_META,
+    LOG_LEVEL_META,
+    Headers,
+    check_content,
+    check_envelope,
+    check_headers,
+    check_version,
+    headers_of,
+    is_modern,
+    mirrored,
+    prefers_streams,
+    takes_streams,
+)
 from swarmstead.doors.mcp.leaving import Leaving
 from swarmstead.doors.mcp.listening import Listening
-from swarmstead.doors.mcp.methods import Exchange, Methods, Result
+from swarmstead.doors.mcp.methods import Methods
 from swarmstead.doors.mcp.offers import Offer, Offers
 from swarmstead.doors.mcp.parameters import Parameters
 from swarmstead.doors.mcp.places import Place, Places
-from swarmstead.doors.mcp.protocol import Asked, Headers, Params, RpcError
+from swarmstead.doors.mcp.protocol import Asked, Params, RpcError
 from swarmstead.doors.mcp.relays import ClientRelay
 from swarmstead.doors.mcp.resuming import Replays, resume
-from swarmstead.doors.mcp.sessions import CALLED_OFF, Session, Sessions
+from swarmstead.doors.mcp.sessions import CALLED_OFF, Session, Sessions, session_over
 from swarmstead.doors.mcp.sse import Header, encode
 from swarmstead.doors.mcp.standing import Standing
 from swarmstead.doors.mcp.streams import Stream, acknowledged
 from swarmstead.gatehouse import Gatehouse
 from swarmstead.gateway.contract import Caller
 from swarmstead.gateway.errors import retry_after_s
-from swarmstead.kernel.errors import NotFound, NotSignedIn, SteadError
+from swarmstead.kernel.errors import NotSignedIn, SteadError
 from swarmstead.kernel.scope import Scope as Tenancy
 from swarmstead.people.contract import require
 from swarmstead.telemetry.contract import TRACEPARENT, parent_of
@@ -85,7 +100,7 @@ class McpEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        headers = protocol.headers_of(scope["headers"])
+        headers = headers_of(scope["headers"])
         try:
             toolset = scope["path"][len(PATH) :].strip("/")
             tenancy = await scope_of_credential(self._app, scope)  # no cookie: those are for our pages only
@@ -95,10 +110,14 @@ class McpEndpoint:
                 case "POST":
                     await self._post(http)
                 case "GET" if _SESSION in headers:
+                    check_version(headers)
                     with self._streams.one(tenancy):
                         await self._listen_in_session(http, self._named(http))
                 case "DELETE":
-                    self._sessions.end(http.tenancy, self._named(http))
+                    check_version(headers)
+                    session = self._named(http)
+                    self._sessions.end(http.tenancy, session)
+                    self._replays.forget(session.id)
                     await _send(send, 204)
                 case _:
                     await _not_allowed(scope, receive, send)
@@ -109,41 +128,47 @@ class McpEndpoint:
             await answer(scope, receive, send)
         except SteadError as error:
             await response_of(error)(scope, receive, send)
+        except RpcError as error:
+            await _refuse(send, error, None)
         except HTTPException as error:
             await refusal(error)(scope, receive, send)
 
     async def _post(self, http: Http) -> None:
-        modern = protocol.is_modern(http.headers)
+        check_content(http.headers)
+        message = protocol.parsed(await _body(http.receive))
+        if protocol.is_answer(message):
+            return await self._take(http, message)
+        asked = protocol.check_request(message)
         try:
-            protocol.check_content(http.headers)
-            message = protocol.parsed(await _body(http.receive))
-            if not modern and protocol.is_answer(message):
-                self._parameters.check_answer(message)
-                self._named(http).take(message)
-                return await _send(http.send, 202)
-            asked = protocol.check_request(message)
+            check_headers(http.headers, asked)
+            return await (self._modern(http, asked) if is_modern(http.headers) else self._in_session(http, asked))
         except RpcError as error:
-            return await _refuse(http, error.status, error, None)
-        return await (self._modern(http, asked) if modern else self._in_session(http, asked))
+            return await _refuse(http.send, error, asked.id)
+
+    async def _take(self, http: Http, message: Params) -> None:
+        """A client's answer to what a tool server has asked of it. Fails: RpcError."""
+        check_headers(http.headers, protocol.ANSWER)
+        if is_modern(http.headers):
+            raise RpcError(protocol.INVALID_REQUEST, "In this version answers are `inputResponses` of a request.")
+        self._parameters.check_answer(message)
+        self._named(http).take(message)
+        return await _send(http.send, 202)
 
     async def _modern(self, http: Http, asked: Asked) -> None:
         """A request that stands alone. Notifications are taken note of and need nothing: to close is to cancel."""
         if asked.id is None:
             return await _send(http.send, 202)
-        try:
-            meta = protocol.check_envelope(http.headers, asked.method, asked.params)
-            token = protocol.progress_token(meta)
-            if asked.method == "subscriptions/listen":
-                return await self._subscribe(http, asked, protocol.wanted(asked.params))
-        except RpcError as error:
-            return await _refuse(http, error.status, error, asked.id)
+        meta = check_envelope(http.headers, asked)
+        token = protocol.progress_token(meta)
+        if asked.method == "subscriptions/listen":
+            return await self._subscribe(http, asked, protocol.wanted(asked.params))
         relay = ClientRelay(
             http.send,
-            capabilities=_mapping(meta.get(protocol.CAPABILITIES_META)),
+            capabilities=_mapping(meta.get(CAPABILITIES_META)),
             token=token,
-            log_level=str(meta.get(protocol.LOG_LEVEL_META, "")),
-            prefers=protocol.prefers_streams(http.headers),
-            streams=protocol.takes_streams(http.headers),
+            log_level=str(meta.get(LOG_LEVEL_META, "")),
+            prefers=prefers_streams(http.headers),
+            streams=takes_streams(http.headers),
         )
         caller = Caller(http.tenancy, environment=http.tenancy.environment, modern=True)
         with Leaving(http.receive):
@@ -161,6 +186,7 @@ class McpEndpoint:
     async def _listen_in_session(self, http: Http, session: Session) -> None:
         """What the servers behind a session tell on their own. One stream is open at a time: the last one."""
         await self._app.gateway.look(http.tenancy)
+        session.check()
         last_event = http.headers.get(_LAST_EVENT, b"").decode("latin-1")
         if (found := self._replays.find(session.id, last_event)) is not None:
             return await resume(*found, http.receive, http.send, self._app.closing, self._standing(http))
@@ -203,22 +229,19 @@ class McpEndpoint:
             if session is not None and asked.method == "notifications/cancelled":
                 session.call_off(asked.params.get("requestId"))
             return await _send(http.send, 202)
-        try:
-            token = protocol.progress_token(_mapping(asked.params.get("_meta")))
-        except RpcError as error:
-            return await _refuse(http, error.status, error, asked.id)
+        token = protocol.progress_token(_mapping(asked.params.get("_meta")))
         place = Place(self._places, http.tenancy)
         replay = partial(self._replays.open, session.id) if session and session.version == protocol.RESUMABLE else None
         relay = ClientRelay(
             http.send,
-            prefers=protocol.prefers_streams(http.headers),
+            prefers=prefers_streams(http.headers),
             replay=replay,
             capabilities=session.capabilities if session else {},
             token=token,
             log_level=(session.log_level or "debug") if session else "",
             session=session,
             place=place,
-            streams=protocol.takes_streams(http.headers),
+            streams=takes_streams(http.headers),
         )
         lane = session.lane if session else ""
         caller = Caller(http.tenancy, environment=http.tenancy.environment, session=lane)
@@ -226,11 +249,15 @@ class McpEndpoint:
             return await self._answer(http, asked, caller, relay, session, *more)
         finally:
             place.close()
+            if session is not None and session.over:
+                self._replays.forget(session.id)  # its end may have come as an event
 
     async def _answer(
         self, http: Http, asked: Asked, caller: Caller, relay: ClientRelay, session: Session | None, *headers: Header
     ) -> None:
         offer = await self._offers.at(caller, http.toolset)  # of another address there is nothing: that is HTTP's 404
+        if session is not None:
+            session.check()
         try:
             result = await self._result(http, asked, caller, offer, relay, session)
         except RpcError as error:
@@ -251,8 +278,8 @@ class McpEndpoint:
     ) -> Result:
         self._parameters.check(asked.method, asked.params)
         caller = _traced(caller, http.headers, asked.params)
-        mirrored = protocol.mirrored(http.headers) if caller.modern else None
-        exchange = Exchange(caller, offer, relay, session, caller.modern, mirrored)
+        repeated = mirrored(http.headers) if caller.modern else None
+        exchange = Exchange(caller, offer, relay, session, caller.modern, repeated)
         may_wait = caller.modern and asked.method in parking.METHODS
         if may_wait and (relay.capabilities or parking.waits(asked.params)):
             work = self._or_question(exchange, relay, asked)
@@ -273,7 +300,7 @@ class McpEndpoint:
         """The session that a request names. Fails: NotFound, upon which clients open another one."""
         found = self._sessions.find(http.tenancy, http.headers.get(_SESSION, b"").decode("latin-1"))
         if found is None:
-            raise NotFound("This session is over, or never was.", way_out="Open another one with `initialize`.")
+            raise session_over()
         return found
 
 
@@ -314,8 +341,8 @@ async def _send(send: Send, status: int) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _refuse(http: Http, status: int, error: RpcError, id_: Any) -> None:
-    await ClientRelay(http.send, capabilities={}).answer(status, encode(error.body(id_)))
+async def _refuse(send: Send, error: RpcError, id_: Any) -> None:
+    await ClientRelay(send, capabilities={}).answer(error.status, encode(error.body(id_)))
 
 
 async def _not_allowed(scope: Scope, receive: Receive, send: Send) -> None:

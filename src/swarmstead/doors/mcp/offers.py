@@ -3,6 +3,7 @@
 from typing import Any
 
 from swarmstead.doors.mcp.protocol import INVALID_PARAMS, RpcError
+from swarmstead.gateway.applying import APPLY
 from swarmstead.gateway.contract import SEPARATOR, Caller, Kind, ToolSetSpec
 from swarmstead.gateway.gateway import Gateway
 from swarmstead.gateway.grants import NOTHING, Granted
@@ -37,6 +38,11 @@ class Offer:
         if self.toolset is None:
             return None
         return {server: granted.tools for server, granted in self._selected.items()}
+
+    @property
+    def applies(self) -> bool:
+        """Whether `apply_plan` is ours here: a tool set may have a tool of that name."""
+        return self.behind("tool", APPLY) is None
 
     @property
     def prefixed(self) -> bool:

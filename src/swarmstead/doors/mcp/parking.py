@@ -85,7 +85,8 @@ class HeldRelay:
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    owner: tuple[str, str]
+    owner: Scope
+    """With what its credential was good for: who is good for less, or for more, is another one."""
     request: tuple[str, Params]
     relay: HeldRelay
     task: "asyncio.Task[Result]"
@@ -111,14 +112,14 @@ class Parking:
         self, scope: Scope, method: str, params: Params, relay: HeldRelay, work: Awaitable[Result]
     ) -> Result:
         """What a call comes to first: its result, or a question. Fails: RpcError."""
-        return await self._until(_owner(scope), (method, _same(params)), relay, asyncio.ensure_future(work))
+        return await self._until(scope, (method, _same(params)), relay, asyncio.ensure_future(work))
 
     async def go_on(self, scope: Scope, method: str, params: Params, front: ClientRelay) -> Result:
         """What a call comes to next, with the client's answers. Fails: RpcError."""
         state = str(params.get("requestState"))
         found = self._waiting.get(state)
         request = (method, _same(params))
-        if found is None or found.owner != _owner(scope) or found.request != request:
+        if found is None or found.owner != scope or found.request != request:
             raise RpcError(INVALID_PARAMS, "What was asked is over, or was asked of another request. Call again.")
         del self._waiting[state]
         found.forgetting.cancel()
@@ -128,7 +129,7 @@ class Parking:
         return await self._until(found.owner, request, found.relay, found.task)
 
     async def _until(
-        self, owner: tuple[str, str], request: tuple[str, Params], relay: HeldRelay, task: "asyncio.Task[Result]"
+        self, owner: Scope, request: tuple[str, Params], relay: HeldRelay, task: "asyncio.Task[Result]"
     ) -> Result:
         try:
             await _over_or_asking(relay, task)
@@ -157,10 +158,6 @@ def waits(params: Params) -> bool:
     """Whether a request is the continuation of a call that waits here."""
     state = params.get("requestState")
     return isinstance(state, str) and state.startswith(_STATE)
-
-
-def _owner(scope: Scope) -> tuple[str, str]:
-    return scope.tenant, scope.actor.id
 
 
 def _same(params: Params) -> Params:

@@ -55,11 +55,15 @@ class Replay:
 
     def drop(self) -> None:
         """It cannot be taken up again."""
+        self._grown(-self.let_go())
+
+    def let_go(self) -> int:
+        """The same, for who keeps the count: the bytes that were kept."""
+        freed, self.bytes = self.bytes, 0
         self.kept = False
         self.events.clear()
-        self._grown(-self.bytes)
-        self.bytes = 0
         self.end()
+        return freed
 
     def _stirred(self) -> None:
         self.stir.set()
@@ -71,6 +75,7 @@ class Replays:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[str, int], Replay] = OrderedDict()
+        self._numbers: dict[str, set[int]] = {}  # of each session's streams
         self._opened = 0
         self._bytes = 0
 
@@ -78,9 +83,15 @@ class Replays:
         """A new stream of a session."""
         self._opened += 1
         replay = self._kept[session, self._opened] = Replay(self._opened, self._grew)
+        self._numbers.setdefault(session, set()).add(self._opened)
         if len(self._kept) > _MOST_STREAMS:
-            self._kept.popitem(last=False)[1].drop()
+            self._drop(next(iter(self._kept)))
         return replay
+
+    def forget(self, session: str) -> None:
+        """Nothing of a session is kept any more, and whoever reads a stream of it is let go."""
+        for number in list(self._numbers.get(session, ())):
+            self._drop((session, number))
 
     def find(self, session: str, last_event: str) -> tuple[Replay, int] | None:
         """The stream of an event, and how many of its events the client has."""
@@ -93,7 +104,14 @@ class Replays:
     def _grew(self, size: int) -> None:
         self._bytes += size
         while self._bytes > _MOST_BYTES:
-            self._kept.popitem(last=False)[1].drop()
+            self._drop(next(iter(self._kept)))
+
+    def _drop(self, key: tuple[str, int]) -> None:
+        numbers = self._numbers[key[0]]
+        numbers.discard(key[1])
+        if not numbers:
+            del self._numbers[key[0]]
+        self._bytes -= self._kept.pop(key).let_go()
 
 
 async def resume(

@@ -8,8 +8,10 @@ root downwards. What leads above the root is refused, also when it would come ba
 A repository's own files (`.git`) count as outside. Devices, sockets and pipes are never opened.
 """
 
+import math
 import os
 import stat
+import time
 from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -22,6 +24,7 @@ from swarmstead.doors.toolservers.tools import SetupError, ToolError
 Kind = Literal["file", "folder", "link", "other"]
 
 MAX_PER_FOLDER = 20_000
+DEEPEST = 64
 _MAX_LINKS = 40
 _SHOWN_CAP = 200
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -69,25 +72,11 @@ class Root:
         finally:
             os.close(fd)
 
-    def walk(self, start: str, *, depth: int = 64, skip: frozenset[str] = frozenset()) -> Iterator[Found]:
-        """Everything below the folder `start`, level by level and sorted by name; links are shown, not followed.
-
-        Folders named in `skip` are shown but not entered; `.git` is not even shown. A folder that vanishes or cannot
-        be read meanwhile is passed over; of one with more than MAX_PER_FOLDER entries only so many are shown.
-        """
-        first = "/".join(part for part in start.split("/") if part not in ("", "."))
-        queue = deque([(first, 1)])
-        while queue:
-            path, level = queue.popleft()
-            try:
-                with self.open_folder(path or ".") as folder:
-                    for found in _listing(folder, path, level):
-                        yield found
-                        if found.kind == "folder" and level < depth and found.name not in skip:
-                            queue.append((found.path, level + 1))
-            except (ToolError, OSError):
-                if path == first:
-                    raise
+    def walk(
+        self, start: str, *, depth: int = DEEPEST, skip: frozenset[str] = frozenset(), within_s: float = math.inf
+    ) -> "Walk":
+        """Everything below the folder `start`; see `Walk`."""
+        return Walk(self, start, depth, skip, within_s)
 
     def _open(self, path: str, wanted: Literal["file", "folder"]) -> int:
         if path.startswith("/"):
@@ -141,6 +130,46 @@ class Root:
         return _steps(target[len(self.path) :])
 
 
+class Walk:
+    """Everything below a folder, level by level and sorted by name; links are shown, not followed.
+
+    Folders named in `skip` are shown but not entered; `.git` is not even shown. A folder that vanishes or cannot be
+    read meanwhile is passed over. `cut` turns true where time was up, or a folder had more than MAX_PER_FOLDER entries.
+    Fails: ToolError for `start`.
+    """
+
+    def __init__(self, root: Root, start: str, depth: int, skip: frozenset[str], within_s: float) -> None:
+        self._root = root
+        self._first = "/".join(part for part in start.split("/") if part not in ("", "."))
+        self._depth = depth
+        self._skip = skip
+        self._within_s = within_s
+        self.cut = False
+
+    def __iter__(self) -> Iterator[Found]:
+        deadline = time.monotonic() + self._within_s
+        queue = deque([(self._first, 1)])
+        while queue:
+            path, level = queue.popleft()
+            try:
+                with self._root.open_folder(path or ".") as folder:
+                    found, whole = _listing(folder, path, level)
+                    self.cut = self.cut or not whole
+                    for one in found:
+                        if time.monotonic() > deadline:
+                            self.cut = True
+                            return
+                        yield one
+                        if one.kind == "folder" and level < self._depth and one.name not in self._skip:
+                            queue.append((one.path, level + 1))
+            except (ToolError, OSError):
+                if path == self._first:
+                    raise
+            if queue and time.monotonic() > deadline:  # empty folders show nothing, and take their time
+                self.cut = True
+                return
+
+
 def open_found(found: Found) -> BinaryIO | None:
     """The file just met on a walk, or None when it is no longer a readable regular file."""
     try:
@@ -160,9 +189,11 @@ def _open_regular(path: str, name: str, folder: int) -> int:
     raise ToolError(f"Denied: {_shown(path)} is not a regular file.")
 
 
-def _listing(folder: int, path: str, level: int) -> list[Found]:
+def _listing(folder: int, path: str, level: int) -> tuple[list[Found], bool]:
+    """What is in a folder, and whether that is all of it."""
     with os.scandir(folder) as entries:
         some = sorted(islice(entries, MAX_PER_FOLDER), key=lambda entry: entry.name)
+        whole = next(entries, None) is None
     found: list[Found] = []
     for entry in some:
         if entry.name.casefold() == ".git":
@@ -173,7 +204,7 @@ def _listing(folder: int, path: str, level: int) -> list[Found]:
         except OSError:
             continue  # gone since the folder was read
         found.append(Found(f"{path}/{entry.name}" if path else entry.name, entry.name, kind, size, level, folder))
-    return found
+    return found, whole
 
 
 def _kind(entry: os.DirEntry[str]) -> Kind:

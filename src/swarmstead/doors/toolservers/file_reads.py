@@ -2,10 +2,9 @@
 
 import fnmatch
 import os
-import time
 from collections.abc import Iterator
 
-from swarmstead.doors.toolservers.confined import Found, Root, open_found
+from swarmstead.doors.toolservers.confined import DEEPEST, Found, Root, open_found
 from swarmstead.doors.toolservers.tools import ToolError, Values
 
 SKIPPED = frozenset(
@@ -20,6 +19,7 @@ _LINE_CAP = 300
 _SNIFF = 8192
 _EXTENSIONS_CAP = 40
 _LARGEST_CAP = 10
+_COUNTS = ("files", "lines", "bytes", "left_out")
 
 
 class FileReader:
@@ -37,13 +37,14 @@ class FileReader:
     def tree(self, args: Values) -> Values:
         """Entries level by level, so that a cut one has lost the deepest; sorted by path."""
         entries: list[Values] = []
-        truncated = False
-        for found in self._root.walk(args["path"], depth=args["depth"], skip=SKIPPED):
+        full = False
+        walk = self._root.walk(args["path"], depth=args["depth"], skip=SKIPPED, within_s=TIME_CAP_S)
+        for found in walk:
             if len(entries) == args["max_entries"]:
-                truncated = True
+                full = True
                 break
             entries.append({"path": found.path, "kind": found.kind, "size": found.size})
-        return {"entries": sorted(entries, key=lambda entry: entry["path"]), "truncated": truncated}
+        return {"entries": sorted(entries, key=lambda entry: entry["path"]), "truncated": full or walk.cut}
 
     def read(self, args: Values) -> Values:
         """Some lines of one file."""
@@ -77,25 +78,27 @@ class FileReader:
         for found, data in walk:
             if not _matches(found, args["glob"]):
                 continue
-            for line, raw in _lines_with(needle, data, ignore_case=args["ignore_case"]):
+            for line, raw in _lines_with(needle, data or b"", ignore_case=args["ignore_case"]):
                 if len(hits) == args["max_hits"]:
-                    return {"hits": hits, "files_searched": walk.seen, "truncated": True}
+                    return _hits_out(hits, walk, truncated=True)
                 shown = raw.decode("utf-8", "replace").strip()
                 hits.append({"path": found.path, "line": line, "text": shown[:_LINE_CAP]})
-        return {"hits": hits, "files_searched": walk.seen, "truncated": walk.cut}
+        return _hits_out(hits, walk, truncated=walk.cut)
 
     def stats(self, args: Values) -> Values:
         """Files, lines and bytes by extension, and the largest files.
 
-        Lines of binary files and of those over SCAN_CAP bytes are not counted.
+        Lines of binary files are not counted; nor are those of files over SCAN_CAP bytes and of unreadable ones, of
+        which `left_out` says how many there are.
         """
         by_extension: dict[str, Values] = {}
         largest: list[tuple[int, str]] = []
         walk = _Files(self._root, args["path"], every=True)
         for found, data in walk:
             extension = _extension(found.name)
-            row = by_extension.setdefault(extension, {"extension": extension, "files": 0, "lines": 0, "bytes": 0})
+            row = by_extension.setdefault(extension, {"extension": extension} | dict.fromkeys(_COUNTS, 0))
             row["files"] += 1
+            row["left_out"] += data is None
             row["lines"] += data.count(b"\n") + (not data.endswith(b"\n")) if data else 0
             row["bytes"] += found.size
             largest = sorted([*largest, (-found.size, found.path)])[:_LARGEST_CAP]
@@ -110,30 +113,38 @@ class FileReader:
 
 
 class _Files:
-    """Regular files below a folder with their content; `every`: also binary and very large ones, with no content.
+    """Regular files below a folder with their content: b"" for a binary one, None for one that is left out.
 
-    `cut` turns true when a limit of files or time ended the walk; `seen` counts the files handed out.
+    Left out, and counted in `left_out`, is text over SCAN_CAP bytes and what cannot be read. Without `every`, neither
+    kind is handed out. `cut` turns true when a limit of files, time, depth or of one folder ended the walk early;
+    `seen` counts the files handed out.
     """
 
     def __init__(self, root: Root, start: str, *, every: bool = False) -> None:
-        self._root = root
-        self._start = start
+        self._walk = root.walk(start, skip=SKIPPED, within_s=TIME_CAP_S)
         self._every = every
-        self.cut = False
+        self._is_full = False
         self.seen = 0
+        self.left_out = 0
 
-    def __iter__(self) -> Iterator[tuple[Found, bytes]]:
-        deadline = time.monotonic() + TIME_CAP_S
-        for found in self._root.walk(self._start, skip=SKIPPED):
+    @property
+    def cut(self) -> bool:
+        """Whether there is more than was handed out."""
+        return self._is_full or self._walk.cut
+
+    def __iter__(self) -> Iterator[tuple[Found, bytes | None]]:
+        for found in self._walk:
             if found.kind != "file":
+                self._is_full = self._is_full or (found.kind == "folder" and found.depth >= DEEPEST)
                 continue
-            if self.seen >= MAX_FILES or time.monotonic() > deadline:
-                self.cut = True
+            if self.seen >= MAX_FILES:
+                self._is_full = True
                 return
-            data = _content(found)
-            if data is not None or self._every:
+            data, is_text = _content(found)
+            self.left_out += data is None
+            if is_text or self._every:
                 self.seen += 1
-                yield found, data or b""
+                yield found, data
 
 
 def _decoded(data: bytes) -> tuple[str, bool]:
@@ -144,13 +155,16 @@ def _decoded(data: bytes) -> tuple[str, bool]:
         return data.decode("utf-8", "replace"), True
 
 
-def _content(found: Found) -> bytes | None:
-    """The bytes of a text file of bearable size."""
-    if found.size > SCAN_CAP or (file := open_found(found)) is None:
-        return None
+def _content(found: Found) -> tuple[bytes | None, bool]:
+    """The bytes, and whether they are text of bearable size; b"" for a binary file, None for what is not read."""
+    file = open_found(found)
+    if file is None:
+        return None, False
     with file:
-        data = file.read(SCAN_CAP)
-    return None if b"\0" in data[:_SNIFF] else data
+        data = file.read(_SNIFF if found.size > SCAN_CAP else SCAN_CAP)
+    if b"\0" in data[:_SNIFF]:
+        return b"", False
+    return (None, False) if found.size > SCAN_CAP else (data, True)
 
 
 def _extension(name: str) -> str:
@@ -174,6 +188,10 @@ def _lines_with(needle: bytes, data: bytes, *, ignore_case: bool) -> Iterator[tu
         end = len(haystack) if end < 0 else end
         yield line, data[start : min(end, start + 4 * _LINE_CAP)]
         counted, at = at, haystack.find(needle, end)
+
+
+def _hits_out(hits: list[Values], walk: _Files, *, truncated: bool) -> Values:
+    return {"hits": hits, "files_searched": walk.seen, "left_out": walk.left_out, "truncated": truncated}
 
 
 def _lines_out(

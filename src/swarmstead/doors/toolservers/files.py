@@ -6,7 +6,7 @@ from swarmstead.doors.toolservers.tools import Schema, Tool, flag, many, obj, te
 
 _ENTRY = obj(path="string", kind={"enum": ["file", "folder", "link", "other"]}, size="integer")
 _HIT = obj(path="string", line="integer", text="string")
-_LANGUAGE = obj(extension="string", files="integer", lines="integer", bytes="integer")
+_LANGUAGE = obj(extension="string", files="integer", lines="integer", bytes="integer", left_out="integer")
 _LARGE = obj(path="string", size="integer")
 _FOLDER = text("A folder, relative to the server's folder.", longest=1024, default=".")
 _LITERAL = "^[^\\u0000\\n\\r]*$"
@@ -63,7 +63,10 @@ def _search(reader: FileReader) -> Tool:
     return Tool(
         name="search",
         title="Search in files",
-        description="Find lines that contain a text. The text is taken as it is; it is not a regular expression.",
+        description=(
+            "Find lines that contain a text. The text is taken as it is; it is not a regular expression. "
+            "`left_out` counts files that were not searched: those over 4 MiB, and unreadable ones."
+        ),
         arguments={
             "pattern": text("The text to find.", longest=500, shortest=1, pattern=_LITERAL),
             "path": _FOLDER,
@@ -75,7 +78,7 @@ def _search(reader: FileReader) -> Tool:
             "ignore_case": flag("Take A to Z and a to z as equal.", default=False),
             "max_hits": whole("How many lines at most.", least=1, most=500, default=50),
         },
-        output=obj(hits=many(_HIT), files_searched="integer", truncated="boolean"),
+        output=obj(hits=many(_HIT), files_searched="integer", left_out="integer", truncated="boolean"),
         run=reader.search,
     )
 
@@ -84,7 +87,10 @@ def _stats(reader: FileReader) -> Tool:
     return Tool(
         name="stats",
         title="Size and languages",
-        description="Count files and lines by file name extension, and name the largest files.",
+        description=(
+            "Count files and lines by file name extension, and name the largest files. "
+            "`left_out` counts files whose lines are not counted: those over 4 MiB, and unreadable ones."
+        ),
         arguments={"path": _FOLDER},
         output=obj(
             files="integer",

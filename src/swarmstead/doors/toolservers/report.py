@@ -137,6 +137,8 @@ def _plan(args: Values) -> tuple[list[str], str, bytes]:
     if path.startswith("/") or ".." in parts:
         raise ToolError("Denied: the path is outside the server's folder. Give a relative path without `..`.")
     parts = [part for part in parts if part != "."]
+    if not parts:
+        raise ToolError("Refused: the path names a folder. Name a file that ends in .md or .txt.")
     if any(part.casefold() == ".git" for part in parts):
         raise ToolError("Denied: the path is among the repository's own files.")
     if not all(0 < len(part.encode()) <= _MAX_NAME for part in parts) or len(parts) > _MAX_DEPTH:

@@ -54,7 +54,8 @@ def bind(host: str, port: int) -> socket.socket:
         listener.close()
         if error.errno == errno.EADDRINUSE:
             raise PortInUse(
-                f"Port {port} on {host} is in use.", way_out=f"Stop what uses it, or start with --port {port + 1}."
+                f"Port {port} on {host} is in use.",
+                way_out=f"Stop what uses it, or start with --port {port + 1} (`make up PORT={port + 1}`).",
             ) from error
         raise AddressRefused(
             f"This machine does not let us listen on {host}:{port}: {error.strerror}.",

@@ -6,7 +6,8 @@ calls fail at once meanwhile. A start goes on when the call that caused it gives
 
 Every failure is one of two things. UpstreamFailed: it is certain that the call did not start. UpstreamUnknown: it may
 have happened. A call is sent again only when the first is certain and its session turned out to be over: its program
-had ended, or the server had forgotten it or no longer took its credentials, which are then looked up afresh. Once.
+had ended, or the server had forgotten it or no longer took its credentials, which are then looked up afresh. Once;
+where its connections were closed between the look at its tools and the call, after another look.
 """
 
 import asyncio
@@ -45,6 +46,7 @@ T = TypeVar("T")
 Ask = Callable[[Session, Ticket], Awaitable[T]]
 
 _NO_HEADERS: Mapping[str, str] = {}
+_TRIES = 3
 
 
 class Upstreams:
@@ -88,7 +90,7 @@ class Upstreams:
             of, doubts = session.conversation, session.conversation.doubts
             ticket.era = 0 if session.nameless else None
             found = await self._list("tools/list", session, ticket)
-            return Listing(of, doubts + of.moved(ticket.era), found)
+            return Listing(of, doubts + of.moved(ticket.era), found, ticket.era)
 
         return await self._harmless(server, self._list_s, ask, proves=False)
 
@@ -137,13 +139,16 @@ class Upstreams:
         way = None if relay is None else PatientRelay(relay)
 
         async def ask(session: Session, ticket: Ticket) -> CallResult:
-            look = vet(session.conversation)
-            if look is None:
-                ticket.era = session.conversation.era
-            elif await look is not session.conversation:
-                raise SessionLost("its session ended while its tools were looked at")
-            ticket.headers = headers or _NO_HEADERS
-            return mcp.call_result(await session.request("tools/call", params, ticket, way))
+            talk = session.conversation
+            look, era = vet(talk), talk.era
+            if look is not None:
+                if (found := await look).conversation is not talk:
+                    raise SessionLost("its session ended while its tools were looked at")
+                era = found.era if talk.kept else None
+            ticket.era, ticket.headers = era, headers or _NO_HEADERS
+            result = mcp.call_result(await session.request("tools/call", params, ticket, way))
+            talk.kept = talk.kept or era is not None
+            return result
 
         return await self._use(server, timeout_s, ask, way)
 
@@ -270,15 +275,18 @@ class Upstreams:
             line.last_used = self._clock()
 
     async def _ask(self, server: ServerRef, line: Line, ticket: Ticket, ask: Ask[T]) -> T:
-        session = await self._session(line, server)
-        try:
-            return await ask(session, ticket)
-        except SessionLost as error:
-            if ticket.sent or (session.usable and not error.elsewhere):
-                raise
-            session.conversation.doubt()
-            ticket.era = None
-        return await ask(await self._session(line, server), ticket)
+        """Again where the session was over, or it may be another server; not without end."""
+        for tried in range(_TRIES):
+            session = await self._session(line, server)
+            try:
+                return await ask(session, ticket)
+            except SessionLost as error:
+                if ticket.sent or not (error.elsewhere or (not tried and not session.usable)):
+                    raise
+                talk = session.conversation
+                talk.doubt()
+                talk.kept, ticket.era = talk.kept and not tried, None
+        raise SessionLost("its connections do not last as long as a look at its tools")
 
     def _list(self, method: str, session: Session, ticket: Ticket) -> Awaitable[list[Mapping[str, Any]]]:
         return all_pages(method, session, ticket, self._limits)

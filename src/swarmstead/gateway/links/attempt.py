@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Callable
 
 from swarmstead.audit.contract import record
+from swarmstead.gateway import underway
 from swarmstead.gateway.chain import Answer, Call, Next
 from swarmstead.gateway.links.expensive import Expensive
-from swarmstead.gateway.links.record import audit_entry
+from swarmstead.gateway.links.record import audit_entry, lost_entry
 from swarmstead.gateway.model import plan_payload
 from swarmstead.gateway.ports import Approvals
 from swarmstead.kernel.clock import Clock
@@ -49,6 +50,8 @@ class Attempt:
                 )
             record(tx, audit_entry(request, "intent", {"risk": tool.risk, "plan": request.plan_id}))
             record(tx, audit_entry(request, "attempt", {"schema": tool.schema_hash}))
+            if not request.caller.run:
+                underway.begin(tx, self._clock, lost_entry(request, call.progress))
 
         await self._written(call, write)
         return await proceed(call)

@@ -17,6 +17,7 @@ that place is free, and else its end is not listened to.
 from swarmstead.gateway.chain import Answer, Call, Next
 from swarmstead.gateway.errors import NoSession, UpstreamFailed, UpstreamRefused, UpstreamResting, UpstreamUnknown
 from swarmstead.gateway.traffic.breaker import FAILED, FORGOTTEN, SUCCEEDED, Breaker
+from swarmstead.gateway.traffic.refusal import in_words
 from swarmstead.gateway.traffic.state import Traffic
 
 
@@ -92,6 +93,6 @@ class Breakers:
         self._traffic.refused(call.request.caller.scope.tenant, call.request.server, UpstreamResting.code)
         return UpstreamResting(
             f"{what} has failed too often and is left alone for a while; nothing was sent.",
-            way_out=f"Try again in {wait:.1f} s; `stead mcp status` shows what rests.",
+            way_out=f"Try again in {in_words(wait)}; `stead mcp status` shows what rests.",
             extra={"retry_after_s": round(wait, 3)},
         )

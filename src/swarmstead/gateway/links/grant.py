@@ -2,10 +2,10 @@
 
 from swarmstead.gateway.catalogue import Catalogue
 from swarmstead.gateway.chain import Answer, Call, Next
-from swarmstead.gateway.contract import CallRequest
+from swarmstead.gateway.contract import SEPARATOR, CallRequest
 from swarmstead.gateway.errors import ToolOff, ToolUnknown
 from swarmstead.gateway.grants import NOTHING, Granted, Grants
-from swarmstead.gateway.model import NOT
+from swarmstead.gateway.model import NOT, flag_words
 from swarmstead.telemetry.contract import grant_monitored
 
 
@@ -40,9 +40,8 @@ def _missing(request: CallRequest, granted: Granted) -> ToolUnknown | ToolOff:
     if flag is None:
         return _unknown(request)
     name = flag.removeprefix(NOT)
-    stands = "on" if flag.startswith(NOT) else "off"
     return ToolOff(
-        f"Denied: {request.tool!r} of {request.server!r} stands behind the feature flag {name!r}, which is {stands}.",
+        f"Denied: {request.tool!r} of {request.server!r} stands behind {flag_words(flag)}.",
         way_out=f"Ask whoever keeps it: `stead tool flag {name}` shows how it stands.",
         extra={"flag": name},
     )
@@ -50,6 +49,11 @@ def _missing(request: CallRequest, granted: Granted) -> ToolUnknown | ToolOff:
 
 def _unknown(request: CallRequest) -> ToolUnknown:
     who = request.caller.agent or "this caller"
+    if not request.tool:  # a model called it without the name of its server, or made it up
+        return ToolUnknown(
+            f"Denied: {who} has no {request.kind} {request.server!r}.",
+            way_out=f"Call it by its whole name, as it is listed: SERVER{SEPARATOR}TOOL.",
+        )
     return ToolUnknown(
         f"Denied: {who} has no {request.kind} {request.tool!r} on {request.server!r}.",
         way_out=f"Bind the {request.kind} to the agent with a Binding, if it should have it.",

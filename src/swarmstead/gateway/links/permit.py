@@ -18,6 +18,7 @@ from swarmstead.gateway.errors import (
     UpstreamFailed,
     UpstreamUnknown,
 )
+from swarmstead.gateway.grants import Grants
 from swarmstead.gateway.links.arguments import fault_of
 from swarmstead.gateway.links.record import policy_facts, preview_entry
 from swarmstead.gateway.links.result import fault_in
@@ -45,7 +46,9 @@ _PREVIEW_S = 10.0
 _CHANGED = "what it would change has changed since it was approved"
 _MOVED = "its tool server was declared anew since it was approved"
 _AGAIN = "; asked again, since what it would change has changed"
+_ELSEWHERE = "; asked again, since nobody knows whether it happened at the server that this was declared as before"
 _LONGEST_RULE = 200  # what an approval keeps
+_LONGEST_ERROR = 10_000
 
 
 class Permit:
@@ -55,6 +58,7 @@ class Permit:
         self,
         db: Database,
         clock: Clock,
+        grants: Grants,
         policies: Policies,
         approvals: Approvals,
         dry_run: "DryRun",
@@ -62,6 +66,7 @@ class Permit:
     ) -> None:
         self._db = db
         self._clock = clock
+        self._grants = grants
         self._policies = policies
         self._approvals = approvals
         self._dry_run = dry_run
@@ -101,9 +106,10 @@ class Permit:
         tool = call.target[1].tool
         return Foreseen(verdict, tool.risk, tool.schema_hash, plan_sentence(call.request, effect), effect)
 
-    async def _plan(self, call: Call, rule: str) -> PlanNeeded:
+    async def _plan(self, call: Call, rule: str, step: str = "") -> PlanNeeded:
         effect, precondition = await self._dry_run.of(call)
         question = self._question(call, rule, effect, precondition)
+        question = replace(question, step=step) if step else question
         scope = call.request.caller.scope
         return await self._db.write(
             lambda tx: _asked(call, tx, self._approvals.ask(tx, scope, self._clock, question)),
@@ -113,7 +119,8 @@ class Permit:
         """Whether what the plan would change is still what was seen; a new plan where it is not.
 
         A call that was in flight at a crash is not looked at again: what it finds may be its own work, and no new plan
-        says whether it has happened. It goes by the plan that it was sent with.
+        says whether it has happened. It goes by the plan that it was sent with; where its server is another one by now,
+        which cannot know the call by its key, a person is asked.
         """
         request = call.request
         scope, plan_id = request.caller.scope, request.plan_id
@@ -125,22 +132,29 @@ class Permit:
             return None  # it is no plan for this call, which the next link says
         call.progress.precondition = bound
         if request.repeat:
-            call.progress.server_version = str(plan.payload["server_version"])
-            return None
+            return await self._repeated(call, rule, plan, moved=moved)
         if not moved and not bound:
             return None
         effect, found = await self._dry_run.of(call)
         if not moved and found == bound:
             return None
         why = _MOVED if moved else _CHANGED
-        again = f"{rule[: _LONGEST_RULE - len(_AGAIN)]}{_AGAIN}"
-        question = replace(self._question(call, again, effect, found), step=f"{request.key}~{plan_id}")
+        question = replace(self._question(call, _longer(rule, _AGAIN), effect, found), step=f"{request.key}~{plan_id}")
 
         def write(tx: Tx) -> PlanNeeded | None:
             approval = self._approvals.replace(tx, scope, self._clock, plan_id, why, question)
             return approval and _asked(call, tx, approval)
 
         return await self._db.write(write)
+
+    async def _repeated(self, call: Call, rule: str, plan: Approval, *, moved: bool) -> PlanNeeded | None:
+        request, version = call.request, str(plan.payload["server_version"])
+        scope = request.caller.scope
+        before = await self._grants.declared_as(scope, request.server, version) if moved else None
+        if moved and (before is None or before.place != call.target[0].spec.place):
+            return await self._plan(call, _longer(rule, _ELSEWHERE), step=f"{request.key}~{plan.id}")
+        call.progress.server_version = version
+        return None
 
     def _question(self, call: Call, rule: str, effect: dict[str, Any], precondition: dict[str, Any]) -> Ask:
         request, tool = call.request, call.target[1].tool
@@ -163,6 +177,10 @@ class Permit:
             expires_in_ms=self._plan_life_ms,
             check=policy_facts(call.request, call.progress),
         )
+
+
+def _longer(rule: str, why: str) -> str:
+    return f"{rule[: _LONGEST_RULE - len(why)]}{why}"
 
 
 def _payload_of(call: Call, precondition: Mapping[str, Any]) -> dict[str, Any]:
@@ -212,7 +230,8 @@ class DryRun:
     async def of(self, call: Call) -> tuple[dict[str, Any], dict[str, Any]]:
         """The effect, redacted, and what a plan is bound to of it.
 
-        `{"kind": "none"}`, with the reason, and nothing to be bound to where there is no preview or it fails.
+        `{"kind": "none"}`, with the reason, and nothing to be bound to where there is no preview or it fails; `refused`
+        says that the preview was asked and answered that the call cannot be done. `unchanged`: it would change nothing.
 
         Only a read tool may be a preview: anything else would be a side effect before anybody has agreed to one.
         Fails: TrailFull, storage.errors.
@@ -262,6 +281,11 @@ def _effect(name: str, listed: Listed, result: CallResult) -> tuple[dict[str, An
     if problem:
         return {"kind": "none", "why": f"The answer of {name!r} does not satisfy its contract: {problem}."}, {}
     if result.is_error or result.structured is None:
-        return {"kind": "none", "why": redact_text(result.text[:500])}, {}
-    shown = {name: value for name, value in result.structured.items() if name != "expect"}
-    return {"kind": "file"} | redact(shown), precondition_of(result.structured)
+        refused = {"refused": True} if result.is_error else {}
+        return {"kind": "none", "why": redact_text(result.text[:_LONGEST_ERROR])[:500]} | refused, {}
+    found = result.structured
+    shown = {name: value for name, value in found.items() if name not in ("expect", "unchanged")}
+    # Told from what is not redacted yet: two secrets look the same once they are left out.
+    same = not found.get("before_truncated") and found.get("before") == found.get("after")
+    unchanged = {"unchanged": True} if same and isinstance(found.get("after"), str) else {}
+    return {"kind": "file"} | redact(shown) | unchanged, precondition_of(found)

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from swarmstead.audit.contract import Entry, Phase, record
+from swarmstead.gateway import underway
 from swarmstead.gateway.chain import Answer, Call, Foreseen, Next, Progress
 from swarmstead.gateway.contract import CallOutcome, CallRequest, PlanNeeded, RpcFault, Verdict, Withdrawn
 from swarmstead.gateway.errors import NoSession, UpstreamFailed, UpstreamUnknown, retry_after_s
@@ -88,6 +89,11 @@ def _fingerprint(value: object) -> str:
         return digest(value)
     except (ValueError, TypeError, RecursionError):
         return _WITHOUT_FORM
+
+
+def lost_entry(request: CallRequest, progress: Progress) -> Entry:
+    """The last row of a call whose process ends before it does."""
+    return _effect(request, _ENDED, progress)
 
 
 class Record:
@@ -194,6 +200,7 @@ _LOST = CallOutcome(
     reason="The call was sent, and something in Swarmstead failed before its answer was kept.",
     way_out="Look whether it happened before it is sent again; the server's log says what failed.",
 )
+_ENDED = CallOutcome("unknown", code="process_ended", reason="The process of Swarmstead that had sent it is gone.")
 _BROKEN = CallOutcome("failed", code="internal", reason="Something in Swarmstead failed.")
 
 
@@ -214,6 +221,8 @@ def _effect(request: CallRequest, outcome: CallOutcome, progress: Progress) -> E
 
 def _settle(tx: Tx, request: CallRequest, outcome: CallOutcome, progress: Progress) -> None:
     record(tx, _effect(request, outcome, progress))
+    if progress.attempted and not request.caller.run:
+        underway.end(tx, request.caller.scope.tenant, request.key)
     if request.hooks.settle is not None:
         request.hooks.settle(tx, outcome)
 

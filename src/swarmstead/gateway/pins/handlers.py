@@ -82,7 +82,7 @@ def accept(tx: Tx, scope: Scope, clock: Clock, server: str, tool: str, schema_ha
         what = f"what waits is {pin.offered_hash}" if pin.offered_hash else "no definition waits"
         raise PinMoved(
             f"{tool!r} of {server!r} cannot be accepted with this hash: {what}.",
-            way_out=f"Look at it again: `stead mcp inspect {server}`.",
+            way_out=f"Look at it again: `stead mcp inspect {server}`. The hash has to be whole.",
         )
     values = {"schema_hash": schema_hash, "definition": pin.offered, "offered_hash": "", "offered": None}
     accepted = replace(pin, schema_hash=schema_hash, definition=pin.offered, offered_hash="", offered=None)

@@ -1,5 +1,6 @@
 """What is said where a token bucket is empty: which one it was, and whose limit that is."""
 
+import math
 from collections.abc import Sequence
 
 from swarmstead.gateway.errors import RateExceeded
@@ -13,6 +14,11 @@ _WHOSE = {
 }
 
 
+def in_words(wait: float) -> str:
+    """Seconds, rounded up to tenths: whoever waits as long as is said does not come too early."""
+    return f"{max(math.ceil(wait * 10) / 10, 0.1):.1f} s"
+
+
 def rate_refusal(buckets: Buckets, claims: Sequence[Claim], wait: float, what: str, share: str = "") -> RateExceeded:
     """Too many of `what` for what these claims allow. Named are those whose bucket is empty now.
 
@@ -24,6 +30,6 @@ def rate_refusal(buckets: Buckets, claims: Sequence[Claim], wait: float, what: s
     settings = "; ".join(_WHOSE[one.kind][1] for one in empty)
     return RateExceeded(
         f"Denied: too many {what}. Allowed are {allowed}.",
-        way_out=f"Try again in {wait:.1f} s, or have that limit raised ({settings}).{share}",
+        way_out=f"Try again in {in_words(wait)}, or have that limit raised ({settings}).{share}",
         extra={"retry_after_s": round(wait, 3)},
     )

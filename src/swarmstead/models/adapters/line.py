@@ -29,6 +29,10 @@ _MOST_CONNECTIONS = 1_000
 _MOST_IDLE = 100
 _IDLE_S = 5.0
 _CONNECT_S = 5.0
+_MOST_BYTES = 64 * 1024 * 1024  # of an answer: 128,000 tokens, each in an event of its own, are half of that
+_LONGEST_LINE = 8 * 1024 * 1024  # an SDK keeps an event until it is whole
+_LONGEST_ERROR = 1024 * 1024
+_BAD = 400  # statuses from here on are errors
 _SHARE = 0.5  # of the time that is left, for one address that has others after it
 _NAMES = (
     "ConnectError",
@@ -54,8 +58,6 @@ _PASSED = frozenset(
 # An answer that is compressed can be a thousand times what was sent, so none is asked for, and none is read.
 _ALWAYS = {"user-agent": "swarmstead", "accept-encoding": "identity"}
 EVENTS = "text/event-stream"
-_MOST_OF_A_PAGE = 4 << 20
-_MOST_OF_A_LINE = 8 << 20
 E = TypeVar("E", bound=BaseException)
 
 
@@ -83,11 +85,11 @@ class Denied(httpcore2.ConnectError):
     """The egress rules refuse the address. Nothing was sent."""
 
 
-class Endless(httpx2.ReadError):
+class Endless(httpx2.RemoteProtocolError):
     """More came than any answer holds, so it was not read on."""
 
 
-class Compressed(httpx2.ReadError):
+class Compressed(httpx2.RemoteProtocolError):
     """The answer is compressed, though that was ruled out; it was not read."""
 
 
@@ -160,7 +162,8 @@ class Line(httpx2.AsyncBaseTransport):
 
     Invariants: every connection goes to an address that `addresses` admitted for its scheme, host and port; proxies of
     the environment are not used; no request is sent twice; with it go `own` headers (the key) and what every request
-    needs, and nothing that an SDK found in the environment; no more is read at once than `_MOST_OF_A_LINE`.
+    needs, and nothing that an SDK found in the environment; answers come as they are, uncompressed and bounded; cookies
+    are not kept.
     """
 
     def __init__(self, addresses: Addresses, own: Mapping[str, str]) -> None:
@@ -197,17 +200,15 @@ class Line(httpx2.AsyncBaseTransport):
         with _as_httpx2():
             answer = await pool.handle_async_request(wire)
         answered = cast("Any", answer).extensions
-        stream = _Body(answer)
-        response = httpx2.Response(answer.status, headers=answer.headers, stream=stream, extensions=answered)
-        media = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        told = _without(answer.headers, b"set-cookie")
+        stream = _Body(answer, heard.most_bytes if heard is not None else _MOST_BYTES)
+        response = httpx2.Response(answer.status, headers=told, stream=stream, extensions=answered)
         if heard is not None:
+            media = response.headers.get("content-type", "").partition(";")[0].strip().lower()
             heard.answered(answer.status, media, stream.aclose)
-        if response.headers.get("content-encoding", "identity").lower() not in {"", "identity"}:
+        if any(name.lower() == b"content-encoding" and value.lower() != b"identity" for name, value in told):
             await stream.aclose()
-            raise Compressed("its answer is compressed")
-        if media == EVENTS:
-            stream.most_gathered = _MOST_OF_A_LINE
-            stream.most = heard.most_bytes if heard is not None else None
+            raise Compressed("it sent a compressed answer, which nobody asked for")
         return response
 
     async def aclose(self) -> None:
@@ -217,28 +218,31 @@ class Line(httpx2.AsyncBaseTransport):
 
 
 class _Body(httpx2.AsyncByteStream):
-    """An answer as it comes: events of any number, each on lines that are bounded, or a bounded page."""
+    """What is answered, as long as it is bounded: whoever declares a model names an address of any kind."""
 
-    def __init__(self, answer: httpcore2.Response) -> None:
+    def __init__(self, answer: httpcore2.Response, most: int) -> None:
         self._answer = answer
-        self.most_gathered = _MOST_OF_A_PAGE
-        self.most: int | None = _MOST_OF_A_PAGE
+        self._most = min(most, _LONGEST_ERROR if answer.status >= _BAD else _MOST_BYTES)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        came = gathered = 0
+        seen = line = 0
         with _as_httpx2():
             async for part in cast(
                 "AsyncIterable[bytes]", self._answer.stream
             ):  # SDKs read on after its end, to drain it
-                came, ends = came + len(part), part.rfind(b"\n") + 1
-                gathered = len(part) - ends if ends else gathered + len(part)
-                if gathered > self.most_gathered or (self.most is not None and came > self.most):
-                    raise Endless("its answer does not end")
+                seen += len(part)
+                line = line + len(part) if b"\n" not in part else len(part) - part.rindex(b"\n")
+                if seen > self._most or line > _LONGEST_LINE:
+                    raise Endless("it sent more than any answer has")
                 yield part
 
     async def aclose(self) -> None:
         """Let the connection go: to the pool after the whole answer, else it is closed."""
         await self._answer.aclose()
+
+
+def _without(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[tuple[bytes, bytes]]:
+    return [one for one in headers if one[0].lower() != name]
 
 
 async def _watched(body: httpx2.AsyncByteStream, heard: Listener | None) -> AsyncGenerator[bytes]:

@@ -1,1 +1,1 @@
-"""Adapters of the audit room."""
+"""Adapters of the people room."""

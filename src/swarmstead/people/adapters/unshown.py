@@ -23,6 +23,11 @@ class Unshown:
     def __init__(self, path: Path) -> None:
         self._path = path
 
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        return self._path
+
     def keep(self) -> str:
         """The secret that lies there. Where there is none, a new one does now, and it is on the disk.
 
@@ -33,10 +38,10 @@ class Unshown:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
+                os.fchmod(file.fileno(), 0o600)  # whoever has made it
                 if found := _WHOLE.fullmatch(file.read(100).decode("ascii", "replace")):
                     return found[0]
                 secret = new_secret()
-                os.fchmod(file.fileno(), 0o600)
                 file.seek(0)
                 file.truncate()
                 file.write(secret.encode())
@@ -52,9 +57,11 @@ class Unshown:
             ) from error
 
     def found(self) -> str:
-        """The secret that lies there; '' for none. What cannot be read is none, and the log says so."""
+        """The secret that lies there; '' for none. What cannot be read, or is a link, is none, and the log says so."""
         try:
-            whole = _WHOLE.fullmatch(self._path.read_text(encoding="ascii", errors="replace"))
+            with os.fdopen(os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+                os.fchmod(file.fileno(), 0o600)
+                whole = _WHOLE.fullmatch(file.read(100).decode("ascii", "replace"))
         except FileNotFoundError:
             return ""
         except OSError as error:

@@ -30,6 +30,7 @@ from swarmstead.telemetry.contract import model_called
 
 log = logging.getLogger(__name__)
 _WAITS_FOR_ROOM = 120
+_MOST_NAMED = 6
 _WAIT_S = 0.25
 _LEASE_MARGIN_MS = 60_000
 _TURN = sa.bindparam("turn", type_=agent_runs.c.turns.type)
@@ -76,10 +77,10 @@ class Thinking:
         context = self._context
         key = context.key(turn, "model")
         recorded = context.journal.get(key)
-        if recorded is not None and recorded.output is not None:
-            return decode_reply(recorded.output)
         if recorded is not None and recorded.error is not None:
             raise StepFailed(**recorded.error)  # it had failed; only the end of the agent was not written yet
+        if recorded is not None and recorded.output is not None:
+            return decode_reply(recorded.output)
         await context.safe_point(key)
         request = ModelRequest(context.planned.name, tuple(messages), tools, context.model.max_output_tokens)
         estimate = context.hands.thinker.estimate(context.model, request)
@@ -113,8 +114,10 @@ class Thinking:
             await context.write_patiently(lambda tx: self._fail(tx, asked, spent, used, error))
             spans.failed(used, error.code)
             raise
-        await context.write_patiently(lambda tx: self._settle(tx, asked, reply, attempt))
+        passed = await context.write_patiently(lambda tx: self._settle(tx, asked, reply, attempt))
         spans.answered(reply)
+        if passed is not None:
+            raise passed
         return reply
 
     async def _reserve(self, asked: _Asked) -> None:
@@ -212,7 +215,8 @@ class Thinking:
         }
         emit(tx, "model.called", context.scope, run=context.run, step=asked.key, trace_id=context.trace_id, data=data)
 
-    def _settle(self, tx: Tx, asked: _Asked, reply: ModelReply, attempt: int) -> None:
+    def _settle(self, tx: Tx, asked: _Asked, reply: ModelReply, attempt: int) -> SteadError | None:
+        """Write the reply down, and open what it calls for; unless it has passed a cap, which is the answer then."""
         context, hands, key, turn = self._context, self._context.hands, asked.key, asked.turn
         spent = max(asked.booked, hands.thinker.cost(context.model, reply))
         self._book(tx, asked.lease, spent - asked.booked, _less(reply.usage, asked.used), turn)
@@ -227,10 +231,10 @@ class Thinking:
             "output_tokens": reply.usage.output_tokens,
             "finished_at": hands.clock.now_ms(),
         }
-        if not records.change_step(tx, key, values):
+        passed = self._passed(tx, spent - asked.booked - asked.estimate, reply)
+        if not records.change_step(tx, key, values | ({"error": as_data(passed)} if passed else {})):
             raise JournalMoved(key)
-        self._tell_overrun(tx, spent - asked.booked - asked.estimate)
-        self._announce(tx, turn, reply.tool_calls)
+        self._announce(tx, turn, () if passed else reply.tool_calls)
         tokens = reply.usage.input_tokens, reply.usage.output_tokens
         tx.after_commit(lambda: model_called(context.planned.model_kind, "succeeded", spent, *tokens))
         data = {
@@ -246,13 +250,20 @@ class Thinking:
             "calls": [call.name for call in reply.tool_calls],
         }
         emit(tx, "model.called", context.scope, run=context.run, step=key, trace_id=context.trace_id, data=data)
+        return passed
 
-    def _tell_overrun(self, tx: Tx, over: int) -> None:
-        """What a provider bills beyond all that it was sent and may say is charged as told; an operator should know."""
-        if over > 0:
-            model, run = self._context.planned.model, self._context.run
-            told = "model %s billed %s more than run %s had reserved for its answer"
-            tx.after_commit(lambda: log.warning(told, model, usd_text(over), run))
+    def _passed(self, tx: Tx, over: int, reply: ModelReply) -> SteadError | None:
+        """What a provider bills beyond all that it was sent and may say is charged as told; an operator should know.
+
+        Where that passes a cap, nothing that the answer calls for is done. One that calls for nothing is paid for.
+        """
+        if over <= 0:
+            return None
+        context = self._context
+        model, run = context.planned.model, context.run
+        told = "model %s billed %s more than run %s had reserved for its answer"
+        tx.after_commit(lambda: log.warning(told, model, usd_text(over), run))
+        return context.hands.ledger.passed(tx, context.scope.tenant, self._accounts()) if reply.tool_calls else None
 
     def _announce(self, tx: Tx, turn: int, calls: Sequence[ToolCall]) -> None:
         """Open the steps that the reply asks for, in the same commit: they show before they start."""
@@ -314,7 +325,9 @@ def _add_usage(tx: Tx, agent_run: str, spent: int, usage: Usage, turn: int) -> N
 def summary_of(reply: ModelReply) -> str:
     """One line for people: what was decided, never how it was thought."""
     if reply.tool_calls:
-        return "Asked for " + ", ".join(call.name.replace("__", "/") for call in reply.tool_calls[:6])
+        more = len(reply.tool_calls) - _MOST_NAMED
+        named = ", ".join(call.name.replace("__", "/") for call in reply.tool_calls[:_MOST_NAMED])
+        return f"Asked for {named}" + (f" and {more} more" if more > 0 else "")
     first = reply.text.strip().splitlines()[0] if reply.text.strip() else ""
     return first.lstrip("# ")[:200] or "Answered with nothing"
 

@@ -64,6 +64,8 @@ class ToolCalls:
         plan = await self._plan_of(recorded)
         if recorded is not None and recorded.attempted_at is not None:  # it was in flight when its process ended
             again = self._again(replace(request, plan_id=plan))
+            if plan and await self._is_unspent(plan):  # what was in flight had another one: this asks about its repeat
+                return await self._after_decision(again, plan)
             if not _repeatable(self._tool_of(request), effect=True):
                 return await self._ask_what_happened(again)
             return await self._concluded(again)
@@ -78,10 +80,14 @@ class ToolCalls:
         asked = await self._read_approval(recorded.approval)
         return asked.id if asked.kind == "plan" else str(asked.payload["plan"])
 
+    async def _is_unspent(self, plan_id: str) -> bool:
+        return (await self._read_approval(plan_id)).used_at is None
+
     async def _after_decision(self, request: CallRequest, plan_id: str) -> Mapping[str, Any]:
         approval = await self._decision(plan_id)
         if approval.status != "approved":
-            return await self._write_refusal(request, approval)
+            write = self._write_unknown if request.repeat else self._write_refusal
+            return await write(request, approval)
         await self._safe_point(request)
         return await self._concluded(replace(request, plan_id=plan_id))
 

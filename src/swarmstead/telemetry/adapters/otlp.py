@@ -107,6 +107,8 @@ class OtlpSpans:
         while not self._given_up and (batch := batch + self._taken(_TOGETHER - len(batch))):
             self._send(batch)
             batch = []
+        if batch:  # taken from the queue before it was given up
+            spans_dropped(len(batch), "closing")
 
     def _taken(self, most: int) -> list[Span]:
         found: list[Span] = []

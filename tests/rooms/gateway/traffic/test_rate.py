@@ -6,6 +6,7 @@ import pytest
 
 from swarmstead.gateway.contract import CallOutcome
 from swarmstead.gateway.traffic.limits import Rate, TrafficLimits
+from swarmstead.gateway.traffic.refusal import in_words
 from tests.rooms.gateway.traffic.stand import PATIENCE_S, Opened
 
 WIDE = Rate(0, 1)
@@ -138,3 +139,8 @@ async def test_questions_count_as_calls(opened: Opened) -> None:
     refused = [one for one in answers if isinstance(one, CallOutcome)]
     assert (len(refused), {one.code for one in refused}) == (17, {"rate_exceeded"})
     assert (len(await stand.desk.asked()), stand.upstream.called("look")) == (3, 3)
+
+
+@pytest.mark.parametrize(("wait", "words"), [(0.0, "0.1 s"), (0.04, "0.1 s"), (0.11, "0.2 s"), (2.0, "2.0 s")])
+def test_whoever_waits_as_long_as_is_said_does_not_come_too_early(wait: float, words: str) -> None:
+    assert in_words(wait) == words

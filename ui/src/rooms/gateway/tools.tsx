@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
-import { CircleAlert, Hand } from 'lucide-react'
+import { CircleAlert, Hand, TriangleAlert } from 'lucide-react'
 import { useCallback, useMemo } from 'react'
 import { quarantinedQuery, toolServersQuery } from '@/api/queries/tools'
 import type { Pin, ToolServer } from '@/api/types'
@@ -107,7 +107,8 @@ const troubleOf = (server: ToolServer) => sentence(server.health.problem || serv
 function Attention({ servers, quarantined }: { servers: readonly ToolServer[]; quarantined: readonly Pin[] }) {
   const waiting = quarantined.filter((pin) => pin.why !== 'held')
   const troubled = servers.filter((server) => server.health.state === 'problem' || server.health.state === 'resting')
-  if (waiting.length === 0 && troubled.length === 0) return null
+  const mistaken = servers.filter((server) => server.warnings.length > 0)
+  if (waiting.length === 0 && troubled.length === 0 && mistaken.length === 0) return null
   return (
     <ul aria-label="Needs attention" className="flex shrink-0 flex-col gap-1 border-b border-line bg-panel px-4 py-2 text-xs">
       {waiting.length > 0 && (
@@ -130,6 +131,17 @@ function Attention({ servers, quarantined }: { servers: readonly ToolServer[]; q
           </Link>
           <span className="truncate text-soft" title={visible(troubleOf(server))}>
             {visible(troubleOf(server))}
+          </span>
+        </li>
+      ))}
+      {mistaken.slice(0, MOST_NAMED).map((server) => (
+        <li key={server.name} className="flex min-w-0 items-center gap-2">
+          <TriangleAlert className="size-3.5 shrink-0 text-waiting" aria-hidden />
+          <Link to="/resources/apply" search={{ kind: 'ToolServer', name: server.name }} title={server.name} className="min-w-0 shrink-0 basis-auto truncate font-medium underline max-w-1/2">
+            {server.name}
+          </Link>
+          <span className="truncate text-soft" title={visible(server.warnings.join('; '))}>
+            {visible(server.warnings.join('; '))}
           </span>
         </li>
       ))}

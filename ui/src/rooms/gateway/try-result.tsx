@@ -10,6 +10,7 @@ import { lineDiff } from '@/lib/diff'
 import { duration } from '@/lib/format'
 import { sentence, visible } from '@/lib/text'
 import { effectOf } from '@/rooms/permits/effect'
+import { previewWords } from '@/rooms/permits/words'
 
 /** What came of a dry run. */
 export function TriedResult({ tried }: { tried: Tried }) {
@@ -89,8 +90,8 @@ function Foreseen({ foreseen }: { foreseen: NonNullable<Tried['foreseen']> }) {
       {effect.kind === 'file' ? (
         <DiffView lines={lineDiff(effect.before, effect.after)} label={effect.path} />
       ) : (
-        <p className="text-xs text-soft">
-          {effect.why ? `Its preview tells nothing: ${visible(effect.why)}` : 'It has no preview of its own, so what it would change is not known.'}
+        <p className={effect.refused ? 'text-xs text-failed' : 'text-xs text-soft'}>
+          {effect.refused ? `Its own preview refuses this call: ${visible(effect.why)}` : previewWords(effect.why)}
         </p>
       )}
     </>

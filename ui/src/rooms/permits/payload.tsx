@@ -1,4 +1,4 @@
-import { CircleQuestionMark } from 'lucide-react'
+import { CircleQuestionMark, CircleX } from 'lucide-react'
 import { Link } from '@tanstack/react-router'
 import { useMemo } from 'react'
 import { useIsProduction } from '@/api/queries/people'
@@ -14,7 +14,7 @@ import { sentence, visible } from '@/lib/text'
 import { argumentsBeside, effectOf, rootOf } from './effect'
 import { toolName } from '@/lib/tools'
 import { Who } from '@/components/who'
-import { askerWords } from './words'
+import { askerWords, previewWords } from './words'
 
 interface PayloadProps {
   approval: Approval
@@ -44,6 +44,21 @@ function Uncertain() {
       <p className="mt-1">
         The server stopped while this call was in flight; nobody can say whether it happened. Look at the target first. Then
         say whether to run it again or not to repeat it.
+      </p>
+    </div>
+  )
+}
+
+/** Whoever approves must not have to try: the tool's own preview has said already that this cannot be done. */
+function PreviewRefused({ why }: { why: string }) {
+  return (
+    <div className="rounded-md border border-failed/50 px-3 py-2 text-xs">
+      <p className="flex items-center gap-1.5 font-medium text-failed">
+        <CircleX className="size-3.5" aria-hidden /> Its own preview refuses this call
+      </p>
+      {why !== '' && <p className="mt-1 whitespace-pre-wrap break-words">{visible(why)}</p>}
+      <p className="mt-1 text-soft">
+        Approved, it will most likely fail, and change nothing. Denied, whoever asks can try another way.
       </p>
     </div>
   )
@@ -151,6 +166,7 @@ function Effect({ approval }: { approval: Approval }) {
   const lines = useMemo(() => (effect.kind === 'file' ? lineDiff(effect.before, effect.after) : []), [effect])
   return (
     <>
+      {effect.kind === 'none' && effect.refused && <PreviewRefused why={effect.why} />}
       <div className="flex flex-col gap-1.5">
         <h3 className="text-xs font-semibold text-soft">Arguments</h3>
         <Arguments values={argumentsBeside(approval, effect)} label="Arguments" />
@@ -160,15 +176,16 @@ function Effect({ approval }: { approval: Approval }) {
           <h3 className="text-xs font-semibold text-soft">
             {effect.before === null ? 'A new file' : 'Changes to the file'}
           </h3>
+          {effect.unchanged && <p className="text-xs">None: it has exactly this text already.</p>}
           <DiffView lines={lines} label={effect.path} />
         </div>
       ) : (
-        <p className="text-xs text-mute">
-          The tool shows no preview of what will change{effect.why && `: ${visible(effect.why)}`}
-        </p>
+        !effect.refused && <p className={effect.why ? 'text-xs text-soft' : 'text-xs text-mute'}>{previewWords(effect.why)}</p>
       )}
       <details className="text-xs">
-        <summary className="w-fit rounded-sm text-mute hover:text-fg">The payload, exactly as it is hashed</summary>
+        <summary className="w-fit rounded-sm text-mute hover:text-fg">
+          {approval.concealed ? 'The payload, without what only those who decide may see' : 'The payload, exactly as it is hashed'}
+        </summary>
         <div className="mt-2">
           <JsonView value={approval.payload} label="payload" />
         </div>

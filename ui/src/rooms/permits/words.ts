@@ -1,4 +1,5 @@
 import type { Approval } from '@/api/types'
+import { visible } from '@/lib/text'
 
 /** What the two decisions are called, and what they do. An uncertain outcome asks another question than a plan. */
 export function decisionWords({ kind }: Pick<Approval, 'kind'>): { approve: string; deny: string; approved: string; denied: string } {
@@ -17,4 +18,10 @@ export function askerWords({ agent, swarm, asked_by_name }: Pick<Approval, 'agen
 export function settledWords({ kind, status }: Pick<Approval, 'kind' | 'status'>): string {
   if (kind === 'outcome') return status === 'denied' ? 'Not to be repeated, you said just now' : 'To be run again, you said just now'
   return status === 'denied' ? 'Denied by you just now' : 'Approved by you just now'
+}
+
+/** What is said in place of a preview that tells nothing. */
+export function previewWords(why: string): string {
+  if (why === '') return 'It has no preview of its own, so what it would change is not known.'
+  return `What it would change is not known: ${visible(why)}`
 }

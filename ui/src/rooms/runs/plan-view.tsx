@@ -6,6 +6,7 @@ import { Digest } from '@/components/values'
 import { WithCode } from '@/components/with-code'
 import { cx } from '@/lib/cx'
 import { cap, money, plural, range, ticking } from '@/lib/format'
+import { visible } from '@/lib/text'
 import { toolName } from '@/lib/tools'
 
 /** A plan before it runs: who, with which tools, at what risk and price, and what it will ask. */
@@ -13,7 +14,7 @@ export function PlanView({ plan, faded }: { plan: Plan; faded?: boolean }) {
   return (
     <div className={cx('flex flex-col gap-4 transition-opacity duration-100', faded && 'opacity-60')}>
       {plan.missing.length > 0 && <Missing plan={plan} />}
-      {plan.warnings.length > 0 && <Warnings plan={plan} />}
+      {plan.notes.length > 0 && <Notes notes={plan.notes} />}
       <Facts>
         <Fact name="Plan">
           <Digest digest={plan.hash} />
@@ -80,21 +81,19 @@ function Missing({ plan }: { plan: Plan }) {
   )
 }
 
-function Warnings({ plan }: { plan: Plan }) {
+/** What may not be meant; the run goes without it. */
+function Notes({ notes }: { notes: readonly string[] }) {
   return (
-    <ul role="status" className="flex flex-col gap-1 rounded-md border border-waiting/50 px-3 py-2 text-xs">
-      {plan.warnings.map((w, i) => (
-        <li key={i}>
-          <span className="font-medium text-waiting">
-            <CircleAlert className="mr-1.5 inline size-3.5" aria-hidden />
-            <WithCode>{w.what}</WithCode>
-          </span>
-          <span className="block text-soft">
-            <WithCode>{w.way_out}</WithCode>
-          </span>
-        </li>
-      ))}
-    </ul>
+    <div className="rounded-md border border-waiting/60 px-3 py-2 text-xs">
+      <p className="flex items-center gap-1.5 font-medium text-waiting">
+        <CircleAlert className="size-3.5" aria-hidden /> Before it starts
+      </p>
+      <ul className="mt-1 flex flex-col gap-1">
+        {notes.map((note) => (
+          <li key={note}>{visible(note)}</li>
+        ))}
+      </ul>
+    </div>
   )
 }
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from swarmstead.doors.http import paging, shapes, views
 from swarmstead.doors.http.auth import Caller, Server
 from swarmstead.doors.http.careful import CarefulRoute, mark
+from swarmstead.doors.http.resource_shapes import DiffShape
 from swarmstead.doors.http.routes.resources import Digest, compare, versions
 from swarmstead.gatehouse import Gatehouse
 from swarmstead.gateway.contract import Risk
@@ -64,7 +65,7 @@ async def agent_versions(
 @router.get("/agents/{name}/diff", tags=["agents"])
 async def agent_diff(
     name: str, scope: Caller, app: Server, from_: Annotated[str, Query(alias="from", max_length=71)], to: Digest = ""
-) -> shapes.DiffShape:
+) -> DiffShape:
     """Two versions of an agent, line by line."""
     return await compare("Agent", name, scope, app, from_, to)
 

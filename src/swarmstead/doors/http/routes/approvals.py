@@ -26,7 +26,7 @@ _CLOSED = ("approved", "denied", "expired")
 def with_askers(app: Gatehouse, conn: Any, scope: Scope, found: Sequence[Approval]) -> list[shapes.ApprovalShape]:
     """Questions, each with the kind of model that asks and what its run has spent so far."""
     askers = app.askers(conn, scope, [one.agent_run for one in found])
-    return [views.approval(one, askers.get(one.agent_run)) for one in found]
+    return [views.approval(one, askers.get(one.agent_run), scope) for one in found]
 
 
 @router.get("/approvals")
@@ -77,7 +77,7 @@ async def _newest(
 
 @router.get("/approvals/{approval}")
 async def show(request: Request, approval: str, scope: Caller, app: Server) -> shapes.ApprovalShape:
-    """One question with its exact payload."""
+    """One question; with its exact payload for who may decide, without what is secret in it for others."""
     require(scope, "read")
     found = await app.db.read(lambda conn: with_askers(app, conn, scope, [queries.get(conn, scope, approval)])[0])
     mark(request, _version(found))
@@ -109,8 +109,14 @@ async def decide(
         seen = await app.db.read(lambda conn: queries.get(conn, scope, approval))
         expect(request, _version(seen), "The question")
 
+    def shown(tx: Tx) -> str:
+        """The reason goes where others read: what the run was told in secret stays out of it."""
+        asks = queries.get(tx.conn, scope, approval).agent_run if body.reason else ""
+        asker = app.askers(tx.conn, scope, [asks]).get(asks) if asks else None
+        return asker.show(body.reason) if asker else body.reason
+
     def decided(tx: Tx) -> shapes.ApprovalShape:
-        answered = handlers.decide(tx, scope, app.clock, approval, body.decision, body.reason, body.hash)
+        answered = handlers.decide(tx, scope, app.clock, approval, body.decision, shown(tx), body.hash)
         return with_askers(app, tx.conn, scope, [answered])[0]
 
     return await once(request, decided)

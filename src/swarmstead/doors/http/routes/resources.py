@@ -1,6 +1,7 @@
 """What people declare: apply, look, compare."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -9,7 +10,7 @@ from swarmstead.doors.http import paging, shapes, views
 from swarmstead.doors.http.auth import Caller, Server
 from swarmstead.doors.http.careful import CarefulRoute, expected, mark
 from swarmstead.doors.http.once import once
-from swarmstead.doors.http.resource_shapes import AppliedShape, DeletedShape
+from swarmstead.doors.http.resource_shapes import AppliedShape, DeletedShape, DiffShape
 from swarmstead.gatehouse import Gatehouse
 from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.scope import Scope
@@ -23,6 +24,7 @@ from swarmstead.resources.queries import diff, refuse_dangling
 from swarmstead.storage.database import Tx
 
 router = APIRouter(prefix="/api/v1", tags=["resources"], route_class=CarefulRoute)
+_MOST_USERS = 5
 Digest = Annotated[str, Query(max_length=71)]
 
 
@@ -74,8 +76,8 @@ async def apply(
         dangling = app.registry.dangling(conn, scope, documents)
         if strict:
             refuse_dangling(documents, dangling)
-        both = zip(applied, dangling, strict=True)
-        return shapes.Page(items=[one.model_copy(update={"warnings": found}) for one, found in both])
+        both = zip(applied, dangling, app.registry.advice(documents), strict=True)
+        return shapes.Page(items=[one.model_copy(update={"warnings": [*no, *so]}) for one, no, so in both])
 
     def done(tx: Tx) -> shapes.Page[AppliedShape]:
         applied = handlers.apply(tx, scope, app.clock, documents, seen)
@@ -133,12 +135,34 @@ async def show(
 async def delete(request: Request, kind: str, name: str, scope: Caller, app: Server) -> DeletedShape:
     """Take a resource back, from now on. Its versions stay; applying it again revives it.
 
-    `If-Match` with the resource's ETag takes it back only if that is still its current version. A warning names the
-    file of this server's `--config` that declares it.
+    `If-Match` with the resource's ETag takes it back only if that is still its current version. Warnings name what
+    still uses it, and the file of this server's `--config` that declares it.
     """
     seen = expected(request)
-    await app.db.write(lambda tx: handlers.delete(tx, scope, app.clock, kind, name, seen))
-    return DeletedShape(kind=kind, name=name, warnings=await _comes_back(app, scope, kind, name))
+
+    def taken(tx: Tx) -> tuple[str, list[tuple[str, str]]]:
+        digest = handlers.delete(tx, scope, app.clock, kind, name, seen)
+        return digest, app.registry.users(tx.conn, scope, kind, name)
+
+    digest, users = await app.db.write(taken)
+    warnings = [*_still_used(users), *await _comes_back(app, scope, kind, name)]
+    return DeletedShape(kind=kind, name=name, digest=digest, warnings=warnings)
+
+
+def _still_used(users: Sequence[tuple[str, str]]) -> list[str]:
+    """By kind, the first few by name: a warning is read, a list is not."""
+    if not users:
+        return []
+    by_kind: dict[str, list[str]] = {}
+    for kind, name in users:
+        by_kind.setdefault(kind, []).append(name)
+    said = "; ".join(f"{kind} {_few(names)}" for kind, names in by_kind.items())
+    return [f"Still named by {said}. What names it does not work as before."]
+
+
+def _few(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_USERS
+    return ", ".join(names[:_MOST_USERS]) + (f" and {more} more" if more > 0 else "")
 
 
 async def _comes_back(app: Gatehouse, scope: Scope, kind: str, name: str) -> list[str]:
@@ -174,7 +198,7 @@ async def compare(
     app: Server,
     from_: Annotated[str, Query(alias="from", max_length=71)],
     to: Digest = "",
-) -> shapes.DiffShape:
+) -> DiffShape:
     """Two versions, line by line; `to` defaults to the current one."""
     require(scope, "read")
 
@@ -186,4 +210,4 @@ async def compare(
         shapes.DiffLine.model_validate({"op": op, "text": text})
         for op, text in await asyncio.to_thread(diff, views.shown(one), views.shown(other))
     ]
-    return shapes.DiffShape.model_validate({"from": one.digest, "to": other.digest, "lines": lines})
+    return DiffShape.model_validate({"from": one.digest, "to": other.digest, "lines": lines})

@@ -18,6 +18,7 @@ from swarmstead.people.contract import require
 from swarmstead.permits import queries as permits
 from swarmstead.runs import events, handlers, queries
 from swarmstead.runs.contract import Command, Launch, Overrides, RunStatus
+from swarmstead.runs.told import shown_to_readers
 from swarmstead.storage.database import Tx
 
 router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=CarefulRoute)
@@ -34,9 +35,7 @@ def _wish(body: shapes.PreviewIn, plan_hash: str = "", key: str = "") -> Launch:
 @router.post("/runs:preview")
 async def preview(body: shapes.PreviewIn, scope: Caller, app: Whole) -> shapes.PlanShape:
     """What would run now: agents, tools with verdicts, cost, time, questions, and what is missing. Starts nothing."""
-    plan = await app.runs.preview(scope, _wish(body))
-    warnings = [shapes.MissingShape(what=one.what, way_out=one.way_out) for one in plan.warnings]
-    return run_views.plan(plan).model_copy(update={"warnings": warnings})
+    return run_views.plan(await app.runs.preview(scope, _wish(body)))
 
 
 @router.post("/runs", status_code=201)
@@ -106,12 +105,12 @@ async def show(request: Request, run: str, scope: Caller, app: Whole) -> shapes.
         asked = permits.of_run(conn, scope, run, most=_MOST_QUESTIONS)
         askers = queries.askers(conn, scope, [one.agent_run for one in asked])
         mark(request, str(found.seq))
-        show = run_views.shown_to_readers(found.row["input"])
+        show = shown_to_readers(found.row["input"])
         return shapes.RunDetail(
             **run_views.run(found, app.loop_version).model_dump(),
             agents=[run_views.agent_run(agent, names, show) for agent in agents],
             plan=run_views.plan(queries.plan_of(conn, scope, found)),
-            approvals=[views.approval(one, askers.get(one.agent_run)) for one in asked],
+            approvals=[views.approval(one, askers.get(one.agent_run), scope) for one in asked],
         )
 
     return await app.db.read(read)
@@ -159,7 +158,7 @@ async def steps(
     found = await app.db.read(lambda conn: queries.get(conn, scope, run))
     rows = await app.db.read(lambda conn: queries.steps_of(conn, scope, run, after=start, limit=limit + 1))
     more = paging.encode(rows[limit - 1]["started_at"], rows[limit - 1]["key"]) if len(rows) > limit else None
-    show = run_views.shown_to_readers(found.row["input"])
+    show = shown_to_readers(found.row["input"])
     return shapes.Page(items=[run_views.step(row, found.row["trace_id"], show) for row in rows[:limit]], next=more)
 
 
@@ -169,7 +168,7 @@ async def step(run: str, key: str, scope: Caller, app: Whole) -> shapes.StepDeta
     require(scope, "read")
     found = await app.db.read(lambda conn: queries.get(conn, scope, run))
     row = await app.db.read(lambda conn: queries.step(conn, scope, run, key))
-    return run_views.step_detail(row, found.row["trace_id"], run_views.shown_to_readers(found.row["input"]))
+    return run_views.step_detail(row, found.row["trace_id"], shown_to_readers(found.row["input"]))
 
 
 @router.post("/runs/{run}/commands", status_code=202)

@@ -14,6 +14,7 @@ from swarmstead.gateway.contract import Caller as ToolCaller
 from swarmstead.gateway.errors import UpstreamFailed
 from swarmstead.gateway.health import Health
 from swarmstead.gateway.pins import queries as pins
+from swarmstead.gateway.specs import unoffered
 from swarmstead.kernel.scope import Scope
 from swarmstead.people.contract import require
 from swarmstead.resources.contract import Resource
@@ -25,6 +26,7 @@ _AT_ONCE = 16
 _LATE = f"It has not answered within {_PATIENCE_S:g} s; it is still being asked."
 _UNSEEN = Health("idle")
 Asked = tuple[list[ServerToolShape], str]
+_NOTHING: Asked = ([], "")
 
 
 @router.get("/tool-servers")
@@ -47,8 +49,7 @@ async def tool_servers(
         async with few:
             return await _asked(app, scope, one)
 
-    nothing: Asked = ([], "")
-    answers = await asyncio.gather(*map(ask, found)) if tools else [nothing] * len(found)
+    answers = await asyncio.gather(*map(ask, found)) if tools else [_NOTHING] * len(found)
     counts = await app.db.read(lambda conn: pins.counts(conn, scope))  # with what was seen just now
     health, now = await app.gateway.health(scope), app.clock.now_ms()
     return shapes.Page(
@@ -61,6 +62,7 @@ async def tool_servers(
                 root=one.spec.root,
                 tools=listed,
                 problem=problem,
+                warnings=_warnings(one, listed),
                 health=server_health(health.get(one.name, _UNSEEN), now),
                 seen=counts.get(one.name, (0, 0))[0],
                 quarantined=counts.get(one.name, (0, 0))[1],
@@ -68,6 +70,10 @@ async def tool_servers(
             for one, (listed, problem) in zip(found, answers, strict=True)
         ]
     )
+
+
+def _warnings(found: Resource, listed: list[ServerToolShape]) -> list[str]:
+    return unoffered(found.spec, {tool.name for tool in listed}) if listed else []
 
 
 async def _asked(app: Gatehouse, scope: Scope, found: Resource) -> Asked:

@@ -109,15 +109,23 @@ class HybridIndex:
         return self._anew(documents)
 
     def _anew(self, documents: Iterable[ToolDocument]) -> Changed:
-        """What was struck out goes. Who asks meanwhile finds what was there; if it fails, that stays."""
+        """What was struck out goes. Who asks meanwhile finds what was there, and it stays if the making fails.
+
+        Where its place cannot be taken, half of it may be gone: nothing is found until the next refresh.
+        """
         with folders.beside(self._folder) as beside:
             made = HybridIndex(beside, self._weights, self._deep_limit)
             changed = made.refresh(documents)
             counts = {"static": len(made._vectors), "deep": 0} if changed.added else {}
             made.close()
             with self._lock:
-                folders.replaced(self._folder, beside)
                 self._sights.clear()
+                try:
+                    folders.replaced(self._folder, beside)
+                except OSError:
+                    folders.emptied(self._folder)
+                    self._open({})
+                    raise
                 self._open(counts)
         return changed
 
