@@ -111,6 +111,7 @@ async def test_a_question_lost_in_a_crash_is_charged_and_its_reservation_ends(
     step = (await house.steps(run))["boss/1/model"]
     assert (account.reserved, account.spent) == (0, await spent_by_agents(house, run))
     assert (step["attempts"], account.spent > step["spent_micros"] > 0) == (2, True)
+    assert "A question before it was lost with its server and is charged $" in step["summary"]
 
 
 # What is billed although no reply came -------------------------------------------------------------------------------

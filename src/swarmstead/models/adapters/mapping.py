@@ -105,9 +105,17 @@ def to_reply(response: ModelResponse, request: ModelRequest, names: Names) -> Mo
         calls = _calls(response.parts, names)
     except (ValueError, RecursionError):
         return Failure("cut_arguments" if finish == "length" else "arguments", usage=usage)
+    if finish == "length" and _is_bare_call(response.parts):
+        return Failure("cut_arguments", usage=usage)
     if calls and finish == "stop":
         finish = "tool_calls"
     return ModelReply(text, calls, usage, finish, model=plain_text(response.model_name or ""))
+
+
+def _is_bare_call(parts: Sequence[ModelResponsePart]) -> bool:
+    """Whether the answer ends with a call of which nothing but the name had come."""
+    last = parts[-1] if parts else None
+    return isinstance(last, ToolCallPart) and not (last.args.strip() if isinstance(last.args, str) else last.args)
 
 
 def usage_of(response: ModelResponse, request: ModelRequest) -> Usage:
