@@ -206,7 +206,8 @@ class Preview:
         """From how much to how much it may cost, and what the day's budgets lack for that."""
         turns = self._turn_costs(found, agents)
         low, high = _cost(found, agents, turns, budget)
-        return low, high, shortage(found.days, turns, high)
+        # Whatever earlier runs cost, with whichever models: a turn is asked only where its upper bound can be held.
+        return low, high, shortage(found.days, turns, max(high, min(sum(turns.values()), budget)))
 
     def _turn_costs(self, found: "_Found", agents: Sequence[PlannedAgent]) -> dict[str, int]:
         """What a typical turn of each agent may cost, in micro-dollars, but for models that cannot be asked."""

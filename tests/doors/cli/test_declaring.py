@@ -176,7 +176,7 @@ def test_adding_a_model_and_what_it_lacks(call: Call, repository: Path) -> None:
 
 
 def test_a_preview_warns_of_a_day_that_may_not_do(call: Call, repository: Path) -> None:
-    dear = ("--base-url", "http://127.0.0.1:9/v1", "--input-price", "1000", "--output-price", "1000")
+    dear = ("--base-url", "http://127.0.0.1:9/v1", "--input-price", "5000", "--output-price", "5000")
     assert call("model", "add", "dear", "--provider", "openai", "--model", "own", *dear).code == 0
     what = ("repo-review", "--input", f"repo={repository}", "--override-model", "reviewer=dear", "--budget", "90")
     done = call("run", "preview", *what)

@@ -148,6 +148,13 @@ async def test_a_refusal_in_the_first_event_costs_nothing_and_a_later_one_does(r
     assert used.output_tokens >= attempts * 12
 
 
+async def test_an_error_in_a_stream_is_not_told_as_a_status_that_nobody_sent(rig: Rig) -> None:
+    rig.server.plan(*[Broken(LONG, 0, "error")] * MAX_ATTEMPTS)
+    with pytest.raises(SteadError, match="HTTP 200, with an error in the answer") as caught:
+        await rig.model.request(rig.spec, ASKED)
+    assert "HTTP 5" not in caught.value.message
+
+
 async def test_what_was_not_sent_costs_nothing(rig: Rig, unused_tcp_port: int) -> None:
     rig.spec = replace(rig.spec, base_url=f"http://127.0.0.1:{unused_tcp_port}")
     assert await rig.charged() == (Usage(), MAX_ATTEMPTS)

@@ -80,3 +80,15 @@ async def test_a_day_that_may_not_do_is_a_warning_and_changes_no_plan(house: Hou
     assert "may fit into what is left" in note
     assert (plan.hash, plan.missing) == (before.hash, ())
     assert replace(plan, notes=(), created_at=0) == replace(before, created_at=0)
+
+
+async def test_earlier_runs_that_cost_nothing_do_not_hide_what_a_dear_model_needs(house: House) -> None:
+    await house.declare(manifests(SCRIPT, model(SCRIPT, **FREE)))
+    for _ in range(3):
+        await house.status(await house.launch(), "succeeded")
+    dear = {"price": {"input_per_million_usd": "0", "output_per_million_usd": "9000"}}
+    limits = {"budget_usd": "90.00", "wall_clock_s": 600}
+    await house.declare(manifests(SCRIPT, swarm(limits=limits), model(SCRIPT, **dear)))
+    plan = await house.preview()
+    assert plan.cost_high_micros == 0
+    assert "this run may need $90.00" in plan.notes[0]
