@@ -17,7 +17,7 @@ from swarmstead.models.errors import ModelFailed, ModelRefusedKey, usage_of
 from tests.fakes import raw_server
 from tests.fakes.anthropic import AnthropicServer
 from tests.fakes.google import GoogleServer
-from tests.fakes.model_server import KEY, Answer, ModelServer
+from tests.fakes.model_server import KEY, Answer, ModelServer, sse
 from tests.fakes.model_timing import ManualTiming
 from tests.fakes.openai import OpenAIServer
 from tests.fakes.reach import this_machine
@@ -158,9 +158,9 @@ def no_collector() -> Generator[None]:
 async def test_an_answer_that_broke_is_let_go_at_once(rig: Rig) -> None:
     """Else the provider streams on, and bills, until the garbage collector comes."""
     begins, more = rig.said(1)
-    rig.server.plan(
-        *[raw_server.Turn(STREAM + begins + more + b"data: {no\n\n", flood=b": on\n\n" * 9_000)] * MAX_ATTEMPTS
-    )
+    fake = FAKES[rig.spec.provider]()
+    fault = sse(fake.error(529, "overloaded"), fake.error_event).encode()
+    rig.server.plan(*[raw_server.Turn(STREAM + begins + more + fault, flood=b": on\n\n" * 9_000)] * MAX_ATTEMPTS)
     with pytest.raises(ModelFailed):
         await rig.model.request(rig.spec, ASKED)
     async with asyncio.timeout(10):
