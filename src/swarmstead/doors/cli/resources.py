@@ -92,7 +92,8 @@ def delete(client: Client, kind: str, name: str, form: str) -> None:
     if form != "table":
         dump(done, form)
     else:
-        back = f"stead get {kind.lower()} {name} --digest {words.short(done['digest'])} -o yaml | stead apply -f -"
+        version = words.short(done["digest"]) if "digest" in done else "DIGEST"  # which older servers do not tell
+        back = f"stead get {kind.lower()} {name} --digest {version} -o yaml | stead apply -f -"
         click.echo(visible(f"Deleted {kind} {name}. Its versions stay; this brings it back: {back}"), err=True)
     warn([done])
 
