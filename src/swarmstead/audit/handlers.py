@@ -97,12 +97,18 @@ def _damaged(tenant: str, how: str) -> TrailDamaged:
     )
 
 
-def introduce(tx: Tx, tenant: str, clock: Clock, signer: Signer) -> None:
-    """Make this host's key known to the others; the chain of `tenant` tells when a key came. Twice changes nothing."""
+def introduce(tx: Tx, tenant: str, clock: Clock, signer: Signer) -> list[str]:
+    """Make this host's key known to the others; the chain of `tenant` tells when a key came. Twice changes nothing.
+
+    The ids of the keys that were known before, when this one is new.
+    """
+    known = list(tx.conn.execute(sa.select(audit_keys.c.key_id).order_by(audit_keys.c.since)).scalars())
     values = {"key_id": signer.key_id, "public_key": signer.public_key, "since": clock.now_ms()}
-    if insert_or_ignore(tx.conn, audit_keys, values):
-        data = {"public_key": signer.public_key}
-        record(tx, Entry(system_scope(tenant), "audit.key", f"audit-key/{signer.key_id}", data=data))
+    if not insert_or_ignore(tx.conn, audit_keys, values):
+        return []
+    data = {"public_key": signer.public_key}
+    record(tx, Entry(system_scope(tenant), "audit.key", f"audit-key/{signer.key_id}", data=data))
+    return known
 
 
 def checkpoint(conn: sa.Connection, scope: Scope, clock: Clock, signer: Signer) -> Checkpoint:

@@ -1,16 +1,17 @@
 """Reading the trail: pages, a whole chain as a stream, and its verification."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any, cast
 
 import sqlalchemy as sa
 
 from swarmstead.audit.contract import Checkpoint, Problem, Row, Verification
-from swarmstead.audit.model import checkpoint_message, verify
+from swarmstead.audit.model import CHECKPOINT, ROW, checkpoint_message, odd_fields, verify
 from swarmstead.audit.ports import Checker, Signer
 from swarmstead.audit.stored import NUMBERED, rows_of
 from swarmstead.audit.tables import audit_heads, audit_keys, audit_rows
-from swarmstead.kernel.scope import Scope
+from swarmstead.kernel.scope import Scope, system_scope
 
 _BATCH = 1000
 
@@ -72,6 +73,21 @@ def newest(conn: sa.Connection, scope: Scope) -> int:
     return conn.execute(query.order_by(audit_rows.c.seq.desc()).limit(1)).scalar() or 0
 
 
+def loose_ends(conn: sa.Connection) -> dict[str, str]:
+    """The tenants, of all, whose trail does not end where its head row says, and how. Cost: three lookups a tenant."""
+    found: dict[str, str] = {}
+    following = sa.select(sa.func.min(audit_rows.c.tenant)).where(audit_rows.c.tenant > sa.bindparam("last"))
+    tenant = ""
+    while tenant := conn.execute(following, {"last": tenant}).scalar() or "":
+        head = conn.execute(sa.select(audit_heads.c.seq).where(audit_heads.c.tenant == tenant)).first()
+        end = newest(conn, system_scope(tenant))
+        if head is None:
+            found[tenant] = "its head row, which tells where it ends, is missing"
+        elif head.seq != end:
+            found[tenant] = f"it ends at row {end}, its head is row {head.seq}"
+    return found
+
+
 def verify_stored(
     conn: sa.Connection, scope: Scope, signer: Signer, checkpoint: Checkpoint | None = None, first_key: str = ""
 ) -> Verification:
@@ -115,6 +131,17 @@ def _checker(conn: sa.Connection, signer: Signer, checkpoint: Checkpoint | None)
     query = sa.select(audit_keys.c.public_key).where(audit_keys.c.key_id == checkpoint.key_id)
     known = conn.execute(query).scalar()
     return signer if known is None else signer.checker_of(known)
+
+
+def told_row(found: Mapping[str, Any]) -> Row | None:
+    """The row with these fields, read from JSON; None when that is no row."""
+    return Row(**found) if found.keys() == ROW.keys() and not odd_fields(found) else None
+
+
+def told_checkpoint(found: Mapping[str, Any]) -> Checkpoint | None:
+    """The checkpoint with these fields among others, read from JSON; None when that is none."""
+    fields = {name: found.get(name) for name in Checkpoint.__slots__}
+    return None if odd_fields(fields, CHECKPOINT) else Checkpoint(**cast("Any", fields))
 
 
 def check(rows: Iterable[Row], checker: Checker, checkpoint: Checkpoint | None) -> Verification:

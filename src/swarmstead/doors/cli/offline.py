@@ -12,8 +12,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from swarmstead.audit.contract import Checkpoint, Problem, Row, Verification
-from swarmstead.audit.model import CHECKPOINT, ROW, odd_fields
-from swarmstead.audit.queries import check
+from swarmstead.audit.queries import check, told_checkpoint, told_row
 from swarmstead.audit.queries import verify as walk
 from swarmstead.doors.cli.audit import CHECKPOINT_WAY_OUT, ChainBroken, read_checkpoint
 from swarmstead.kernel.errors import BadInput
@@ -94,12 +93,11 @@ def _answer(found: Verification) -> dict[str, Any]:
 
 
 def _checkpoint(signed: dict[str, Any], path: Path) -> Checkpoint:
-    fields = {name: signed[name] for name in Checkpoint.__slots__}
-    if odd_fields(fields, CHECKPOINT):
+    if (found := told_checkpoint(signed)) is None:
         raise BadInput(
             f"{path} is not a checkpoint: a field has the wrong type.", field="--checkpoint", way_out=CHECKPOINT_WAY_OUT
         )
-    return Checkpoint(**fields)
+    return found
 
 
 def _rows(export: Path, odd: list[Problem]) -> Iterator[Row]:
@@ -127,11 +125,11 @@ def _row(line: bytes, where: str) -> Row:
         found: Any = json.loads(line)
     except (ValueError, RecursionError):
         found = None
-    fields = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
-    if fields.keys() != ROW.keys() or odd_fields(fields):
+    row = told_row(cast("dict[str, Any]", found)) if isinstance(found, dict) else None
+    if row is None:
         raise ChainBroken(
             f"{where}: this is not a row of an audit export.",
             field="--file",
             way_out="Give the whole file that `stead audit export` wrote; a line that was cut cannot be read.",
         )
-    return Row(**fields)
+    return row
