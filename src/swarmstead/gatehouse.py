@@ -6,7 +6,7 @@ neither runs nor models: import-linter keeps it so. What a process may never nee
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -134,6 +134,11 @@ class Gatehouse:
     def askers(self, conn: sa.Connection, scope: Scope, agent_runs: Sequence[str]) -> Mapping[str, Asker]:
         """What is known of the agents that ask a person something, by agent run. There are none without runs."""
         del conn, scope, agent_runs
+        return {}
+
+    def statuses_of_steps(self, conn: sa.Connection, scope: Scope, keys: Collection[str]) -> Mapping[str, str]:
+        """In which state steps of runs are, by key. There are none without runs."""
+        del conn, scope, keys
         return {}
 
     def count_runs(self, conn: sa.Connection) -> Mapping[str, int] | None:

@@ -1,6 +1,6 @@
 """Reading the trail: pages, a whole chain as a stream, and its verification."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from swarmstead.audit.tables import audit_heads, audit_keys, audit_rows
 from swarmstead.kernel.scope import Scope, system_scope
 
 _BATCH = 1000
+_NEAR = 10_000
 
 
 def page(
@@ -48,6 +49,16 @@ def of_calls(conn: sa.Connection, scope: Scope, limit: int) -> Iterator[Row]:
         if not rows:
             return
         found, query = found + len(rows), query.where(audit_rows.c.seq < rows[-1].seq)
+
+
+def ends_of_calls(conn: sa.Connection, scope: Scope, steps: Collection[str]) -> dict[str, str]:
+    """How these calls of outside clients ended last: step -> verdict. Cost: looks at the newest 10,000 rows at most."""
+    if not steps:
+        return {}
+    of_call = (audit_rows.c.action == "tool.call") & (audit_rows.c.phase == "effect") & audit_rows.c.step.in_(steps)
+    query = sa.select(audit_rows).where(audit_rows.c.tenant == scope.tenant, audit_rows.c.run == "", NUMBERED, of_call)
+    near = query.where(audit_rows.c.seq > newest(conn, scope) - _NEAR)
+    return {row.step: str(row.data.get("verdict", "")) for row in rows_of(conn, scope, near.order_by(audit_rows.c.seq))}
 
 
 def chain(conn: sa.Connection, scope: Scope) -> Iterator[Row]:

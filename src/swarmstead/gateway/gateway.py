@@ -205,7 +205,7 @@ class Gateway:
         return await self._policies.hides(caller.scope, "tool", caller.environment)
 
     def record_lost(self, tx: Tx, request: CallRequest) -> None:
-        """The last audit row of a call whose process ended before the call did: its run knows of it, nobody else does."""
+        """The last audit row of a call whose process ended before the call did; only its run knows of it."""
         record(tx, lost_entry(request, Progress()))
 
     async def policy_version(self, caller: Caller) -> str:
