@@ -129,7 +129,7 @@ def how_to_decide(found: dict[str, Any]) -> str:
     if found["kind"] == "outcome":
         meaning = (
             "\nNobody knows whether it was done: look at the target first.\n"
-            "Approved, it is run again, and is done twice if it was done. Denied, it is not repeated. The run goes on.\n"
+            "Approved, it is run again, and twice if it was done. Denied, it is not repeated. The run goes on.\n"
         )
     return (
         f"{meaning}\nApprove: stead inbox approve {approval}\nDeny:    stead inbox deny {approval} --reason TEXT\n"
