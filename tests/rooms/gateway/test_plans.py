@@ -5,8 +5,6 @@ from typing import Any
 
 import pytest
 
-from swarmstead.gateway.contract import Caller, CallRequest
-from swarmstead.gateway.model import plan_sentence
 from swarmstead.kernel.hashing import sha256_hex
 from swarmstead.permits import handlers as permits
 from swarmstead.resources import handlers as resources
@@ -283,25 +281,6 @@ async def test_a_preview_that_refuses_says_so_where_a_person_decides(desk: Desk)
         "Call append on kit: line=one. Its own preview refuses it: Denied: the path is outside of the folder."
     )
     assert asked.effect == {"kind": "none", "why": "Denied: the path is outside\nof the folder.", "refused": True}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        ({}, ""),
-        ({"ticket": "T-17"}, ": ticket=T-17"),
-        ({"ticket": 17, "close": True, "tags": ["a", "b"]}, ': ticket=17, close=true, tags=["a", "b"]'),
-        ({"a": 1, "b": 2, "c": 3, "d": 4, "e": 5}, ": a=1, b=2, c=3 and 2 more"),
-        ({"text": f"two\nlines {'x' * 500}"}, f": text=two lines {'x' * 38}…"),
-        ({"a": "x" * 500, "b": "y" * 500, "c": "z"}, f": a={'x' * 48}…, b={'y' * 48}…, c=z"),
-        ({"path": "safe\u202egnp.exe"}, r": path=safe\u202egnp.exe"),
-        ({"password": "hunter2", "ticket": "T-17"}, ": password=[redacted], ticket=T-17"),
-        ({"text": f"ghp_{'a' * 36}"}, ": text=[redacted]"),
-    ],
-)
-def test_the_sentence_tells_one_call_from_another(arguments: dict[str, object], told: str) -> None:
-    request = CallRequest(Caller(ADA), "tickets", "close", arguments, "k")
-    assert plan_sentence(request, {"kind": "none"}) == f"Call close on tickets{told}"
 
 
 async def test_a_call_that_would_change_nothing_says_so(desk: Desk) -> None:

@@ -18,9 +18,7 @@ from swarmstead.resources.queries import manifest
 _OF_CALL = ("arguments", "more", "precondition")
 
 
-def approval(
-    found: Approval, asker: Asker | None, reader: Scope, outcome: UseOutcome | None = None
-) -> shapes.ApprovalShape:
+def approval(found: Approval, asker: Asker | None, reader: Scope, came: UseOutcome | None) -> shapes.ApprovalShape:
     """A question. No asker: an outside client asks, not a run.
 
     Who may decide is shown the payload exactly as it was hashed; others without credentials, and without what the run
@@ -52,7 +50,7 @@ def approval(
         expires_at=rfc3339(found.expires_at),
         decided_at=when(found.decided_at),
         decided_by=found.decided_by or None,
-        outcome=outcome,
+        outcome=came,
         model_kind=asker.model_kind,
         run_spent_micros=asker.spent_micros,
         run_budget_micros=asker.budget_micros,
