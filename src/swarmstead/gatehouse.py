@@ -6,11 +6,12 @@ neither runs nor models: import-linter keeps it so. What a process may never nee
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import sqlalchemy as sa
@@ -135,6 +136,11 @@ class Gatehouse:
         del conn, scope, agent_runs
         return {}
 
+    def statuses_of_steps(self, conn: sa.Connection, scope: Scope, keys: Collection[str]) -> Mapping[str, str]:
+        """In which state steps of runs are, by key. There are none without runs."""
+        del conn, scope, keys
+        return {}
+
     def count_runs(self, conn: sa.Connection) -> Mapping[str, int] | None:
         """How many runs of all tenants are in each open state; None without runs."""
         del conn
@@ -199,7 +205,7 @@ async def _opened(
     documents = _read(files) if files else []  # what is wrong with them shows before anything is opened
     if settings.single_process:
         closers.append(partial(_sync, DataDir(settings.data).close))
-    signer = Ed25519Signer.load_or_make(settings.data / "audit.key")
+    signer = Ed25519Signer.load_or_make(_signing_key(settings))
     if public_key := apart(lambda: _prepared(settings, signer)):
         signer.known_as(public_key)
     db = await asyncio.to_thread(open_database, settings, clock, signals, flushers(clock))
@@ -246,6 +252,16 @@ def _prepared(settings: Settings, signer: Ed25519Signer) -> str:
     return signer.public_key
 
 
+def _signing_key(settings: Settings) -> Path:
+    return settings.data / "audit.key"
+
+
+def has_signing_key(settings: Settings) -> bool:
+    """Whether the key that signs checkpoints lies where a start looks for it. Fails: KeyUnusable."""
+    path = _signing_key(settings)
+    return path.exists() and bool(Ed25519Signer.load(path))
+
+
 def _unshown(settings: Settings) -> Unshown:
     return Unshown(settings.data / "first-admin.key")
 
@@ -261,14 +277,19 @@ async def _begin(db: Database, settings: Settings, clock: Clock, signer: Ed25519
     found = unshown.found()
     kept = unshown.keep() if first else found
 
-    def begin(tx: Tx) -> NewKey | None:
+    def begin(tx: Tx) -> tuple[NewKey | None, list[str]]:
         made = people.bootstrap(tx, clock, bootstrap_key, kept)
-        audit_handlers.introduce(tx, people.DEFAULT_TENANT, clock, signer)
-        return made
+        return made, audit_handlers.introduce(tx, people.DEFAULT_TENANT, clock, signer)
 
     if settings.single_process:  # nobody else can have begun a call that is not over
         await _close_lost_calls(db, clock, 0)
-    made = await db.write(begin)
+    made, earlier = await db.write(begin)
+    if earlier and settings.single_process:  # elsewhere it is the first start of one more host
+        log.warning(
+            "%s was made anew: the key that signed audit checkpoints before, %s, was not there any more",
+            _signing_key(settings),
+            earlier[-1],
+        )
     if made is None and kept:  # another server was first, or it has ended, or there is a bootstrap key
         if kept != found or await db.read(lambda conn: people_reads.knows(conn, kept)):
             unshown.drop()  # nobody waits for it

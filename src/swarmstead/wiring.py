@@ -5,7 +5,7 @@
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from importlib.resources import files
@@ -116,6 +116,10 @@ class App(Gatehouse):
     def askers(self, conn: sa.Connection, scope: Scope, agent_runs: Sequence[str]) -> Mapping[str, Asker]:
         """What is known of the agents that ask a person something, by agent run."""
         return run_reads.askers(conn, scope, agent_runs)
+
+    def statuses_of_steps(self, conn: sa.Connection, scope: Scope, keys: Collection[str]) -> Mapping[str, str]:
+        """In which state steps of runs are, by key."""
+        return run_reads.statuses_of_steps(conn, scope, keys)
 
     def count_runs(self, conn: sa.Connection) -> Mapping[str, int] | None:
         """How many runs of all tenants are in each open state."""

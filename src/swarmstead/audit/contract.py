@@ -56,6 +56,15 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread(Row):
+    """Stands for a row that something else than this product has written to: not all of its fields can be read.
+
+    Those are empty here, and `data` names them under `unreadable`. It never gives its hash, so an export of it fails
+    its verification at this row.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """A signed statement "row `seq` of this tenant had this hash". Keep it elsewhere: it shows a truncated chain."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from swarmstead.audit.contract import record
 from swarmstead.gateway.catalogue import Catalogue
 from swarmstead.gateway.chain import Answer, Call, Foreseen, Progress, chained
 from swarmstead.gateway.contract import (
@@ -35,7 +36,7 @@ from swarmstead.gateway.links.load import Load
 from swarmstead.gateway.links.paced import PacedDryRun
 from swarmstead.gateway.links.permit import Permit
 from swarmstead.gateway.links.rate import Rate
-from swarmstead.gateway.links.record import Record
+from swarmstead.gateway.links.record import Record, lost_entry
 from swarmstead.gateway.links.redact import Redact
 from swarmstead.gateway.links.result import Results
 from swarmstead.gateway.links.retry import Retry
@@ -56,7 +57,7 @@ from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.scope import Scope
 from swarmstead.permits.contract import PolicyVerdict
-from swarmstead.storage.database import Database
+from swarmstead.storage.database import Database, Tx
 from swarmstead.telemetry.spans import Tracer
 
 
@@ -202,6 +203,10 @@ class Gateway:
     async def hides(self, caller: Caller) -> bool:
         """Whether `hidden` can name anything for this caller."""
         return await self._policies.hides(caller.scope, "tool", caller.environment)
+
+    def record_lost(self, tx: Tx, request: CallRequest) -> None:
+        """The last audit row of a call whose process ended before the call did; only its run knows of it."""
+        record(tx, lost_entry(request, Progress()))
 
     async def policy_version(self, caller: Caller) -> str:
         """Names the rules that are in force for this caller."""

@@ -1,6 +1,7 @@
 """Pure rules of the gateway: what class a tool is in, what a definition's hash covers, what a plan says."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -10,12 +11,17 @@ from swarmstead.gateway.contract import Caller, CallRequest, FeatureFlagSpec, Ki
 from swarmstead.gateway.mirrored import mirrors_of
 from swarmstead.gateway.schemas.advice import free_form
 from swarmstead.kernel.hashing import digest, in_share, sha256_hex
+from swarmstead.kernel.plain import UNSEEN
 from swarmstead.permits.contract import PolicyQuestion
+from swarmstead.telemetry.contract import redact
 
 _DESCRIPTION_LIMIT = 4_000
 _MOST_DECODINGS = 4
 _KEY_CHARS = 24
 _LONGEST_WHY = 240
+_MOST_TOLD, _LONGEST_TOLD, _LONGEST_VALUE = 3, 120, 48
+_UNSEEN = re.compile(UNSEEN)
+_IN_FOUR_DIGITS = 0xFFFF
 NOT = "!"
 _SORTED = json.JSONEncoder(sort_keys=True)
 _HASHED = {"name", "description", "inputSchema", "outputSchema", "annotations", "icons", "_meta"}
@@ -253,12 +259,39 @@ def plan_sentence(request: CallRequest, effect: Mapping[str, Any]) -> str:
         verb = "Create" if effect.get("before") is None else "Replace"
         same = ", which has exactly this text already" if effect.get("unchanged") is True else ""
         return f"{verb} {effect.get('path')} ({lines} line{'' if lines == 1 else 's'}) in {request.root}{same}"
-    count = len(request.arguments)
-    call = f"Call {request.tool} on {request.server} with {count} argument{'' if count == 1 else 's'}"
+    call = f"Call {request.tool} on {request.server}{_first_arguments(request.arguments)}"
     why = _shortened(str(effect.get("why") or ""))
     if effect.get("refused") is True:
         return f"{call}. Its own preview refuses it: {why or 'it does not say why'}"
     return f"{call}. What it would do is not known: {why}" if why else call
+
+
+def _first_arguments(arguments: Mapping[str, Any]) -> str:
+    """`: ticket=T-17, text=…`: what tells one call from another, short and without what is secret. '' for none."""
+    told = [f"{_in_a_line(name)}={_in_a_line(_said(value))}" for name, value in redact(dict(arguments)).items()]
+    shown = told[:_MOST_TOLD]
+    while len(shown) > 1 and sum(map(len, shown)) > _LONGEST_TOLD:
+        shown.pop()
+    if not shown:
+        return ""
+    more = len(told) - len(shown)
+    return f": {', '.join(shown)}" + (f" and {more} more" if more else "")
+
+
+def _said(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _in_a_line(text: str) -> str:
+    """The beginning of a text, with what nobody sees written out, as it is where people read the whole of it."""
+    plain = " ".join(text[: 2 * _LONGEST_VALUE].split())
+    cut = len(plain) > _LONGEST_VALUE or len(text) > 2 * _LONGEST_VALUE
+    start = _UNSEEN.sub(lambda found: _written_out(ord(found[0])), plain[:_LONGEST_VALUE])
+    return f"{start}\u2026" if cut else start
+
+
+def _written_out(number: int) -> str:
+    return f"\\u{number:04x}" if number <= _IN_FOUR_DIGITS else f"\\U{number:08x}"
 
 
 def _shortened(text: str) -> str:

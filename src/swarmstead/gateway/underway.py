@@ -4,6 +4,7 @@ A run has a journal for that. Here the row that would say "unknown" is kept besi
 off by the row that says how the call ended. What is left of a process that is gone goes to the trail.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
@@ -33,6 +34,14 @@ def end(tx: Tx, tenant: str, key: str) -> None:
     """It has ended, and its row says how."""
     mine = (calls_underway.c.tenant == tenant) & (calls_underway.c.key == key)
     tx.conn.execute(calls_underway.delete().where(mine))
+
+
+def among(conn: sa.Connection, scope: Scope, keys: Collection[str]) -> set[str]:
+    """Which of these calls are under way."""
+    query = sa.select(calls_underway.c.key).where(
+        calls_underway.c.tenant == scope.tenant, calls_underway.c.key.in_(keys)
+    )
+    return set(conn.execute(query).scalars()) if keys else set()
 
 
 def close_lost(tx: Tx, clock: Clock, older_ms: int) -> int:

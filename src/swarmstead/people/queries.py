@@ -85,6 +85,12 @@ def any_key(conn: sa.Connection) -> bool:
     return conn.execute(sa.select(api_keys.c.id).limit(1)).first() is not None
 
 
+def first_key(conn: sa.Connection, scope: Scope) -> str:
+    """The id of the first key that was ever made in the tenant; '' when none was."""
+    query = sa.select(api_keys.c.id).where(api_keys.c.tenant == scope.tenant)
+    return conn.execute(query.order_by(api_keys.c.created_at, api_keys.c.id).limit(1)).scalar() or ""
+
+
 def knows(conn: sa.Connection, secret: str) -> bool:
     """Whether it is the secret of a key that was made here, in whichever tenant, ended ones included."""
     known = sa.select(api_keys.c.id).where(api_keys.c.hash == secret_hash(secret))

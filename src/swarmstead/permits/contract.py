@@ -20,6 +20,8 @@ Decision = Literal["approve", "deny"]
 Verdict = Literal["allow", "ask", "deny"]
 What = Literal["tool", "resource", "prompt"]
 PolicyMode = Literal["monitor", "enforce"]
+UseOutcome = Literal["not_used", "under_way", "done", "failed", "unknown", "used"]
+"""What came of an approval. `used` says no more than that: how it went is too far back in the trail to look it up."""
 UNKNOWN_RISK = "builtin/unknown"
 _STRICT: dict[str, Any] = {"extra": "forbid", "use_attribute_docstrings": True}
 

@@ -61,6 +61,10 @@ class Tools(Protocol):
         """Walk the chain; a refusal is an outcome. Fails: storage errors, when nothing could be written."""
         ...
 
+    def record_lost(self, tx: Tx, request: CallRequest) -> None:
+        """The last audit row of a call whose process ended before the call did."""
+        ...
+
     async def tools(self, caller: Caller, root: str = "") -> Sequence[BoundTools]:
         """What the caller may know of, server by server; a server that cannot be asked says why."""
         ...

@@ -1,6 +1,6 @@
 """Reads of the runs room, straight from the rows to what doors show."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,6 +90,13 @@ def askers(conn: sa.Connection, scope: Scope, agent_run_ids: Sequence[str]) -> d
         row.id: Asker(row.model_kind, int(row.spent_micros), row.budget_micros, shown_to_readers(row.input))
         for row in rows
     }
+
+
+def statuses_of_steps(conn: sa.Connection, scope: Scope, keys: Collection[str]) -> dict[str, str]:
+    """By key; those that are no step of this tenant are left out."""
+    query = sa.select(steps.c.key, steps.c.status).join(runs, runs.c.id == steps.c.run)
+    rows = conn.execute(query.where(runs.c.tenant == scope.tenant, steps.c.key.in_(set(keys)))) if keys else ()
+    return {row.key: row.status for row in rows}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -130,6 +130,13 @@ def begin_step(tx: Tx, clock: Clock, key: str, *, again: bool) -> bool:
     return statement.run(tx.conn, {"of": key, "attempted_at": clock.now_ms()}) > 0
 
 
+def lose_attempt(tx: Tx, key: str) -> bool:
+    """A side effect was in flight when its process ended: it is unknown from now on. False when it was already."""
+    in_flight = (steps.c.status == "running") & steps.c.attempted_at.is_not(None)
+    mine = (steps.c.key == key) & steps.c.output.is_(None) & in_flight
+    return tx.conn.execute(steps.update().where(mine).values(status="unknown")).rowcount > 0
+
+
 def attempts_of(tx: Tx, key: str) -> int:
     """How often a step's side effect was tried."""
     return tx.conn.execute(sa.select(steps.c.attempts).where(steps.c.key == key)).scalar_one()

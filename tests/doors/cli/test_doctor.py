@@ -3,6 +3,7 @@
 import shutil
 import socket
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -13,7 +14,7 @@ from swarmstead.settings import Settings, load
 from swarmstead.storage.migrate import HEAD
 from tests.databases import Postgres
 from tests.doors.cli.conftest import Call
-from tests.doors.cli.helpers import Done, Server
+from tests.doors.cli.helpers import Done, Server, up
 
 
 def _by_name(done: Done) -> dict[str, dict[str, str]]:
@@ -70,6 +71,31 @@ def test_everything_that_is_wrong_is_said_at_once(
     assert {name for name, check in found.items() if check["status"] == "fail"} == {"database", "port", "git"}
     assert {name for name, check in found.items() if check["status"] == "warn"} >= {"data", "allowed", "key"}
     assert all(check["mend"] for check in found.values() if check["status"] != "ok")
+
+
+def test_the_trails_key_and_its_end_are_looked_at(call: Call, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with up(tmp_path, data) as server:
+        assert server.stop() == 0
+
+    def trail() -> dict[str, str]:
+        return _by_name(call("doctor", "--data", data, "--port", "0", "-o", "json"))["trail"]
+
+    assert trail()["status"] == "ok"
+    kept = (data / "audit.key").read_bytes()
+    (data / "audit.key").write_bytes(b"short")
+    assert (trail()["status"], "it does not hold a key" in trail()["detail"]) == ("fail", True)
+    (data / "audit.key").unlink()
+    assert (trail()["status"], "is not there" in trail()["detail"]) == ("warn", True)
+    with up(tmp_path, data) as server:
+        assert server.stop() == 0
+        assert "was made anew: the key that signed audit checkpoints before" in server.said
+    (data / "audit.key").write_bytes(kept)
+    with closing(sqlite3.connect(data / "stead.db")) as database:
+        database.execute("DELETE FROM audit_heads")
+        database.commit()
+    assert (trail()["status"], "head row" in trail()["detail"]) == ("fail", True)
+    assert "stead audit verify" in trail()["mend"]
 
 
 def test_settings_that_cannot_be_read_do_not_stop_the_rest(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -154,10 +154,69 @@ def test_a_broken_chain_is_not_signed_unseen(tmp_path: Path) -> None:
         assert json.loads(to.read_text())["signature"]
 
 
+def test_a_row_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
+    data, to = tmp_path / "data", tmp_path / "audit.jsonl"
+    with up(tmp_path, data) as server:
+        assert server.stop() == 0
+    with closing(sqlite3.connect(data / "stead.db")) as database:
+        database.execute("UPDATE audit_rows SET data = '{bad' WHERE seq = 2")
+        database.commit()
+    with up(tmp_path, data):
+        found = stead(tmp_path, "audit", "verify", "-o", "json")
+        assert (found.code, [one["seq"] for one in found.json["problems"]]) == (1, [2])
+        assert "cannot be read" in found.json["problems"][0]["problem"]
+        assert "cannot be read: data" in stead(tmp_path, "audit", "list", "--limit", "200").out
+        assert stead(tmp_path, "audit", "export", "--to", to).code == 0
+    offline = stead(tmp_path, "audit", "verify", "--file", to, "-o", "json")
+    assert (offline.code, [one["seq"] for one in offline.json["problems"]]) == (1, [2])
+    assert offline.json["checked"] == found.json["checked"]
+
+
+def test_a_trail_that_was_emptied_is_not_ok(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with up(tmp_path, data) as server:
+        assert server.stop() == 0
+    with closing(sqlite3.connect(data / "stead.db")) as database:
+        database.executescript("DELETE FROM audit_rows; DELETE FROM audit_heads")
+    with up(tmp_path, data):
+        found = stead(tmp_path, "audit", "verify")
+        assert found.code == 1
+        assert "no row tells when this tenant's first key" in found.out
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('{"action"', "[" * 100_000),
+        ('"target":"', '"target":"\\ud800'),
+        ('"data":{', '"data":{"a":1e400,'),
+        ('"seq":1,', '"seq":true,'),
+        ('"at":', f'"at":{"9" * 20}'),
+    ],
+    ids=["deep", "half a pair", "infinity", "no number", "no time"],
+)
+def test_a_line_that_is_no_row_is_said_to_be_none(call: Call, export: Path, old: str, new: str) -> None:
+    lines = export.read_text().splitlines()
+    assert old in lines[0]
+    export.write_text("\n".join([lines[0].replace(old, new, 1), *lines[1:]]))
+    call("audit", "verify", "--file", export).failed(f"{export}:1: this is not a row of an audit export")
+
+
+@pytest.mark.parametrize(("field", "value"), [("hash", "\ud800"), ("seq", True), ("at", 10**400)])
+def test_a_checkpoint_that_is_none_is_said_to_be_none(
+    call: Call, checkpoint: Path, export: Path, field: str, value: object
+) -> None:
+    checkpoint.write_text(json.dumps(json.loads(checkpoint.read_text()) | {field: value}))
+    call("audit", "verify", "--file", export, "--checkpoint", checkpoint).refused("is not a checkpoint")
+    checkpoint.write_text("[" * 100_000)
+    for more in ((), ("--file", export)):
+        call("audit", "verify", *more, "--checkpoint", checkpoint).refused("is not a checkpoint")
+
+
 def test_files_that_are_no_export_and_no_checkpoint(call: Call, export: Path, tmp_path: Path) -> None:
     whole = export.read_text().splitlines()
     export.write_text("\n".join([*whole[:2], whole[2][:40]]))
-    call("audit", "verify", "--file", export).refused(f"{export}:3: this is not a row")
+    call("audit", "verify", "--file", export).failed(f"{export}:3: this is not a row")
     call("audit", "verify", "--file", tmp_path / "nowhere").refused("cannot be read")
     (tmp_path / "other.json").write_text('{"tenant": "default"}')
     call("audit", "verify", "--checkpoint", tmp_path / "other.json").refused("is not a checkpoint")

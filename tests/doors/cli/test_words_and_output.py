@@ -12,6 +12,7 @@ import yaml
 
 from swarmstead.doors.cli import context, manifests, output, resources, up, words
 from swarmstead.doors.cli.client import Refused, ServerCutOff, checked_address, parse_events, part
+from swarmstead.doors.cli.inbox import how_to_decide
 from swarmstead.doors.cli.launches import wish
 from swarmstead.doors.cli.options import connect, pairs
 from swarmstead.kernel.errors import BadInput
@@ -282,3 +283,12 @@ def test_inputs_become_what_the_swarm_declares(tmp_path: Path, monkeypatch: pyte
 
 def test_a_status_cannot_speak_to_the_terminal() -> None:
     assert output.painted("do\x1b]0;ne") == "do\\u001b]0;ne"
+
+
+def test_a_question_about_an_unknown_outcome_says_what_either_answer_does() -> None:
+    question = {"id": "ap_1", "kind": "outcome", "hash": "sha256:0"}
+    told = how_to_decide(question)
+    assert "look at the target first" in told
+    assert "Approved, it is run again" in told
+    assert "Denied, it is not repeated. The run goes on." in told
+    assert how_to_decide(question | {"kind": "plan"}).startswith("\nApprove: stead inbox approve ap_1\n")

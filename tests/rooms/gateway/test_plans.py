@@ -269,7 +269,7 @@ async def test_a_preview_that_fails_does_not_stand_in_the_way(desk: Desk, troubl
         desk.upstream.losing["look"] = 1
     asked = await desk.plan(desk.request("append", LINE))
     assert (asked.effect["kind"], asked.effect["why"] != "") == ("none", True)
-    assert asked.sentence.startswith("Call append on kit with 1 argument. ")
+    assert asked.sentence.startswith("Call append on kit: line=one. ")
     assert asked.sentence.endswith(asked.effect["why"])  # whoever approves sees at once that nothing is known, and why
     assert asked.effect.get("refused", False) is (trouble == "error")
 
@@ -278,7 +278,7 @@ async def test_a_preview_that_refuses_says_so_where_a_person_decides(desk: Desk)
     desk.upstream.answers["look"] = text("Denied: the path is outside\nof the folder.", is_error=True)
     asked = await desk.plan(desk.request("append", LINE))
     assert asked.sentence == (
-        "Call append on kit with 1 argument. Its own preview refuses it: Denied: the path is outside of the folder."
+        "Call append on kit: line=one. Its own preview refuses it: Denied: the path is outside of the folder."
     )
     assert asked.effect == {"kind": "none", "why": "Denied: the path is outside\nof the folder.", "refused": True}
 

@@ -3,10 +3,11 @@
 import pytest
 import yaml
 
+from swarmstead.audit import queries as audit
 from swarmstead.gateway.contract import CallResult
 from swarmstead.permits.contract import Decision
 from tests.fakes.upstream import text
-from tests.rooms.runs.house import PLAN_LIFE_S, House
+from tests.rooms.runs.house import ADA, PLAN_LIFE_S, House
 from tests.rooms.runs.swarms import call, document, manifests
 
 ELSEWHERE = {"transport": "stdio", "command": ["other-kit"], "root": "repo"}
@@ -166,6 +167,27 @@ async def test_a_crash_with_a_side_effect_in_flight_asks(house: House) -> None:
     await house.event(run, "approval.asked", 2)
     assert (await house.question(run)).kind == "outcome"
     assert house.upstream.called("append") == 1
+
+
+@pytest.mark.parametrize("crashes", [0, 1])
+async def test_the_trail_has_a_last_row_of_what_a_crash_cut(house: House, crashes: int) -> None:
+    """Found in flight it is `unknown`, once, however often anybody looks and whatever a person says then."""
+    held = house.upstream.hold("append")
+    run = await house.launch(APPENDS)
+    await house.decide(await house.question(run))
+    await held.reached.wait()
+    await cut_hard(house)
+    await house.resume()
+    await house.event(run, "approval.asked", 2)
+    for _ in range(crashes):
+        await house.restart()
+    await house.decide(await house.question(run), "deny", "It is in the file.")
+    await house.status(run, "succeeded", "failed")
+    rows = await house.db.read(lambda conn: audit.page(conn, ADA, run=run, action="tool.call"))
+    assert [row.phase for row in reversed(rows)] == ["intent", "attempt", "effect"]
+    assert (rows[0].data["verdict"], rows[0].data["code"]) == ("unknown", "process_ended")
+    assert (rows[0].step, rows[0].target) == (rows[1].step, "kit/append")
+    assert rows[0].data["arguments"] == rows[1].data["arguments"]
 
 
 async def test_an_idempotent_side_effect_in_flight_at_a_crash_is_repeated_unasked(house: House) -> None:

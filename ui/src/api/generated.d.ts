@@ -1348,6 +1348,7 @@ export interface components {
          * @description A question that waits for a person, or waited. A decision must carry its `hash`.
          *
          *     `asked_by` may be the key of an outside client, of no known `model_kind`. `concealed`: what is secret is left out.
+         *     `outcome`: what came of it once it was approved; `used` where that is too far back in the trail.
          */
         ApprovalShape: {
             /** Id */
@@ -1410,6 +1411,8 @@ export interface components {
             decided_by: string | null;
             /** Reason */
             reason: string;
+            /** Outcome */
+            outcome: ("not_used" | "under_way" | "done" | "failed" | "unknown" | "used") | null;
             /** Run Spent Micros */
             run_spent_micros: number | null;
             /** Run Budget Micros */

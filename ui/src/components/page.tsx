@@ -1,5 +1,8 @@
+import { useQuery } from '@tanstack/react-query'
 import { useEffect, type ReactNode } from 'react'
+import { overviewQuery } from '@/api/queries/runs'
 import { cx } from '@/lib/cx'
+import { tabTitle } from '@/lib/text'
 
 interface PageProps {
   title: string
@@ -17,9 +20,11 @@ interface PageProps {
 
 /** The furniture of every page: title, filters, primary action, then the content. */
 export function Page({ title, heading, facts, filters, action, children, fixed }: PageProps) {
+  // Read only: the frame asks for it, and a page without the frame has nobody that it could tell.
+  const waiting = useQuery({ ...overviewQuery, enabled: false }).data?.waiting_total ?? 0
   useEffect(() => {
-    document.title = `${title} · Swarmstead`
-  }, [title])
+    document.title = tabTitle(title, waiting)
+  }, [title, waiting])
   return (
     <div className="flex h-full min-w-0 flex-col">
       <header className="flex min-h-12 shrink-0 flex-wrap items-center gap-x-4 gap-y-2 border-b border-line px-4 py-2">

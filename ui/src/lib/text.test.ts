@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { gist, inSentence, visible } from './text'
+import { gist, inSentence, tabTitle, visible } from './text'
 
 it('writes out what would turn or hide text', () => {
   expect(visible('safe\u202e gpj.exe\u200b')).toBe('safe⟨U+202E⟩ gpj.exe⟨U+200B⟩')
@@ -51,4 +51,8 @@ it('says what Markdown says in one breath', () => {
   const report = '## History\n\nThe newest commit is of today.\n\n| author | commits |\n|---|---:|\n| Ada | 1 |\n\n- **Finding:** one person wrote `all` of it.\n'
   expect(gist(report)).toBe('The newest commit is of today. Finding: one person wrote all of it.')
   expect(gist('## Only a title')).toBe('## Only a title')
+})
+it('says in the tab how many wait', () => {
+  expect(tabTitle('Overview', 2)).toBe('(2) Overview · Swarmstead')
+  expect(tabTitle('Overview', 0)).toBe('Overview · Swarmstead')
 })

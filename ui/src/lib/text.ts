@@ -35,3 +35,8 @@ export function sentence(text: string): string {
 export function inSentence(text: string): string {
   return /^[A-Z][a-z]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text
 }
+
+/** What a browser's tab says: a person who looks at another one still sees that something waits. */
+export function tabTitle(title: string, waiting: number): string {
+  return `${waiting > 0 ? `(${waiting}) ` : ''}${title} · Swarmstead`
+}

@@ -91,6 +91,14 @@ class Ed25519Signer(Ed25519Checker):
         try:
             if not path.exists():
                 _make(path)
+        except OSError as error:
+            raise _unusable(path, str(error.strerror)) from error
+        return cls.load(path)
+
+    @classmethod
+    def load(cls, path: Path) -> "Ed25519Signer":
+        """The key at `path`. Fails: KeyUnusable."""
+        try:
             raw = path.read_bytes()
         except OSError as error:
             raise _unusable(path, str(error.strerror)) from error

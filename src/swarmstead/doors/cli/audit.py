@@ -18,7 +18,12 @@ from swarmstead.kernel.errors import BadInput, Conflict
 
 
 def _outcome(data: Mapping[str, Any]) -> str:
-    """How a call ended, and by which refusal or failure; '' for rows that are about something else."""
+    """How a call ended, and by which refusal or failure; '' for rows that are about something else.
+
+    Or what cannot be read of a row that something else has written to.
+    """
+    if unreadable := data.get("unreadable"):
+        return f"cannot be read: {', '.join(unreadable)}"
     verdict, code = str(data.get("verdict", "")), str(data.get("code", ""))
     return f"{verdict}: {code}" if verdict and code else verdict
 
@@ -40,7 +45,7 @@ _to_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
 
 
 class ChainBroken(Conflict):
-    """The audit chain does not verify, so where it stands is not signed unseen."""
+    """The audit chain does not verify: where it stands is not signed unseen, and nothing more can be said of a file."""
 
     code = "chain_broken"
     exit_code = 1
@@ -172,7 +177,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             field="--checkpoint",
             way_out=CHECKPOINT_WAY_OUT,
         ) from error
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     fields = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
     if not wanted <= fields.keys():

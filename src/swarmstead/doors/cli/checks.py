@@ -62,7 +62,7 @@ def every(options: Mapping[str, Any], server: str | None, key_file: Path | None)
 
 def here(settings: "Settings") -> Iterator[Check]:
     """What a server with these settings needs of this machine."""
-    for check in (data, space, database, lock, port, allowed):
+    for check in (data, space, database, trail, lock, port, allowed):
         yield _safely(check.__name__, partial(check, settings))
 
 
@@ -121,6 +121,31 @@ def database(settings: "Settings") -> Check:
         "fail",
         f"Its schema {version} is newer than this version's ({head}).",
         "Install the version that wrote it, or choose other data with --data.",
+    )
+
+
+def trail(settings: "Settings") -> Check:
+    """The audit trail: the key that signs its checkpoints, and that rows can follow its last one."""
+    from swarmstead.doors.cli import stored
+    from swarmstead.gatehouse import has_signing_key
+
+    there = has_signing_key(settings)
+    try:
+        begun, ends = stored.version(settings) is not None, stored.loose_ends(settings)
+    except SteadError:
+        return Check("trail", "warn", "Not known: the database cannot be read.", "Mend the database first.")
+    if ends:
+        detail = "; ".join(
+            f"the audit trail of {tenant} was damaged from outside: {how}" for tenant, how in ends.items()
+        )
+        mend = "`stead audit verify` says what is wrong with it. Bring the database back from a backup."
+        return Check("trail", "fail", f"{detail}.", mend)
+    if there or not begun:
+        detail = "it can be written, and its checkpoints signed" if there else "its key is made at the first start"
+        return Check("trail", "ok", detail)
+    detail = f"{settings.data.resolve() / 'audit.key'}, which signs audit checkpoints, is not there."
+    return Check(
+        "trail", "warn", detail, "Bring it back from a backup; else the next start makes another, and says so."
     )
 
 

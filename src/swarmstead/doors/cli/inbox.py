@@ -15,9 +15,18 @@ from swarmstead.doors.cli.output import coloured_diff, dump, facts, heading, lis
 from swarmstead.kernel.errors import BadInput, Conflict
 from swarmstead.kernel.money import usd_text
 
+_OUTCOMES = {
+    "not_used": "not used yet",
+    "under_way": "under way",
+    "done": "done",
+    "failed": "failed",
+    "unknown": "not known whether it was done",
+    "used": "used; how it went is in the audit trail",
+}
 _COLUMNS: dict[str, Callable[[dict[str, Any]], str | int | None]] = {
     "APPROVAL": lambda one: one["id"],
     "STATUS": lambda one: one["status"],
+    "OUTCOME": lambda one: (one.get("outcome") or "").replace("_", " "),
     "EXPIRES": lambda one: words.age(one["expires_at"]),
     "RUN": lambda one: one["run"],
     "ENV": lambda one: one["environment"],
@@ -65,10 +74,7 @@ def show(client: Client, approval: str, form: str) -> None:
     _show(found)
     _look(client, found)
     if found["status"] == "pending":
-        click.echo(
-            f"\nApprove: stead inbox approve {approval}\nDeny:    stead inbox deny {approval} --reason TEXT\n"
-            f"In a script: stead inbox approve {approval} --yes --hash {found['hash']}"
-        )
+        click.echo(how_to_decide(found))
 
 
 @inbox.command()
@@ -117,6 +123,20 @@ def deny(client: Client, approval: str, reason: str, hash_: str, form: str) -> N
     _decide(client, found, "deny", reason, form)
 
 
+def how_to_decide(found: dict[str, Any]) -> str:
+    """The commands that decide about an open question, and what they do where that is not plain."""
+    approval, meaning = found["id"], ""
+    if found["kind"] == "outcome":
+        meaning = (
+            "\nNobody knows whether it was done: look at the target first.\n"
+            "Approved, it is run again, and twice if it was done. Denied, it is not repeated. The run goes on.\n"
+        )
+    return (
+        f"{meaning}\nApprove: stead inbox approve {approval}\nDeny:    stead inbox deny {approval} --reason TEXT\n"
+        f"In a script: stead inbox approve {approval} --yes --hash {found['hash']}"
+    )
+
+
 def _pending(client: Client, approval: str, hash_: str) -> dict[str, Any]:
     """The question, still open and, when a hash was given, still the same."""
     found = client.get(f"/api/v1/approvals/{part(approval)}")
@@ -162,6 +182,7 @@ def _show(found: dict[str, Any]) -> None:
             "run spent": f"{usd_text(spent)} of {usd_text(budget)}" if spent is not None and budget is not None else "",
             "decided": words.age(found["decided_at"]),
             "by": found["decided_by"],
+            "outcome": _OUTCOMES.get(found.get("outcome") or "", ""),
             "reason": found["reason"],
             "hash": found["hash"],
         }

@@ -12,14 +12,13 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from swarmstead.audit.contract import Checkpoint, Problem, Row, Verification
-from swarmstead.audit.queries import check
+from swarmstead.audit.queries import check, told_checkpoint, told_row
 from swarmstead.audit.queries import verify as walk
-from swarmstead.doors.cli.audit import CHECKPOINT_WAY_OUT, read_checkpoint
+from swarmstead.doors.cli.audit import CHECKPOINT_WAY_OUT, ChainBroken, read_checkpoint
 from swarmstead.kernel.errors import BadInput
 from swarmstead.kernel.hashing import canonical_json, sha256_hex
 
 _MOST_ODD = 50
-_TYPES: dict[str, type] = dict.fromkeys(Row.__slots__, str) | {"seq": int, "at": int, "data": dict}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ def verify(export: Path, checkpoint: Path | None, public_key: str) -> dict[str, 
     """What `POST audit:verify` would answer, for an export.
 
     Without `public_key`, the key that stands in the checkpoint is taken: then the checkpoint is as good as the place
-    where it was kept. Fails: BadInput for files that are no export or no checkpoint.
+    where it was kept. Fails: ChainBroken for a line that is no row; BadInput for no checkpoint, and no file.
     """
     odd: list[Problem] = []
     rows = _rows(export, odd)
@@ -94,12 +93,11 @@ def _answer(found: Verification) -> dict[str, Any]:
 
 
 def _checkpoint(signed: dict[str, Any], path: Path) -> Checkpoint:
-    fields = {name: signed[name] for name in Checkpoint.__slots__}
-    if not all(isinstance(value, int if name in ("seq", "at") else str) for name, value in fields.items()):
+    if (found := told_checkpoint(signed)) is None:
         raise BadInput(
             f"{path} is not a checkpoint: a field has the wrong type.", field="--checkpoint", way_out=CHECKPOINT_WAY_OUT
         )
-    return Checkpoint(**fields)
+    return found
 
 
 def _rows(export: Path, odd: list[Problem]) -> Iterator[Row]:
@@ -111,7 +109,7 @@ def _rows(export: Path, odd: list[Problem]) -> Iterator[Row]:
         with export.open("rb") as file:
             for number, line in enumerate(file, 1):
                 row = _row(line, f"{export}:{number}")
-                if line.removesuffix(b"\n") != _written(row) and len(odd) < _MOST_ODD:
+                if line.removesuffix(b"\n") != canonical_json(asdict(row)) and len(odd) < _MOST_ODD:
                     odd.append(Problem(row.seq, f"line {number} is not written as an export writes this row"))
                 yield row
     except OSError as error:
@@ -122,23 +120,16 @@ def _rows(export: Path, odd: list[Problem]) -> Iterator[Row]:
         ) from error
 
 
-def _written(row: Row) -> bytes:
-    try:
-        return canonical_json(asdict(row))
-    except ValueError:  # NaN, or half a surrogate pair: no export holds it
-        return b""
-
-
 def _row(line: bytes, where: str) -> Row:
     try:
         found: Any = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
-    fields = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
-    if fields.keys() != _TYPES.keys() or not all(isinstance(fields[name], type_) for name, type_ in _TYPES.items()):
-        raise BadInput(
+    row = told_row(cast("dict[str, Any]", found)) if isinstance(found, dict) else None
+    if row is None:
+        raise ChainBroken(
             f"{where}: this is not a row of an audit export.",
             field="--file",
             way_out="Give the whole file that `stead audit export` wrote; a line that was cut cannot be read.",
         )
-    return Row(**fields)
+    return row

@@ -90,6 +90,22 @@ def models(settings: "Settings") -> tuple[int, dict[str, tuple[str, str]]] | Non
     return len(specs), {name: lack for name, spec in specs.items() if (lack := room.missing(spec))}
 
 
+def loose_ends(settings: "Settings") -> dict[str, str]:
+    """The tenants whose audit trail does not end where it should, and how. Fails: storage.errors."""
+    from swarmstead.audit import queries
+
+    if version(settings) != migrate.HEAD:
+        return {}
+    engine = make_engine(settings.url, readonly=True)
+    try:
+        with engine.begin() as conn:
+            return queries.loose_ends(conn)
+    except errors.OF_DRIVERS as error:
+        raise errors.explain(error) from error
+    finally:
+        engine.dispose()
+
+
 def _sqlite_version(path: Path) -> str | None:
     try:
         connection = sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, timeout=_PATIENCE_S)

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from swarmstead.doors.http.finite import finite
 from swarmstead.kernel.clock import rfc3339
+from swarmstead.permits.contract import UseOutcome
 
 T = TypeVar("T")
 
@@ -167,6 +168,7 @@ class ApprovalShape(Shape):
     """A question that waits for a person, or waited. A decision must carry its `hash`.
 
     `asked_by` may be the key of an outside client, of no known `model_kind`. `concealed`: what is secret is left out.
+    `outcome`: what came of it once it was approved; `used` where that is too far back in the trail.
     """
 
     id: str
@@ -194,6 +196,7 @@ class ApprovalShape(Shape):
     decided_at: str | None
     decided_by: str | None
     reason: str
+    outcome: UseOutcome | None
     run_spent_micros: int | None
     run_budget_micros: int | None
     concealed: bool

@@ -11,14 +11,14 @@ from swarmstead.gateway.reach import hidden
 from swarmstead.kernel.clock import rfc3339
 from swarmstead.kernel.scope import Scope
 from swarmstead.people.contract import KeyView, permissions_of
-from swarmstead.permits.contract import Approval, Asker
+from swarmstead.permits.contract import Approval, Asker, UseOutcome
 from swarmstead.resources.contract import Resource
 from swarmstead.resources.queries import manifest
 
 _OF_CALL = ("arguments", "more", "precondition")
 
 
-def approval(found: Approval, asker: Asker | None, reader: Scope) -> shapes.ApprovalShape:
+def approval(found: Approval, asker: Asker | None, reader: Scope, came: UseOutcome | None) -> shapes.ApprovalShape:
     """A question. No asker: an outside client asks, not a run.
 
     Who may decide is shown the payload exactly as it was hashed; others without credentials, and without what the run
@@ -50,6 +50,7 @@ def approval(found: Approval, asker: Asker | None, reader: Scope) -> shapes.Appr
         expires_at=rfc3339(found.expires_at),
         decided_at=when(found.decided_at),
         decided_by=found.decided_by or None,
+        outcome=came,
         model_kind=asker.model_kind,
         run_spent_micros=asker.spent_micros,
         run_budget_micros=asker.budget_micros,

@@ -47,6 +47,8 @@ class ToolCalls:
         if recorded is not None and recorded.output is not None:
             return _message(call, recorded.output)
         request = self._request(key, call)
+        if recorded is not None and recorded.status == "running" and recorded.attempted_at is not None:
+            await self._context.hands.db.write(lambda tx: self._lose(tx, request))
         await self._safe_point(request, waited=waited or (recorded is not None and recorded.status == "queued"))
         return _message(call, await self._resolve(request, recorded))
 
@@ -72,6 +74,11 @@ class ToolCalls:
         if plan:
             return await self._after_decision(request, plan)
         return await self._concluded(request)
+
+    def _lose(self, tx: Tx, request: CallRequest) -> None:
+        """It was in flight when its process ended: the trail is told so once, whatever is done about it."""
+        if records.lose_attempt(tx, request.key):
+            self._context.hands.tools.record_lost(tx, request)
 
     async def _plan_of(self, recorded: Recorded | None) -> str:
         """The plan that this step asked a person about, '' when it has not asked yet."""

@@ -79,29 +79,64 @@ export function Decide({ approval, onDecided }: DecideProps) {
           onLeave={() => setDenying(false)}
         />
       )}
-      <div className="flex flex-wrap items-center gap-2">
-        {!denying && (
-          <Button
-            look="primary"
-            size="lg"
-            off={!armed}
-            busy={decide.isPending}
-            icon={<Check className="size-3.5" aria-hidden />}
-            onClick={(event) => send('approve', isByKey(event))}
-          >
-            {words.approve} <Key letter="a" />
-          </Button>
-        )}
-        <Button size="lg" off={!armed || decide.isPending} icon={<Ban className="size-3.5" aria-hidden />} onClick={(event) => deny(isByKey(event))}>
-          {words.deny} {!denying && <Key letter="d" />}
-        </Button>
-        {denying && (
-          <Button look="quiet" size="lg" onClick={() => setDenying(false)}>
-            Back
-          </Button>
-        )}
-      </div>
+      <Choices
+        approval={approval}
+        denying={denying}
+        armed={armed}
+        busy={decide.isPending}
+        onApprove={(byKey) => send('approve', byKey)}
+        onDeny={deny}
+        onBack={() => setDenying(false)}
+      />
       <AsCommand approval={approval} decision={denying ? 'deny' : 'approve'} reason={reason} />
+    </div>
+  )
+}
+
+interface ChoicesProps {
+  approval: Approval
+  denying: boolean
+  armed: boolean
+  busy: boolean
+  onApprove: (byKey: boolean) => void
+  onDeny: (byKey: boolean) => void
+  onBack: () => void
+}
+
+/** Where a repeat may do it twice, what does no harm stands first. */
+function Choices({ approval, denying, armed, busy, onApprove, onDeny, onBack }: ChoicesProps) {
+  const words = decisionWords(approval)
+  const unsure = approval.kind === 'outcome'
+  const approve = (
+    <Button
+      look={unsure ? 'plain' : 'primary'}
+      size="lg"
+      off={!armed}
+      busy={busy}
+      icon={<Check className="size-3.5" aria-hidden />}
+      onClick={(event) => onApprove(isByKey(event))}
+    >
+      {words.approve} <Key letter="a" />
+    </Button>
+  )
+  return (
+    <div className="flex flex-wrap items-center gap-2">
+      {!denying && !unsure && approve}
+      <Button
+        look={unsure && !denying ? 'primary' : 'plain'}
+        size="lg"
+        off={!armed || busy}
+        icon={<Ban className="size-3.5" aria-hidden />}
+        onClick={(event) => onDeny(isByKey(event))}
+      >
+        {words.deny} {!denying && <Key letter="d" />}
+      </Button>
+      {!denying && unsure && approve}
+      {denying && (
+        <Button look="quiet" size="lg" onClick={onBack}>
+          Back
+        </Button>
+      )}
     </div>
   )
 }

@@ -9,7 +9,7 @@ import { Countdown, Time } from '@/components/values'
 import { cx } from '@/lib/cx'
 import { shortId } from '@/lib/format'
 import { visible } from '@/lib/text'
-import { askerWords } from './words'
+import { askerWords, outcomeWords } from './words'
 
 interface InboxListProps {
   items: readonly Approval[]
@@ -108,6 +108,7 @@ function Row({ approval }: { approval: Approval }) {
         ) : (
           <>
             <Status status={approval.status} />
+            {approval.outcome && <span className="truncate">{outcomeWords(approval.outcome)}</span>}
             <Time at={approval.decided_at} />
           </>
         )}

@@ -14,7 +14,7 @@ import { sentence, visible } from '@/lib/text'
 import { argumentsBeside, effectOf, rootOf } from './effect'
 import { toolName } from '@/lib/tools'
 import { Who } from '@/components/who'
-import { askerWords, previewWords } from './words'
+import { askerWords, outcomeWords, previewWords } from './words'
 
 interface PayloadProps {
   approval: Approval
@@ -154,6 +154,7 @@ function Decided({ approval }: { approval: Approval }) {
         </span>
       )}
       <Time at={approval.decided_at} className="text-mute" />
+      {approval.outcome && <span>{outcomeWords(approval.outcome)}</span>}
       {approval.reason && (
         <span className="w-full text-soft">{approval.decided_by ? `“${visible(approval.reason)}”` : sentence(visible(approval.reason))}</span>
       )}

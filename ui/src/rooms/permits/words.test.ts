@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { askerWords, previewWords, settledWords } from './words'
+import { askerWords, outcomeWords, previewWords, settledWords } from './words'
 
 it('names the agent and its swarm', () => {
   expect(askerWords({ agent: 'reviewer', swarm: 'repo-review', asked_by_name: 'reviewer' })).toBe('reviewer in repo-review')
@@ -15,4 +15,9 @@ it('says what became of a plan and of an uncertain outcome', () => {
 it('says what keeps a preview from telling anything', () => {
   expect(previewWords('')).toBe('It has no preview of its own, so what it would change is not known.')
   expect(previewWords('No answer in 10 s.')).toBe('What it would change is not known: No answer in 10 s.')
+})
+it('says what came of an approval', () => {
+  expect(outcomeWords('not_used')).toBe('Not used yet')
+  expect(outcomeWords('unknown')).toBe('Not known whether it was done')
+  expect(outcomeWords(null)).toBe('')
 })

@@ -25,3 +25,23 @@ export function previewWords(why: string): string {
   if (why === '') return 'It has no preview of its own, so what it would change is not known.'
   return `What it would change is not known: ${visible(why)}`
 }
+
+/** What came of it once it was approved; '' before that. */
+export function outcomeWords(outcome: Approval['outcome']): string {
+  switch (outcome) {
+    case 'not_used':
+      return 'Not used yet'
+    case 'under_way':
+      return 'Under way'
+    case 'done':
+      return 'Done'
+    case 'failed':
+      return 'Failed'
+    case 'unknown':
+      return 'Not known whether it was done'
+    case 'used':
+      return 'Used; how it went is in the audit trail'
+    case null:
+      return ''
+  }
+}

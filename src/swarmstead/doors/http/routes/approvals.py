@@ -9,6 +9,7 @@ from swarmstead.doors.http import approval_shapes, paging, shapes, views
 from swarmstead.doors.http.auth import Caller, Server
 from swarmstead.doors.http.careful import CarefulRoute, expect, mark
 from swarmstead.doors.http.once import once
+from swarmstead.doors.http.uses import uses
 from swarmstead.gatehouse import Gatehouse
 from swarmstead.kernel.clock import rfc3339
 from swarmstead.kernel.scope import Scope
@@ -24,9 +25,9 @@ _CLOSED = ("approved", "denied", "expired")
 
 
 def with_askers(app: Gatehouse, conn: Any, scope: Scope, found: Sequence[Approval]) -> list[shapes.ApprovalShape]:
-    """Questions, each with the kind of model that asks and what its run has spent so far."""
-    askers = app.askers(conn, scope, [one.agent_run for one in found])
-    return [views.approval(one, askers.get(one.agent_run), scope) for one in found]
+    """Questions, each with the kind of model that asks, what its run has spent so far, and what came of it."""
+    askers, came = app.askers(conn, scope, [one.agent_run for one in found]), uses(app, conn, scope, found)
+    return [views.approval(one, askers.get(one.agent_run), scope, came.get(one.id)) for one in found]
 
 
 @router.get("/approvals")

@@ -14,6 +14,7 @@ from swarmstead.doors.http import audit_shapes, paging, shapes, views
 from swarmstead.doors.http.auth import Caller, Server
 from swarmstead.doors.http.careful import CarefulRoute
 from swarmstead.kernel.hashing import canonical_json
+from swarmstead.people import queries as people
 from swarmstead.people.contract import require
 
 router = APIRouter(prefix="/api/v1", tags=["audit"], route_class=CarefulRoute)
@@ -48,7 +49,9 @@ async def verify(scope: Caller, app: Server, body: audit_shapes.VerifyIn | None 
     require(scope, "audit.read")
     given = body.checkpoint if body else None
     checkpoint = Checkpoint(**given.model_dump()) if given else None
-    found = await app.db.scan(lambda conn: queries.verify_stored(conn, scope, app.signer, checkpoint))
+    found = await app.db.scan(
+        lambda conn: queries.verify_stored(conn, scope, app.signer, checkpoint, people.first_key(conn, scope))
+    )
     return audit_shapes.VerifyOut(
         ok=found.ok,
         checked=found.checked,
@@ -72,7 +75,7 @@ async def export(scope: Caller, app: Server) -> StreamingResponse:
 
     async def lines() -> AsyncIterator[bytes]:
         """Piece by piece: a reader that is slow must hold no connection. What is appended meanwhile is left out."""
-        last, end = 0, await app.db.read(lambda conn: queries.head_of(conn, scope))
+        last, end = 0, await app.db.read(lambda conn: queries.newest(conn, scope))
         while last < end:
             rows = await app.db.scan(partial(queries.rows_after, scope=scope, last=last, limit=_PIECE))
             yield b"".join(canonical_json(asdict(row)) + b"\n" for row in rows if row.seq <= end)

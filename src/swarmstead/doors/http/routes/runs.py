@@ -4,10 +4,11 @@ from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from swarmstead.doors.http import paging, run_views, shapes, views
+from swarmstead.doors.http import paging, run_views, shapes
 from swarmstead.doors.http.auth import Caller
 from swarmstead.doors.http.careful import CarefulRoute, expect, mark
 from swarmstead.doors.http.once import claim_of, once
+from swarmstead.doors.http.routes.approvals import with_askers
 from swarmstead.doors.http.streaming import EventStream
 from swarmstead.doors.http.whole import Whole
 from swarmstead.kernel.clock import rfc3339
@@ -103,14 +104,13 @@ async def show(request: Request, run: str, scope: Caller, app: Whole) -> shapes.
         agents = queries.agents_of(conn, scope, run)
         names = {agent["id"]: agent["agent"] for agent in agents}
         asked = permits.of_run(conn, scope, run, most=_MOST_QUESTIONS)
-        askers = queries.askers(conn, scope, [one.agent_run for one in asked])
         mark(request, str(found.seq))
         show = shown_to_readers(found.row["input"])
         return shapes.RunDetail(
             **run_views.run(found, app.loop_version).model_dump(),
             agents=[run_views.agent_run(agent, names, show) for agent in agents],
             plan=run_views.plan(queries.plan_of(conn, scope, found)),
-            approvals=[views.approval(one, askers.get(one.agent_run), scope) for one in asked],
+            approvals=with_askers(app, conn, scope, asked),
         )
 
     return await app.db.read(read)
