@@ -63,7 +63,7 @@ def plain_text(text: str) -> str:
 
 
 def broken_text(value: Any) -> tuple[str, ...] | None:
-    """The path to the first text, or to the object of the first name, that holds half a surrogate pair; None: none does.
+    """The path to the first text that holds half a surrogate pair, to the object where that is a name; None: all well.
 
     Cost: a look at each value, without recursion.
     """
