@@ -51,7 +51,9 @@ class Retry:
                 again = attempt < limits.attempts and left_s > _TOO_LITTLE_S and _is_safe(call, error)
                 unknown = error if isinstance(error, UpstreamUnknown) else unknown
                 if not again or not budget.spend():
-                    raise unknown or error
+                    if unknown is None or unknown is error:
+                        raise
+                    raise unknown from error
                 call_retried(error.code)
             await traffic.sleep(pause)
             attempt += 1
