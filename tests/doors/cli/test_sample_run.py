@@ -89,6 +89,22 @@ def test_approving_on_a_terminal_shows_the_payload_and_asks(server: Server, call
     assert (repository / "REVIEW.md").exists()
 
 
+def test_the_readmes_lines_can_be_run_one_after_the_other(server: Server, call: Call, repository: Path) -> None:
+    text = (Path(__file__).parents[3] / "README.md").read_text()
+    block = text.partition("The same from a terminal:\n\n```\n")[2].partition("\n```")[0]
+    lines = [line.removeprefix(".venv/bin/stead ").split() for line in block.splitlines()]
+    assert len(lines) == 3
+    asked = ""
+    for line in lines:
+        arguments = [part.replace("PATH", str(repository)) if "=" in part else part for part in line]
+        arguments = [asked if part == "ID" else part for part in arguments]
+        code, screen = _on_a_terminal(server, b"y\n", *arguments)
+        assert code in (0, _WAITS), screen
+        if found := re.search(r"stead inbox show (\S+)", screen):
+            asked = found[1]
+    assert call("inbox", "show", asked, "-o", "json").json["status"] == "approved"
+
+
 def test_starting_on_a_terminal_shows_the_plan_and_asks(server: Server, call: Call, repository: Path) -> None:
     before = len(call("run", "list", "-o", "json").json["items"])
     code, screen = _on_a_terminal(server, b"n\n", "run", "start", "repo-review", "--input", f"repo={repository}")
