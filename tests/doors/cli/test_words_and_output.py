@@ -291,7 +291,7 @@ def test_a_run_says_which_of_its_calls_may_have_happened(
 ) -> None:
     numbers = ("denied", "pending_approvals", "spent_micros", "budget_micros")
     texts = ("status_reason", "result", "created_at", "started_at", "finished_at", "error")
-    found: dict[str, Any] = dict.fromkeys(numbers, 0) | dict.fromkeys(texts)
+    found: dict[str, Any] = {**dict.fromkeys(numbers, 0), **dict.fromkeys(texts)}
     watch.outcome(found | {"id": "r_1", "swarm": "s", "status": "cancelled", "model_kinds": [], "unknown": unknown})
     shown = capsys.readouterr().out
     assert ("in doubt" in shown) == bool(unknown)
