@@ -64,7 +64,8 @@ _TOTALS = ("spent_micros", "input_tokens", "output_tokens", "seq", "denied", "un
 class RunRow:
     """A run with its totals. `row` has the columns of the table `runs`; `denied` counts calls that were refused.
 
-    `unknown` counts side effects of which nobody knows whether they happened. `said` is the reason that a person gave for pausing or cancelling it; empty without one, and in other states.
+    `unknown` counts side effects of which nobody knows whether they happened. `said` is the reason that a person
+    gave for pausing or cancelling it; empty without one, and in other states.
     """
 
     row: Mapping[str, Any]
