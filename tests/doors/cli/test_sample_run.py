@@ -149,6 +149,20 @@ def test_a_question_is_looked_at_again_when_it_is_shown(call: Call, repository: 
     assert "CHANGED" not in closed.out
 
 
+def test_a_question_whose_tool_was_set_aside_says_so(call: Call, repository: Path) -> None:
+    run = _started(call, repository)
+    found = _waiting(call, run)
+    assert "cannot be done" not in call("inbox", "show", found["id"]).out
+    call("mcp", "quarantine", "report", "write", "--reason", "It writes too much.")
+    try:
+        shown = call("inbox", "show", found["id"]).out
+    finally:
+        call("mcp", "release", "report", "write")
+    assert "It cannot be done as things stand" in shown
+    assert "The tool is quarantined" in shown
+    assert call("inbox", "deny", found["id"], "--reason", "Set aside").code == 0
+
+
 def test_a_script_says_what_it_approves(call: Call, repository: Path) -> None:
     run = _started(call, repository)
     found = _waiting(call, run)

@@ -1976,13 +1976,14 @@ export interface components {
          * @description What a call that waits for a person would do now, looked at a moment ago.
          *
          *     `changed`: something else than when it was asked. An approval is then not spent on it: the question is asked anew.
+         *     `barred`: it cannot be done as things stand, since its tool is unbound, quarantined or gone; `why` says which.
          */
         LookShape: {
             /**
              * State
              * @enum {string}
              */
-            state: "same" | "changed" | "unknown";
+            state: "same" | "changed" | "unknown" | "barred";
             /** Effect */
             effect: {
                 [key: string]: unknown;
