@@ -14,6 +14,7 @@ from swarmstead.gateway.contract import Caller, CallRequest
 from swarmstead.gateway.errors import UpstreamFailed
 from swarmstead.gateway.grants import Grants
 from swarmstead.gateway.links.permit import DryRun
+from swarmstead.gateway.offers import Listed
 from swarmstead.kernel.scope import Scope
 from swarmstead.permits.contract import Approval
 
@@ -64,14 +65,20 @@ class Looking:
             listed = (await self._catalogue.tools(server)).get(plan.tool)
         except UpstreamFailed as error:
             return Look("unknown", why=error.message)
-        if listed is None:
-            return Look("barred", why="Its tool server does not have this tool any more.")
-        if listed.tool.state != "accepted":
-            return Look("barred", why=f"The tool is {listed.tool.state}: {listed.tool.problem}")
-        bound: Mapping[str, Any] = plan.payload.get("precondition") or {}
+        if listed is None or listed.tool.state != "accepted":
+            return Look("barred", why=_set_aside(listed))
+        return await self._effect(Call(request).found(server, listed), plan.payload.get("precondition") or {})
+
+    async def _effect(self, call: Call, bound: Mapping[str, Any]) -> Look:
         if not bound:
             return Look("unknown", why=_NO_PREVIEW)
-        effect, found = await self._dry_run.of(Call(request).found(server, listed))
+        effect, found = await self._dry_run.of(call)
         if not found:
             return Look("unknown", why=str(effect.get("why") or "Its tool has no preview any more."))
         return Look("same" if found == bound else "changed", effect)
+
+
+def _set_aside(listed: Listed | None) -> str:
+    if listed is None:
+        return "Its tool server does not have this tool any more."
+    return f"The tool is {listed.tool.state}: {listed.tool.problem}"
