@@ -105,7 +105,8 @@ class StdioSession(asyncio.SubprocessProtocol):
                 env=dict(self._program.env), start_new_session=True,
             )  # fmt: skip
         except FileNotFoundError as error:
-            raise SessionLost(f"the program {argv[0]!r} was not found") from error
+            hint = "; its name and each argument are words of their own in `command`" if " " in argv[0] else ""
+            raise SessionLost(f"the program {argv[0]!r} was not found{hint}") from error
         except (OSError, ValueError) as error:
             raise SessionLost(f"the program {argv[0]!r} could not be started: {error}") from error
         try:
