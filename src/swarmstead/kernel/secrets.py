@@ -11,6 +11,7 @@ from swarmstead.kernel.errors import BadInput, SteadError
 _ENV = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]{0,254})")
 _FILE = re.compile(r"file:(/[^\0\r\n]{1,1000})")
 _MOST_BYTES = 65_536
+_OWN = "STEAD_"
 _FORMS = "`env:NAME` (a variable of the server's environment) or `file:/absolute/path`"
 
 
@@ -66,6 +67,11 @@ def resolve_reference(ref: str) -> str:
 
 
 def _from_environment(name: str) -> str:
+    if name.upper().startswith(_OWN):
+        raise SecretMissing(
+            f"env:{name} is a setting of the server itself, which is sent to nobody.",
+            way_out=f"Give the secret a variable of its own, whose name does not begin with {_OWN}.",
+        )
     value = os.environ.get(name, "").strip()
     if not value:
         raise SecretMissing(

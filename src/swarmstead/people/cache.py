@@ -74,6 +74,7 @@ class Verified:
     def refuse(self, digest: bytes, error: NotSignedIn, until: int) -> None:
         """Remember that a credential is no good, and in which words. The error itself holds on to the credential."""
         _make_room(self._refused, self._most)
+        self._entries.pop(digest, None)
         self._refused[digest] = (until, NotSignedIn(error.message, way_out=error.way_out, code=error.code))
 
     def refusal(self, digest: bytes, now: int) -> NotSignedIn | None:

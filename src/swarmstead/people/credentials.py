@@ -145,7 +145,10 @@ class Credentials:
                     self._verified.refuse(digest, error, now + REFUSED_MS)
                 raise
 
-        identity, until = await self._guesses.look(address, now, looked)
+        if kept is not None:  # it was good a moment ago: no guess, and it waits for nobody who guesses
+            identity, until = await looked()
+        else:
+            identity, until = await self._guesses.look(address, now, looked)
         # What ended while we looked may be this very credential: then it is good for this request and not kept.
         return self._verified.put(digest, identity, until if told == self._verified.told else now)
 

@@ -129,7 +129,13 @@ def test_models_of_a_server_that_does_not_run(call: Call, server: Server, monkey
     monkeypatch.setenv("SWARMSTEAD_TEST_ABSENT", "here")
     found = _by_name(call("doctor", "--data", server.home / "data", "--server", "http://127.0.0.1:1", "-o", "json"))
     assert "absent" not in found["models"]["detail"]
-    assert f"declared in the database below {server.home / 'data'}, none lacks" in found["models"]["detail"]
+
+
+def test_where_models_were_looked_for_is_told(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is declared here may be nothing to the server that could not be asked."""
+    monkeypatch.setattr(stored, "models", Mock(return_value=(3, {})))
+    found = _by_name(call("doctor", "--data", tmp_path, "--server", "http://127.0.0.1:1", "-o", "json"))
+    assert found["models"]["detail"] == f"3 declared in the database below {tmp_path}, none lacks anything"
 
 
 def test_on_postgres(tmp_path: Path, postgres: Postgres) -> None:

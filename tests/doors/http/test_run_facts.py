@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from swarmstead.doors.http import run_views
 from swarmstead.runs.told import shown_to_readers
 from tests.doors.http.conftest import Served
 from tests.doors.http.helpers import decide, until, waiting_run
@@ -138,3 +139,33 @@ async def test_an_ordinary_word_for_a_secret_leaves_ids_and_states_as_they_are(s
 async def test_what_is_told_in_secret_may_lie_deep_and_be_a_number(told: dict[str, Any]) -> None:
     show = shown_to_readers(told)
     assert show({"a": ["it is canary, or 12345678"]}) != {"a": ["it is canary, or 12345678"]}
+
+
+@pytest.mark.parametrize(
+    ("secret", "text"),
+    [
+        ('gr"een\\horse', json.dumps({"cmd": 'login gr"een\\horse'})),
+        ("grün-horse", json.dumps({"cmd": "login grün-horse"})),
+        ("grün-horse", json.dumps({"cmd": "login grün-horse"}, ensure_ascii=False)),
+    ],
+)
+async def test_what_is_told_in_secret_is_found_as_json_writes_it(secret: str, text: str) -> None:
+    assert shown_to_readers({"password": secret})(text) == json.dumps({"cmd": "login [redacted]"})
+
+
+async def test_a_short_number_and_the_code_of_an_error_stay() -> None:
+    assert shown_to_readers({"max_tokens": 1000})("In 1000 years") == "In 1000 years"
+    assert shown_to_readers({"token": 123_456})({"n": 123_456, "ok": True}) == {"n": "[redacted]", "ok": True}
+    stored = {"code": "model_failed", "message": "The model said model.", "way_out": ""}
+    shown = run_views.error(stored, shown_to_readers({"password": "model"}))
+    assert shown is not None
+    assert (shown.code, shown.message) == ("model_failed", "The [redacted] said [redacted].")
+
+
+async def test_a_plan_hides_it_wherever_it_is_repeated(served: Served) -> None:
+    async with served.client() as client:
+        await client.post("/api/v1/apply", content=TOLD, headers={"content-type": "application/yaml"})
+        told = {"token": "hunter22-horse", "note": "log in with hunter22-horse"}
+        planned = (await client.post("/api/v1/runs:preview", json={"swarm": "repeats", "input": told})).json()
+    assert planned["input"] == {"token": "[redacted]", "note": "log in with [redacted]"}
+    assert "hunter22" not in json.dumps(planned)

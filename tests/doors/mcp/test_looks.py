@@ -98,6 +98,16 @@ async def test_looks_take_nothing_from_calls_and_calls_nothing_from_looks(door: 
     assert answers == [False, False, True]
 
 
+async def test_whoever_tries_out_ids_of_plans_is_paced(door: Door) -> None:
+    def guess(number: int) -> dict[str, Any]:
+        meta = {**META, "swarmstead.dev/plan-id": f"a_{number}"}
+        return request("tools/call", name="kit__read", arguments={"name": "x"}, _meta=meta)
+
+    answers = [(await door.post(guess(number))).json()["result"] for number in range(LOOKS + 3)]
+    codes = [one["_meta"]["swarmstead.dev/refusal"]["code"] for one in answers]
+    assert codes == ["approval_unknown"] * LOOKS + ["rate_exceeded"] * 3
+
+
 async def test_another_key_has_looks_of_its_own(door: Door) -> None:
     assert (await spent(door)).status_code == 429
     other = await door.new_key("operator")

@@ -26,6 +26,19 @@ def test_what_was_pushed_out_cannot_be_taken_up_again(monkeypatch: pytest.Monkey
     assert first.events == []
 
 
+def test_one_long_answer_may_push_out_very_many_short_ones() -> None:
+    replays = Replays()
+    short = [replays.open("s") for _ in range(9_000)]
+    for one in short:
+        one.add(b"x" * 1800)
+    long = replays.open("s")
+    long.add(b"x" * 1_500_000)
+    kept = [one for one in (*short, long) if one.kept]
+    assert kept[-1] is long
+    assert vars(replays)["_bytes"] == sum(one.bytes for one in kept)
+    assert all(one.ended for one in short if not one.kept)
+
+
 def test_a_stream_that_gets_too_long_is_not_kept_and_pushes_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resuming, "_MOST_OF_ONE", 1000)
     replays = Replays()

@@ -1,5 +1,6 @@
 """Sessions are each caller's own: nobody is pushed out by what somebody else opens."""
 
+import asyncio
 import base64
 from dataclasses import replace
 from typing import Any
@@ -44,6 +45,26 @@ def test_one_that_is_used_stays() -> None:
     for _ in range(2_000):
         opened(sessions, ADA)
         assert sessions.find(ADA, used.id) is used
+
+
+async def test_one_in_which_something_is_under_way_stays_and_can_be_ended() -> None:
+    sessions = Sessions()
+    adas = opened(sessions, ADA)
+    begun = asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    running = asyncio.create_task(adas.run(7, work()))
+    await begun.wait()
+    for _ in range(1_000):
+        opened(sessions, ADA)
+    assert sessions.find(ADA, adas.id) is adas
+    sessions.end(ADA, adas)
+    await asyncio.gather(running, return_exceptions=True)
+    assert running.cancelled()
+    assert not adas.busy
 
 
 def test_it_is_good_for_its_caller_in_its_tenant_until_it_ends() -> None:

@@ -57,3 +57,11 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(SecretMissing, match="no regular file"):
         resolve_reference(f"file:{tmp_path}/pipe")
+
+
+@pytest.mark.parametrize("name", ["STEAD_BOOTSTRAP_KEY", "STEAD_DATABASE_URL", "stead_key"])
+def test_the_servers_own_settings_are_sent_to_nobody(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, CANARY)
+    with pytest.raises(SecretMissing, match="a setting of the server itself") as caught:
+        resolve_reference(f"env:{name}")
+    assert CANARY not in repr(caught.value.problem())

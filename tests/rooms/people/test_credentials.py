@@ -245,11 +245,33 @@ async def test_a_good_credential_is_let_in_whoever_guesses_at_the_same_address(d
     assert await door.ask(door.first.secret, address="10.0.0.1")
 
 
+async def test_one_that_was_good_a_moment_ago_is_no_guess(door: Door) -> None:
+    """Whoever guesses at its address must not make it wait, nor end its streams."""
+    assert await door.ask(door.first.secret, address="10.0.0.1")
+    door.clock.advance(ms=KEPT_MS + 1)
+    for number in range(30):
+        await door.refused(f"stead_guess-{number}", address="10.0.0.1")
+    guesses = [asyncio.create_task(door.ask(f"stead_more-{number}", address="10.0.0.1")) for number in range(31)]
+    await asyncio.sleep(0)
+    assert await door.ask(door.first.secret, address="10.0.0.1")
+    assert not any(one.done() for one in guesses)
+    for one in guesses:
+        one.cancel()
+    await asyncio.gather(*guesses, return_exceptions=True)
+
+
+def test_one_that_was_taken_back_may_be_a_guess_again() -> None:
+    verified = Verified()
+    verified.put(b"k", _identity("t"), 10)
+    verified.refuse(b"k", NotSignedIn("no"), 10)
+    assert verified.get(b"k") is None
+
+
 def test_what_is_remembered_is_bounded_and_an_epoch_that_leaves_is_over() -> None:
     verified = Verified(most=3)
     entries = [verified.put(bytes([number]), _identity(f"tenant-{number}"), 10) for number in range(10)]
     for number in range(10):
-        verified.refuse(bytes([number]), NotSignedIn("no"), 10)
+        verified.refuse(bytes([100 + number]), NotSignedIn("no"), 10)
     assert {len(inside(verified, name)) for name in ("_entries", "_epochs", "_refused")} == {3}
     assert [entry.epoch.alive for entry in entries] == [False] * 7 + [True] * 3
 

@@ -12,7 +12,7 @@ from swarmstead.kernel.clock import rfc3339
 from swarmstead.runs.contract import Plan, PlannedAgent, PlannedTool, StoredEvent
 from swarmstead.runs.queries import RunRow
 from swarmstead.runs.told import Show, shown_to_readers
-from swarmstead.telemetry.contract import redact, span_id_of
+from swarmstead.telemetry.contract import span_id_of
 
 if TYPE_CHECKING:
     from swarmstead.runs.errors import PlanChanged
@@ -43,7 +43,7 @@ def run(found: RunRow, loop_version: str) -> shapes.RunShape:
         denied=found.denied,
         unknown=found.unknown,
         model_kinds=list(row["model_kinds"]),
-        input=redact(row["input"]),
+        input=show(row["input"]),
         plan_hash=row["plan_hash"],
         launched_by=row["launched_by"],
         created_at=rfc3339(row["created_at"]),
@@ -57,7 +57,7 @@ def run(found: RunRow, loop_version: str) -> shapes.RunShape:
         output_tokens=found.output_tokens,
         seq=found.seq,
         result=show(row["result"]),
-        error=error(show(row["error"])),
+        error=error(row["error"], show),
         trace_id=row["trace_id"],
     )
 
@@ -79,9 +79,9 @@ def _reason(row: Mapping[str, Any], loop_version: str, said: str) -> str:
     return _REASONS.get(row["status"], "") + (f": {said}" if said else "")
 
 
-def error(stored: Mapping[str, Any] | None) -> shapes.ErrorShape | None:
-    """A stored error."""
-    return None if not stored else shapes.ErrorShape.model_validate(dict(stored))
+def error(stored: Mapping[str, Any] | None, show: Show) -> shapes.ErrorShape | None:
+    """A stored error. Its code is a word of ours, which programs go by."""
+    return None if not stored else shapes.ErrorShape.model_validate(show(dict(stored)) | {"code": stored["code"]})
 
 
 def agent_run(row: Mapping[str, Any], names: Mapping[str, str], show: Show) -> shapes.AgentRunShape:
@@ -103,7 +103,7 @@ def agent_run(row: Mapping[str, Any], names: Mapping[str, str], show: Show) -> s
         **{name: row[name] for name in (*plain, *sums)},
         **{name: show(row[name]) for name in texts},
         delegated_by=names.get(row["parent"] or ""),
-        error=error(show(row["error"])),
+        error=error(row["error"], show),
         started_at=when(row["started_at"]),
         finished_at=when(row["finished_at"]),
     )
@@ -128,7 +128,7 @@ def _step(row: Mapping[str, Any], trace_id: str, show: Show) -> dict[str, Any]:
         "server": server if mark else None,
         "tool": tool if mark else None,
         "risk": row["risk"] or None,
-        "error": error(show(row["error"])),
+        "error": error(row["error"], show),
         "started_at": rfc3339(row["started_at"]),
         "finished_at": when(row["finished_at"]),
         "waited_from": when(row["waited_from"]),
@@ -156,6 +156,7 @@ def event(found: StoredEvent) -> dict[str, Any]:
 
 def plan(found: Plan) -> shapes.PlanShape:
     """A plan, with the approvals that it will ask for."""
+    show = shown_to_readers(found.input)
     asks = [
         shapes.ExpectedApproval(agent=agent.name, tool=f"{tool.server}/{tool.name}", rule=tool.rule)
         for agent in found.agents
@@ -168,9 +169,9 @@ def plan(found: Plan) -> shapes.PlanShape:
         swarm_digest=found.swarm_digest,
         pattern=found.pattern,
         environment=found.environment,
-        input=redact(dict(found.input)),
-        overrides=dict(found.overrides),
-        task=shown_to_readers(found.input)(found.task),
+        input=show(dict(found.input)),
+        overrides=show(dict(found.overrides)),
+        task=show(found.task),
         agents=[_planned(agent) for agent in found.agents],
         policy=found.policy,
         cost=shapes.CostShape(
@@ -179,7 +180,7 @@ def plan(found: Plan) -> shapes.PlanShape:
         time=shapes.TimeShape(low_s=found.time_low_s, high_s=found.time_high_s, cap_s=found.wall_clock_s),
         expected_approvals=asks,
         missing=[shapes.MissingShape(what=one.what, way_out=one.way_out) for one in found.missing],
-        notes=[shown_to_readers(found.input)(note) for note in found.notes],
+        notes=[show(note) for note in found.notes],
         created_at=rfc3339(found.created_at),
     )
 

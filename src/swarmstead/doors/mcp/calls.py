@@ -63,6 +63,8 @@ class Calls:
             key = await self._key_of(exchange.caller.scope, plan_id) if plan_id else self._keys.new()
         except ApprovalUnknown:
             return _no_plan(plan_id)
+        except TooMuch as error:
+            return _refused(error)
         return CallRequest(
             exchange.caller,
             server,
@@ -115,7 +117,11 @@ class Calls:
             return _refused(error)
 
     async def _key_of(self, scope: Scope, plan_id: str) -> str:
-        """That of the plan, because a plan is for one call and its key is part of what was approved."""
+        """That of the plan, because a plan is for one call and its key is part of what was approved.
+
+        Whoever tries out ids of plans is paced like anybody who looks at something. Fails: ApprovalUnknown, TooMuch.
+        """
+        await self._gateway.look(scope)
         return str((await self._db.read(lambda conn: permits.get(conn, scope, plan_id))).payload.get("step", ""))
 
 

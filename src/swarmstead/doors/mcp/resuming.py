@@ -55,11 +55,15 @@ class Replay:
 
     def drop(self) -> None:
         """It cannot be taken up again."""
+        self._grown(-self.let_go())
+
+    def let_go(self) -> int:
+        """The same, for who keeps the count: the bytes that were kept."""
+        freed, self.bytes = self.bytes, 0
         self.kept = False
         self.events.clear()
-        self._grown(-self.bytes)
-        self.bytes = 0
         self.end()
+        return freed
 
     def _stirred(self) -> None:
         self.stir.set()
@@ -107,7 +111,7 @@ class Replays:
         numbers.discard(key[1])
         if not numbers:
             del self._numbers[key[0]]
-        self._kept.pop(key).drop()
+        self._bytes -= self._kept.pop(key).let_go()
 
 
 async def resume(

@@ -79,6 +79,11 @@ class Session:
     over: bool = False
     """Whether the client has ended it."""
 
+    @property
+    def busy(self) -> bool:
+        """Whether a stream is open or a request runs in it."""
+        return self.stream is not None or bool(self._running)
+
     def watch(self, uri: str, *, watched: bool) -> None:
         """The client wants to be told when this resource changes, or does not any more."""
         uris: dict[str, None] = dict.fromkeys(self.wanted[SUBSCRIPTIONS])
@@ -189,10 +194,11 @@ class Sessions:
         _bound(self._ended, _MOST_CALLERS)
 
     def _remember(self, caller: Scope, session: Session) -> Session:
-        """The one used longest ago gives way: to another of the same caller, so that nobody is pushed out by others."""
+        """The idle one used longest ago gives way, to one of the same caller: nobody is pushed out by others."""
         own = self._known.setdefault(_whose(caller), OrderedDict())
         own[session.id, _reach(caller)] = session
-        _bound(own, _MOST_OF_ONE)
+        if len(own) > _MOST_OF_ONE:  # what is under way in one must be found when the client ends it
+            own.pop(next((name for name, one in own.items() if not one.busy), next(iter(own))))
         self._known.move_to_end(_whose(caller))
         _bound(self._known, _MOST_CALLERS)
         return session
