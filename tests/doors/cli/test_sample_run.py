@@ -149,6 +149,22 @@ def test_a_question_is_looked_at_again_when_it_is_shown(call: Call, repository: 
     assert "CHANGED" not in closed.out
 
 
+def test_a_files_name_does_not_break_the_tables_of_the_report(call: Call, repository: Path) -> None:
+    home = make_repository(repository.parent / "odd")
+    (home / "odd\nname|of `it`.txt").write_text("x" * 50_000)
+    for arguments in (
+        ["add", "."],
+        ["-c", "user.name=T", "-c", "user.email=t@example.invalid", "commit", "-qm", "Odd"],
+    ):
+        subprocess.run(["git", "-C", str(home), *arguments], check=True)
+    found = _waiting(call, _started(call, home))
+    report = call("inbox", "show", found["id"], "-o", "json").json["effect"]["after"]
+    rows = [line for line in report.splitlines() if "name/of" in line]
+    assert rows
+    assert all(re.fullmatch(r"\| `odd name/of 'it'\.txt` (\| [\d.]+ )+\|", row) for row in rows), rows
+    assert call("inbox", "deny", found["id"], "--reason", "Seen").code == 0
+
+
 def test_a_question_whose_tool_was_set_aside_says_so(call: Call, repository: Path) -> None:
     run = _started(call, repository)
     found = _waiting(call, run)
