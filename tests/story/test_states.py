@@ -109,6 +109,33 @@ async def test_a_run_whose_call_may_have_happened_says_so_in_lists_and_in_its_he
         await expect(page.get_by_text("1 call whose outcome is unknown")).to_be_visible()
 
 
+async def test_a_cost_without_room_for_its_budget_leaves_it_out_and_tells_it_on_hover(
+    server: Server, browser: Browser
+) -> None:
+    with api(server) as client:
+        decide(client, waiting_run(client, server), "deny", "Not now")
+
+    async def dear(route: Route) -> None:
+        answer = await route.fetch()
+        found: dict[str, Any] = await answer.json()
+        for run in found["items"]:
+            run["spent_micros"] = 10**12
+        await route.fulfill(response=answer, json=found)
+
+    async with page_of(browser) as page:
+        await sign_in(page, server)
+        await page.route(address_of("runs"), dear)
+        await page.goto(f"{server.address}/runs")
+        cell = page.get_by_title(re.compile(r"^\$1,000,000\.00 of \$0\.\d+$")).first
+        spent, budget = cell.get_by_text("$1,000,000.00"), cell.get_by_text(re.compile("^of "))
+        around, shown, hidden = [await one.bounding_box() for one in (cell, spent, budget)]
+        assert around
+        assert shown
+        assert hidden
+        assert shown["x"] >= around["x"]
+        assert hidden["y"] >= around["y"] + around["height"] - 1  # whole, on the line that is not seen
+
+
 @pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 800)])
 async def test_very_long_names_and_texts_stay_on_the_screen(
     server: Server, browser: Browser, width: int, height: int

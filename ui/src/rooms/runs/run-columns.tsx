@@ -3,7 +3,7 @@ import type { Run } from '@/api/types'
 import { rowLink, type Column } from '@/components/data-table'
 import { Denied, Held, InDoubt, Status } from '@/components/status'
 import { ModelKindTag, ProductionTag } from '@/components/tags'
-import { Budget, CopyButton, Duration, Time } from '@/components/values'
+import { BudgetCell, CopyButton, Duration, Time } from '@/components/values'
 import { cx } from '@/lib/cx'
 import { millis, shortId } from '@/lib/format'
 import { visible } from '@/lib/text'
@@ -83,7 +83,7 @@ export function runColumns(isProduction: (environment: string) => boolean): Colu
       right: true,
       from: 'sm',
       sort: (run) => run.spent_micros,
-      cell: (run) => <Budget spent={run.spent_micros} budget={run.budget_micros} />,
+      cell: (run) => <BudgetCell spent={run.spent_micros} budget={run.budget_micros} />,
     },
     {
       id: 'took',
