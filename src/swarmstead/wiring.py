@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from swarmstead import gatehouse
 from swarmstead.agents.contract import AgentSpec
 from swarmstead.budgets import handlers as ledger
+from swarmstead.budgets import queries as balances
 from swarmstead.gatehouse import Closers, Gatehouse, gateway_kinds, open_gatehouse, sweep
 from swarmstead.gateway.adapters.http.admitted import AdmittedAddresses
 from swarmstead.gateway.egress import Egress
@@ -177,6 +178,7 @@ def _hands(house: Gatehouse, models: Models) -> Hands:
         thinker=models,
         tools=house.gateway,
         ledger=ledger,
+        balances=balances,
         inbox=permits,
         inbox_reads=permit_reads,
         declared=house.registry,

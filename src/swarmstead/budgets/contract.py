@@ -9,11 +9,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account to reserve on. `cap` is what bounds it from now on; it is opened when it does not exist yet."""
+    """An account to reserve on. `cap` is what bounds it from now on; it is opened when it does not exist yet.
+
+    `raised_by` and `ends` are for people: what raises its cap, and when it starts anew ('' where it never does).
+    """
 
     key: str
     cap: int
     label: str
+    raised_by: str = "the budget"
+    ends: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,10 @@
 """A cap is reached."""
 
+from swarmstead.budgets.contract import Account
 from swarmstead.kernel.errors import TooMuch
-from swarmstead.kernel.money import usd_text
+from swarmstead.kernel.money import MICROS_PER_USD, usd_text
+
+_CENT, _HUNDREDTH_OF_A_CENT = 10_000, 100  # as exact as `usd_text` is, from a dollar on and below
 
 
 class BudgetReached(TooMuch):
@@ -9,15 +12,28 @@ class BudgetReached(TooMuch):
 
     code = "budget_reached"
 
-    def __init__(self, label: str, cap: int, spent: int, reserved: int, wanted: int) -> None:
-        left = max(0, cap - spent - reserved)
-        self.only_reserved = spent + wanted <= cap
+    def __init__(self, account: Account, spent: int, reserved: int, wanted: int) -> None:
+        left = max(0, account.cap - spent - reserved)
+        self.only_reserved = spent + wanted <= account.cap
         super().__init__(
-            f"The {label} budget of {usd_text(cap)} is reached: "
+            f"The {account.label} budget of {usd_text(account.cap)} is reached: "
             f"{usd_text(spent)} spent, {usd_text(reserved)} reserved, "
             f"{usd_text(left)} left, and this call may cost {usd_text(wanted)}.",
-            way_out="Raise the budget, choose a cheaper model, or lower max_output_tokens.",
+            way_out=way_out(account, spent + reserved + wanted, left),
         )
+
+
+def way_out(account: Account, needed: int, left: int) -> str:
+    """What helps who needs a cap of `needed` and has `left`."""
+    wait = f" It starts anew at {account.ends}." if account.ends else ""
+    cheaper = " A cheaper model or a lower max_output_tokens may fit into what is left." if left else ""
+    free = " Models that cost nothing are asked all the same."
+    return f"Raise {account.raised_by} to {_at_least(needed)} or more.{wait}{cheaper}{free}"
+
+
+def _at_least(micros: int) -> str:
+    step = _CENT if micros >= MICROS_PER_USD else _HUNDREDTH_OF_A_CENT
+    return usd_text(-(-micros // step) * step)
 
 
 class BudgetPassed(TooMuch):

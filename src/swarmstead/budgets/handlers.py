@@ -83,6 +83,7 @@ def reserve(
 ) -> None:
     """Hold `amount` on every account or on none, under a lease id that was never used before.
 
+    What can cost nothing passes no cap, so an amount of 0 is held whatever was spent, and leaves the caps alone.
     Fails: BudgetReached, naming the first account without room (`only_reserved` tells whether waiting may help).
     """
     keys = [account.key for account in accounts]
@@ -96,11 +97,11 @@ def reserve(
     if _has_row_locks(tx):
         rows = _stands(len(keys), locked=True).rows(tx.conn, named)
     stands = {row[0]: row[1:] for row in rows}
-    for account in accounts:
+    for account in accounts if amount else ():
         _, spent, reserved, overrun = stands[account.key]
         if spent + overrun + reserved + amount > account.cap:
-            raise BudgetReached(account.label, account.cap, spent + overrun, reserved, amount)
-    for account in accounts:
+            raise BudgetReached(account, spent + overrun, reserved, amount)
+    for account in accounts if amount else ():
         if account.cap != stands[account.key][0]:
             mine = (budget_accounts.c.tenant == tenant) & (budget_accounts.c.key == account.key)
             tx.conn.execute(budget_accounts.update().where(mine).values(cap=account.cap))

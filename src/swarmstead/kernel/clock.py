@@ -4,6 +4,8 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
+_DAY_MS = 86_400_000
+
 
 class Clock(Protocol):
     """Where handlers read the time; tests pass one they can move."""
@@ -32,6 +34,11 @@ def rfc3339(ms: int) -> str:
     at = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1000)  # exact, which a float is not
     text = at.isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
+
+
+def utc_day_end(ms: int) -> str:
+    """When that day is over, for people: `2026-11-23 00:00 UTC`."""
+    return f"{utc_day(ms + _DAY_MS)} 00:00 UTC"
 
 
 def utc_day(ms: int) -> str:

@@ -18,7 +18,7 @@ from decimal import Decimal
 from typing import Any
 
 from swarmstead.kernel.errors import BadInput
-from swarmstead.kernel.money import micros_from_usd
+from swarmstead.kernel.money import MOST_USD, micros_from_usd
 from swarmstead.models.contract import Message, ModelPrice, ModelRequest, ModelSpec, ToolSpec, Usage
 from swarmstead.models.errors import PriceUnknown
 
@@ -82,7 +82,7 @@ def _micros(spec: ModelSpec, model: str, usage: Usage) -> int:
     for name in dict.fromkeys((model, spec.model)):
         found = _listed(spec, name, usage)
         if found is not None:
-            return micros_from_usd(found)
+            return micros_from_usd(min(found, Decimal(MOST_USD)))
     at = f" at {spec.base_url}" if spec.base_url else ""
     raise PriceUnknown(
         f"Nobody knows what {spec.provider} model {spec.model}{at} costs, so it may not be asked.",
@@ -95,7 +95,7 @@ def _micros(spec: ModelSpec, model: str, usage: Usage) -> int:
 def _by_hand(price: ModelPrice, usage: Usage) -> int:
     total = usage.input_tokens * _per_million(price.input_per_million_usd, "input_per_million_usd")
     total += usage.output_tokens * _per_million(price.output_per_million_usd, "output_per_million_usd")
-    return micros_from_usd(total / _MILLION)
+    return micros_from_usd(min(total / _MILLION, Decimal(MOST_USD)))
 
 
 def _per_million(text: str, name: str) -> Decimal:

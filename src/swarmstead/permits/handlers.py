@@ -28,6 +28,7 @@ _UNDECIDED = "nobody decided in time"
 _UNUSED = "it was approved and not used in time"
 _WAIT = "Wait until a person has decided, then call again with the same plan."
 _ANEW = "Plan the call again; a person decides about the new plan."
+_SPENT = "Look first how that call ended: it may have happened, answered or not. The audit trail has its last row."
 _OF_TENANT = approvals.c.tenant == sa.bindparam("tenant_")
 _ENVIRONMENT: sa.BindParameter[str] = sa.bindparam("environment_", type_=sa.String)
 # What `tables.visible` says, with the scope as values.
@@ -166,7 +167,13 @@ def use(tx: Tx, scope: Scope, clock: Clock, approval_id: str, payload_hash: str,
         raise ApprovalUnknown(f"There is no approval {approval_id}.")
     why = {"pending": "nobody has decided yet", "denied": f"it was denied: {row.reason}", "expired": "it has expired"}
     fault = why.get(row.status) or _fault_of_approved(row, payload_hash)
-    raise PlanNotApproved(f"This plan cannot be applied: {fault}.", way_out=_WAIT if row.status == "pending" else _ANEW)
+    raise PlanNotApproved(f"This plan cannot be applied: {fault}.", way_out=_way_out(row, payload_hash))
+
+
+def _way_out(row: Approval, payload_hash: str) -> str:
+    if row.status == "pending":
+        return _WAIT
+    return _SPENT if row.used_at and row.hash == payload_hash else _ANEW
 
 
 def _fault_of_approved(row: Approval, payload_hash: str) -> str:

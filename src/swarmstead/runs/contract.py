@@ -133,7 +133,7 @@ class Plan:
     """What will run. `hash` covers everything but the estimates: what runs is what was previewed.
 
     `policy` is the version of the rules that the verdicts come from. `notes` are whole sentences about what may not be
-    meant: a tool that is switched off, say. The run goes without it.
+    meant, or may not do: a tool that is switched off, a day's budget that is nearly used up. They keep it from nothing.
     """
 
     hash: str

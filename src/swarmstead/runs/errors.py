@@ -54,6 +54,13 @@ class TurnsUsedUp(TooMuch):
     code = "turns_used_up"
 
 
+class AnswerUseless(SteadError):
+    """A model's last answer is empty, or was filtered: there is nothing that could pass for a result."""
+
+    status = 502
+    code = "answer_empty"
+
+
 class RunCancelled(Exception):
     """Raised inside an agent's loop at the point where it notices that a person has cancelled the run."""
 

@@ -26,6 +26,7 @@ from swarmstead.runs.steps.context import AWAY, PARALLEL_READS, AgentContext
 from swarmstead.runs.steps.delegation import DELEGATE, Delegation, delegate_spec
 from swarmstead.runs.steps.thinking import Thinking
 from swarmstead.runs.steps.toolcalls import ToolCalls
+from swarmstead.runs.steps.words import last_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class AgentLoop:
             reply = await self._thinking.think(turn, messages, tools)
             messages.append(Message("assistant", reply.text, reply.tool_calls))
             if not reply.tool_calls:
-                return Ending("succeeded", reply.text)
+                return Ending("succeeded", last_words(agent.name, reply))
             messages += await self._act(turn, reply)
         raise TurnsUsedUp(
             f"{agent.name} asked its model {agent.max_turns} times without coming to an end.",

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
-from swarmstead.budgets.contract import Account, Charged
+from swarmstead.budgets.contract import Account, Balance, Charged
 from swarmstead.gateway.contract import Caller, CallOutcome, CallRequest, PlanNeeded, Tool
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.errors import SteadError
@@ -123,6 +123,14 @@ class Ledger(Protocol):
 
     def charge_expired(self, tx: Tx, clock: Clock) -> list[Charged]:
         """Settle leases that have run out, with all that they held; which they were."""
+        ...
+
+
+class Balances(Protocol):
+    """Budgets, read. Given by `budgets.queries`."""
+
+    def balance(self, conn: sa.Connection, scope: Scope, key: str) -> Balance | None:
+        """Where an account stands; None when nothing was ever reserved on it."""
         ...
 
 

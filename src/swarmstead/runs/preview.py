@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
 
+from swarmstead.budgets.contract import Account
 from swarmstead.gateway.contract import Caller, Tool
 from swarmstead.kernel.errors import BadInput, NotPermitted
 from swarmstead.kernel.money import micros_from_usd, usd_text
@@ -17,6 +18,7 @@ from swarmstead.people.contract import permissions_of
 from swarmstead.permits.contract import PolicyVerdict
 from swarmstead.resources.contract import Resource
 from swarmstead.runs import ports
+from swarmstead.runs.allowance import Shortage, left_today, shortage
 from swarmstead.runs.contract import Launch, Missing, Overrides, Plan, PlannedAgent, PlannedTool, SwarmSpec
 from swarmstead.runs.errors import InputRefused
 from swarmstead.runs.plans import with_hash
@@ -51,10 +53,10 @@ class Preview:
         values, root = await asyncio.to_thread(self._inputs, swarm, wish.input)
         agents = await asyncio.gather(*(self._agent(scope, root, found, name, wish) for name in found.agents))
         policy = await self._hands.tools.policy_version(Caller(scope, environment=wish.environment))
-        missing = [*found.missing, *(one for _, lacking, _ in agents for one in lacking)]
-        notes = [*swarm_warnings(swarm), *(note for _, _, noted in agents for note in noted)]
         planned = tuple(agent for agent, _, _ in agents)
-        low, high = self._cost(found, planned, budget := _budget(scope, swarm, wish.overrides))
+        low, high, short = self._cost(found, planned, budget := _budget(scope, swarm, wish.overrides))
+        missing = (*found.missing, *(one for _, lacking, _ in agents for one in lacking), *short.missing)
+        notes = (*swarm_warnings(swarm), *(note for _, _, noted in agents for note in noted), *short.notes)
         return with_hash(
             Plan(
                 hash="",
@@ -74,10 +76,10 @@ class Preview:
                 cost_high_micros=high,
                 time_low_s=found.times[0] if found.times else 1,
                 time_high_s=found.times[1] if found.times else swarm.limits.wall_clock_s,
-                missing=tuple(missing),
+                missing=missing,
                 created_at=self._hands.clock.now_ms(),
                 policy=policy,
-                notes=tuple(notes),
+                notes=notes,
             )
         )
 
@@ -86,7 +88,7 @@ class Preview:
         self._check_environment(conn, scope, wish.environment)
         swarm = declared.get(conn, scope, "Swarm", wish.swarm)
         spec: SwarmSpec = swarm.spec
-        found = _Found(swarm)
+        found = _Found(swarm, left_today(conn, self._hands, scope))
         for name in dict.fromkeys((spec.coordinator, *spec.members)):
             agent = declared.find(conn, scope, "Agent", name)
             if agent is None:
@@ -200,29 +202,42 @@ class Preview:
             values[name] = value
         return values, root
 
-    def _cost(self, found: "_Found", agents: Sequence[PlannedAgent], budget: int) -> tuple[int, int]:
-        """A range in micro-dollars: what earlier runs cost when there are enough; else one turn each to the cap."""
-        if found.costs:
-            return min(found.costs[0], budget), min(found.costs[1], budget)
-        low = high = 0
+    def _cost(self, found: "_Found", agents: Sequence[PlannedAgent], budget: int) -> tuple[int, int, Shortage]:
+        """From how much to how much it may cost, and what the day's budgets lack for that."""
+        turns = self._turn_costs(found, agents)
+        low, high = _cost(found, agents, turns, budget)
+        # Whatever earlier runs cost, with whichever models: a turn is asked only where its upper bound can be held.
+        return low, high, shortage(found.days, turns, max(high, min(sum(turns.values()), budget)))
+
+    def _turn_costs(self, found: "_Found", agents: Sequence[PlannedAgent]) -> dict[str, int]:
+        """What a typical turn of each agent may cost, in micro-dollars, but for models that cannot be asked."""
+        turns: dict[str, int] = {}
         for agent in agents:
             model: ModelSpec = found.agents[agent.name][1].spec
             request = ModelRequest(
                 agent.name, (Message("user", "x" * _TYPICAL_INPUT_CHARACTERS),), (), model.max_output_tokens
             )
             if self._hands.thinker.missing(model) is None:
-                turn = self._hands.thinker.estimate(model, request)
-                low, high = low + turn, high + turn * agent.max_turns
-        return min(low, budget), min(high, budget)
+                turns[agent.name] = self._hands.thinker.estimate(model, request)
+        return turns
 
 
 class _Found:
-    def __init__(self, swarm: Resource) -> None:
+    def __init__(self, swarm: Resource, days: Sequence[tuple[Account, int]]) -> None:
         self.swarm = swarm
+        self.days = days
         self.agents: dict[str, tuple[Resource, Resource]] = {}
         self.missing: list[Missing] = []
         self.times: tuple[int, int] | None = None
         self.costs: tuple[int, int] | None = None
+
+
+def _cost(found: _Found, agents: Sequence[PlannedAgent], turns: Mapping[str, int], budget: int) -> tuple[int, int]:
+    """A range in micro-dollars: what earlier runs cost when there are enough; else one turn each to the cap."""
+    if found.costs:
+        return min(found.costs[0], budget), min(found.costs[1], budget)
+    high = sum(turns.get(agent.name, 0) * agent.max_turns for agent in agents)
+    return min(sum(turns.values()), budget), min(high, budget)
 
 
 def _ended(text: str) -> str:

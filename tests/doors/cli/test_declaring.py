@@ -184,6 +184,19 @@ def test_adding_a_model_and_what_it_lacks(call: Call, repository: Path) -> None:
     assert "input_per_million_usd: '0.10'" in call("get", "model", "priced", "-o", "yaml").out
 
 
+def test_a_preview_warns_of_a_day_that_may_not_do(call: Call, repository: Path) -> None:
+    dear = ("--base-url", "http://127.0.0.1:9/v1", "--input-price", "5000", "--output-price", "5000")
+    assert call("model", "add", "dear", "--provider", "openai", "--model", "own", *dear).code == 0
+    what = ("repo-review", "--input", f"repo={repository}", "--override-model", "reviewer=dear", "--budget", "90")
+    done = call("run", "preview", *what)
+    assert done.code == 0
+    assert "Of the user's daily budget of $5.00" in done.out
+    assert "Of the tenant's daily budget of $50.00" in done.out
+    (users, _) = call("run", "preview", *what, "-o", "json").json["notes"]
+    assert "STEAD_USER_DAY_USD" in users
+    assert "STEAD_TENANT_DAY_USD (else 50)" in call("up", "--help").out
+
+
 def test_a_model_that_is_wrong_and_a_key_that_was_pasted(call: Call) -> None:
     add = ("model", "add", "wrong", "--provider", "openai", "--model", "gpt-4.1-mini")
     pasted = "sk-proj-this-is-a-real-secret"

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from swarmstead.budgets import queries
-from swarmstead.budgets.contract import Balance
+from swarmstead.budgets.contract import Account, Balance
 from swarmstead.budgets.errors import BudgetReached
 from swarmstead.kernel.scope import system_scope
 from swarmstead.storage.database import Database
@@ -64,7 +64,7 @@ def test_a_refusal_says_what_is_left_and_whether_waiting_may_help(ledger: Ledger
         ledger.reserve("l2", [micro], 50_000)
     assert caught.value.only_reserved is True
     assert "$0.1000 is reached: $0.00 spent, $0.0600 reserved, $0.0400 left" in caught.value.message
-    assert "Raise the budget" in caught.value.way_out
+    assert caught.value.way_out.startswith("Raise the budget to $0.1100 or more. A cheaper model")
     ledger.settle("l1", 60_000)
     with pytest.raises(BudgetReached) as caught:
         ledger.reserve("l2", [micro], 50_000)
@@ -152,6 +152,27 @@ def test_a_lowered_cap_holds_at_once_and_takes_back_nothing(ledger: Ledger) -> N
     assert ledger.stands() == {"tenant/day": Stand(100, reserved=60)}
     ledger.reserve("l3", [account("tenant/day", 70)], 10)
     assert ledger.stands() == {"tenant/day": Stand(70, reserved=70)}
+
+
+def test_what_can_cost_nothing_is_held_whatever_was_spent_and_however_low_the_cap_is_now(ledger: Ledger) -> None:
+    ledger.reserve("l1", [RUN], 100)
+    ledger.settle("l1", 10**12)
+    assert ledger.may_reserve("l2", [RUN], 1) is False
+    ledger.reserve("l3", [account(RUN.key, 0)], 0)
+    assert ledger.settle("l3", 0) is True
+    assert ledger.stands()[RUN.key] == Stand(100, spent=100, overrun=10**12 - 100)
+
+
+def test_a_refusal_names_what_raises_the_cap_how_far_and_when_it_starts_anew(ledger: Ledger) -> None:
+    day = Account("user/ada/2026-11-22", 5_000_000, "user's daily", "STEAD_USER_DAY_USD", "2026-11-23 00:00 UTC")
+    ledger.reserve("l1", [day], 5_000_000)
+    ledger.settle("l1", 3_000_000_280_000)
+    with pytest.raises(BudgetReached) as caught:
+        ledger.reserve("l2", [day], 1)
+    assert caught.value.way_out == (
+        "Raise STEAD_USER_DAY_USD to $3,000,000.29 or more. It starts anew at 2026-11-23 00:00 UTC."
+        " Models that cost nothing are asked all the same."
+    )
 
 
 def test_what_was_spent_beyond_its_bound_is_part_of_the_balance(ledger: Ledger) -> None:

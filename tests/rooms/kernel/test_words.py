@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from swarmstead.kernel import errors
-from swarmstead.kernel.clock import SystemClock, rfc3339, utc_day
+from swarmstead.kernel.clock import SystemClock, rfc3339, utc_day, utc_day_end
 from swarmstead.kernel.errors import BadInput, SteadError
 from swarmstead.kernel.hashing import canonical_json, digest
 from swarmstead.kernel.ids import new_id
@@ -41,6 +41,8 @@ def test_a_time_is_written_exactly_and_can_be_read_back(ms: int) -> None:
 def test_a_day_is_the_utc_day() -> None:
     assert utc_day(1_795_391_999_999) == "2026-11-22"
     assert utc_day(1_795_392_000_000) == "2026-11-23"
+    assert utc_day_end(1_795_391_999_999) == "2026-11-23 00:00 UTC"
+    assert utc_day_end(1_795_392_000_000) == "2026-11-24 00:00 UTC"
 
 
 def test_the_systems_clock_counts_milliseconds_in_utc() -> None:

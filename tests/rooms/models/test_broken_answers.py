@@ -3,16 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
+from swarmstead.budgets.contract import Account
+from swarmstead.budgets.errors import BudgetReached
 from swarmstead.kernel.errors import SteadError
 from swarmstead.models import prices
 from swarmstead.models.adapters.direct import DirectModel
 from swarmstead.models.adapters.retries import MAX_ATTEMPTS
 from swarmstead.models.contract import Message, ModelPrice, ModelRequest, ModelSpec, Provider, ToolSpec, Usage
-from swarmstead.models.errors import usage_of
+from swarmstead.models.errors import ModelFailed, usage_of
 from swarmstead.models.routing import Models
 from tests.fakes.anthropic import AnthropicServer
 from tests.fakes.google import GoogleServer
@@ -146,6 +148,13 @@ async def test_a_refusal_in_the_first_event_costs_nothing_and_a_later_one_does(r
     assert used.output_tokens >= attempts * 12
 
 
+async def test_an_error_in_a_stream_is_not_told_as_a_status_that_nobody_sent(rig: Rig) -> None:
+    rig.server.plan(*[Broken(LONG, 0, "error")] * MAX_ATTEMPTS)
+    with pytest.raises(SteadError, match="HTTP 200, with an error in the answer") as caught:
+        await rig.model.request(rig.spec, ASKED)
+    assert "HTTP 5" not in caught.value.message
+
+
 async def test_what_was_not_sent_costs_nothing(rig: Rig, unused_tcp_port: int) -> None:
     rig.spec = replace(rig.spec, base_url=f"http://127.0.0.1:{unused_tcp_port}")
     assert await rig.charged() == (Usage(), MAX_ATTEMPTS)
@@ -161,3 +170,37 @@ async def test_a_count_below_nothing_gives_no_money_back(rig: Rig) -> None:
     rig.server.plan(*[Answer("Yes.", input_tokens=-5, output_tokens=-5)] * MAX_ATTEMPTS)
     used, attempts = await rig.charged()
     assert used == Usage(attempts * WHOLE.input_tokens, attempts * WHOLE.output_tokens)
+
+
+@pytest.mark.parametrize("told", [12.0, "12", 12.5, "12.5", "many", [], float("inf")])
+async def test_a_count_that_is_no_whole_number_is_one_in_the_ledger_or_no_answer(
+    told: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_MODEL_KEY", KEY)
+    model = DirectModel(this_machine(), ManualTiming())
+    async with OpenAIServer() as server:
+        spec = ModelSpec("openai", "m", server.base_url, "env:FAKE_MODEL_KEY", ModelPrice("1", "5"))
+        server.plan(*[Answer("Yes.", input_tokens=told, output_tokens=told)] * MAX_ATTEMPTS)
+        try:
+            used = (await model.request(spec, ASKED)).usage
+        except ModelFailed as unreadable:
+            used = usage_of(unreadable)
+        await model.aclose()
+    assert used in {
+        Usage(12, 12),
+        Usage(WHOLE.input_tokens, len("Yes.")),
+        Usage(MAX_ATTEMPTS * WHOLE.input_tokens, MAX_ATTEMPTS * WHOLE.output_tokens),
+    }
+    assert {type(used.input_tokens), type(used.output_tokens), type(prices.cost(spec, "m", used))} == {int}
+
+
+async def test_a_retry_that_is_refused_tells_why_it_was_needed(rig: Rig) -> None:
+    async def refuse(_used: Usage) -> None:
+        raise BudgetReached(Account("run/r_1", 10, "run"), 10, 0, 5)
+
+    rig.server.plan(Broken(LONG, 3, "garbage"))
+    with pytest.raises(BudgetReached) as caught:
+        await rig.model.request(rig.spec, ASKED, None, refuse)
+    assert "The run budget of" in caught.value.message
+    assert f"because {rig.spec.provider} model m " in caught.value.message
+    assert "Or: Raise the budget" in caught.value.way_out

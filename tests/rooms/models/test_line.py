@@ -171,7 +171,7 @@ async def test_over_tls_the_name_is_verified_while_the_checked_address_is_used(
     async with (
         asyncio.timeout(30),
         raw_server.serving(tls=authority.server(NAME)) as server,
-        httpx2.AsyncClient(transport=Line(AdmittedAddresses(PINNED, names))) as client,
+        httpx2.AsyncClient(transport=Line(AdmittedAddresses(PINNED, names), {})) as client,
     ):
         assert (await client.get(f"https://{NAME}:{server.port}/")).text == "hello"
         assert server.server_names == [NAME]
@@ -189,7 +189,7 @@ async def test_faults_have_the_names_that_the_sdks_know(then: Literal["close", "
     async with (
         asyncio.timeout(30),
         raw_server.serving() as server,
-        httpx2.AsyncClient(transport=Line(AdmittedAddresses(PINNED))) as client,
+        httpx2.AsyncClient(transport=Line(AdmittedAddresses(PINNED), {})) as client,
     ):
         half = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello"
         server.plan(raw_server.Turn(b"", then), raw_server.Turn(half, then))
@@ -211,7 +211,7 @@ async def test_a_compressed_answer_is_not_unpacked(status: int, encoding: str) -
     async with (
         asyncio.timeout(30),
         raw_server.serving() as server,
-        httpx2.AsyncClient(transport=Line(AdmittedAddresses(PINNED))) as client,
+        httpx2.AsyncClient(transport=Line(AdmittedAddresses(PINNED), {})) as client,
     ):
         server.plan(raw_server.Turn(head.encode() + packed))
         with pytest.raises(httpx2.RemoteProtocolError, match="compressed"):
@@ -239,7 +239,7 @@ async def test_an_answer_is_bounded_in_all_and_line_by_line(status: int, line: i
     async with (
         asyncio.timeout(60),
         raw_server.serving() as server,
-        httpx2.AsyncClient(transport=Line(AdmittedAddresses(PINNED)), timeout=60) as client,
+        httpx2.AsyncClient(transport=Line(AdmittedAddresses(PINNED), {}), timeout=60) as client,
     ):
         server.plan(raw_server.Turn(head + body))
         if ends:
@@ -255,7 +255,7 @@ async def test_no_cookie_is_kept() -> None:
     async with (
         asyncio.timeout(30),
         raw_server.serving() as server,
-        httpx2.AsyncClient(transport=Line(AdmittedAddresses(PINNED))) as client,
+        httpx2.AsyncClient(transport=Line(AdmittedAddresses(PINNED), {})) as client,
     ):
         server.plan(raw_server.ok(head=b"Set-Cookie: who=you; Path=/\r\n"), raw_server.ok())
         for _ in range(2):

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from swarmstead.kernel.money import MOST_USD
 from swarmstead.models import prices
 from swarmstead.models.contract import Message, ModelPrice, ModelRequest, ModelSpec, ToolCall, ToolSpec, Usage
 from swarmstead.models.errors import PriceUnknown
@@ -120,6 +121,12 @@ def test_the_token_bound_is_at_least_every_byte_that_is_sent(text: str, argument
     bound = prices.token_upper_bound(request(text, arguments=arguments))
     sent = len(text.encode(errors="surrogatepass")) + sum(len((k + v).encode()) for k, v in arguments.items())
     assert bound >= sent
+
+
+def test_what_is_billed_beyond_all_money_is_still_an_amount() -> None:
+    dear = replace(BY_HAND, price=ModelPrice("1000000", "1000000"))
+    assert prices.cost(dear, "", Usage(10**12, 10**12)) == MOST_USD * 1_000_000
+    assert prices.cost(MINI, "", Usage(10**16, 10**16)) == MOST_USD * 1_000_000
 
 
 def test_tools_count_towards_the_token_bound() -> None:

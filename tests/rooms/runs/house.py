@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from swarmstead.budgets import handlers as ledger
+from swarmstead.budgets import queries as balances
 from swarmstead.budgets.tables import budget_leases
 from swarmstead.gateway.gateway import Gateway, GatewayLimits
 from swarmstead.gateway.grants import Grants
@@ -164,6 +165,7 @@ class House:
             thinker=self.models,
             tools=self.gateway,
             ledger=ledger,
+            balances=balances,
             inbox=permits,
             inbox_reads=permit_reads,
             declared=registry,

@@ -14,6 +14,7 @@ from swarmstead.budgets.tables import budget_accounts, budget_leases
 from swarmstead.kernel.scope import system_scope
 from swarmstead.models.contract import BeforeRetry, ModelReply, ToolCall, Usage
 from swarmstead.models.errors import ModelFailed, told
+from swarmstead.runs.errors import PlanIncomplete
 from swarmstead.runs.traces import TurnSpans
 from tests.rooms.runs.house import House
 from tests.rooms.runs.swarms import agent, call, delegate, manifests, model, swarm
@@ -110,6 +111,7 @@ async def test_a_question_lost_in_a_crash_is_charged_and_its_reservation_ends(
     step = (await house.steps(run))["boss/1/model"]
     assert (account.reserved, account.spent) == (0, await spent_by_agents(house, run))
     assert (step["attempts"], account.spent > step["spent_micros"] > 0) == (2, True)
+    assert "A question before it was lost with its server and is charged $" in step["summary"]
 
 
 # What is billed although no reply came -------------------------------------------------------------------------------
@@ -208,12 +210,10 @@ async def test_a_provider_that_bills_beyond_all_bounds_stops_the_run_its_user_an
     assert list(await any_house.steps(run)) == ["boss/1/model"]
     await assert_booked(any_house, run, claimed)
     assert f"more than run {run} had reserved" in caplog.text
-    second = await any_house.launch()
-    row = await any_house.status(second, "succeeded", "failed")
-    assert "user's daily budget" in row["error"]["message"]
-    third = await any_house.runs.launch(system_scope("acme", "bob"), any_house.wish())
-    row = await any_house.status(third, "succeeded", "failed")
-    assert "tenant's daily budget" in row["error"]["message"]
+    with pytest.raises(PlanIncomplete, match="user's daily budget"):
+        await any_house.launch()
+    with pytest.raises(PlanIncomplete, match="tenant's daily budget"):
+        await any_house.runs.launch(system_scope("acme", "bob"), any_house.wish())
     assert asked == ["once"]
 
 

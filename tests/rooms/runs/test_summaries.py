@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from swarmstead.models.contract import ModelReply, ToolCall, Usage
-from swarmstead.runs.steps.thinking import summary_of as summary_of_reply
 from swarmstead.runs.steps.toolcalls import summary_of
+from swarmstead.runs.steps.words import summary_of as summary_of_reply
 
 
 @pytest.mark.parametrize(

@@ -2304,7 +2304,7 @@ export interface components {
          * PlanShape
          * @description What would run; launch it by its hash. `policy` is the version of the rules that the verdicts come from.
          *
-         *     `notes` say what may not be meant, such as a tool that a feature flag takes away; the run goes on without it.
+         *     `notes` say what may not be meant, such as a tool that a feature flag takes away, or what may not do (a budget).
          */
         PlanShape: {
             /** Hash */

@@ -27,7 +27,7 @@ def show(plan: dict[str, Any]) -> None:
         _agents(plan["agents"])
     verdicts(plan)
     if plan["notes"]:
-        heading("Is this meant?")
+        heading("Before it starts")
         for note in plan["notes"]:
             click.echo(visible(note))
     _without(plan)

@@ -82,7 +82,11 @@ def _identity(command: Any) -> Any:
 @_allow
 @_identity
 def up(*, allow: tuple[Path, ...], config: tuple[Path, ...], **options: Any) -> None:
-    """Start the server, and stop it with Ctrl-C. Unfinished runs go on where they were at the next start."""
+    """Start the server, and stop it with Ctrl-C. Unfinished runs go on where they were at the next start.
+
+    STEAD_USER_DAY_USD (else 5) and STEAD_TENANT_DAY_USD (else 50) are the US dollars that the runs of one user, and of
+    a tenant, may spend in a UTC day.
+    """
     with _refused_at_start():
         settings = _settings(allowed_paths=allow or None, config=config or None, **options)
         from swarmstead.doors.worker.whole import serve  # after the settings: it takes most of the time of a start

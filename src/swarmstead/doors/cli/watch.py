@@ -13,6 +13,7 @@ from swarmstead.doors.cli.output import dump, facts, heading, painted, visible
 from swarmstead.kernel.money import usd_text
 
 WAITS = 3
+_FINISHED = {"length": ", cut at its output limit", "content_filter": ", filtered by the provider"}
 _WAITING = {"approval.asked", "run.waiting"}
 _OVER = {"approval.decided", "approval.expired", "run.resumed", "run.finished"}
 
@@ -71,7 +72,10 @@ class Watcher:
         calls = [str(name).replace("__", " ") for name in data.get("calls") or ()]
         self._calls |= {f"{turn}/{index}": name for index, name in enumerate(calls)}
         asked = f"asks for {', '.join(calls)}" if calls else "answers"
+        asked += _FINISHED.get(str(data.get("finish")), "")
         cost = f", {usd_text(data['spent_micros'])}" if data["spent_micros"] else ""
+        if data.get("over_micros"):
+            cost += f": {usd_text(data['over_micros'])} more than was possible"
         return f"{visible(asked)} ({visible(str(data['model_kind']))} model{cost})"
 
     def called(self, event: dict[str, Any], data: dict[str, Any]) -> str:

@@ -264,7 +264,7 @@ class MissingShape(Shape):
 class PlanShape(Shape):
     """What would run; launch it by its hash. `policy` is the version of the rules that the verdicts come from.
 
-    `notes` say what may not be meant, such as a tool that a feature flag takes away; the run goes on without it.
+    `notes` say what may not be meant, such as a tool that a feature flag takes away, or what may not do (a budget).
     """
 
     hash: str

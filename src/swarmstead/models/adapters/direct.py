@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from swarmstead.kernel.errors import SteadError
 from swarmstead.kernel.secrets import SecretMissing, resolve_reference
-from swarmstead.models.adapters.retries import Failure, Timing, explain, wait_before_next
+from swarmstead.models.adapters.retries import Failure, Timing, because_of, explain, wait_before_next
 from swarmstead.models.contract import ModelReply, ModelRequest, ModelSpec, Usage
 from swarmstead.models.errors import ModelRefusedKey, told
 
@@ -109,6 +109,7 @@ class DirectModel:
                     await before_retry(spent)
                 except SteadError as error:
                     error.extra |= told(attempt, spent)
+                    because_of(error, explain(outcome, spec, attempt, spent))
                     raise
             await self._timing.sleep(wait)
 
@@ -117,7 +118,7 @@ class DirectModel:
     ) -> ModelReply | Failure:
         from swarmstead.models.adapters import wire  # loaded by now: the client came from it
 
-        progress = wire.Progress()
+        progress = wire.begun(request)
         try:
             async with self._timing.limit(deadline - self._timing.now()):
                 return await wire.ask(client, spec.model, request, progress, on_delta)

@@ -5,10 +5,20 @@ decided here. Imports both: see `wire.py`.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import httpcore2
 import httpx2
@@ -40,22 +50,55 @@ _NAMES = (
     "WriteTimeout",
 )
 _SAME = {getattr(httpcore2, name): getattr(httpx2, name) for name in _NAMES}
-Heard = Callable[[int], None]
-HEARD: ContextVar[Heard | None] = ContextVar("heard", default=None)
-"""Told 0 when the provider is about to get the body of a request, for from then on it may work, and bill; then the
-status of its answer."""
+# What goes out of what an SDK would send. The environment of the server has more for it (`OPENAI_ORG_ID`,
+# `ANTHROPIC_CUSTOM_HEADERS`), and that is nobody's but its operator's: the address may be a stranger's.
+_PASSED = frozenset(
+    {b"accept", b"anthropic-beta", b"anthropic-version", b"content-length", b"content-type", b"transfer-encoding"}
+)
+# An answer that is compressed can be a thousand times what was sent, so none is asked for, and none is read.
+_ALWAYS = {"user-agent": "swarmstead", "accept-encoding": "identity"}
+EVENTS = "text/event-stream"
+E = TypeVar("E", bound=BaseException)
+
+
+class Listener(Protocol):
+    """Told how far a request has come."""
+
+    @property
+    def most_bytes(self) -> int:
+        """More than an answer to it can have, all that is around its words included."""
+        ...
+
+    def sending(self) -> None:
+        """The provider is about to get the body of the request: from then on it may work, and bill."""
+        ...
+
+    def answered(self, status: int, media: str, close: Callable[[], Awaitable[None]]) -> None:
+        """The head of its answer is here; `close` lets go of the connection, read to its end or not."""
+        ...
+
+
+HEARD: ContextVar[Listener | None] = ContextVar("heard", default=None)
 
 
 class Denied(httpcore2.ConnectError):
     """The egress rules refuse the address. Nothing was sent."""
 
 
-def denied(error: BaseException) -> Denied | None:
-    """The refusal that an SDK's error came of, if it did."""
+class Endless(httpx2.RemoteProtocolError):
+    """More came than any answer holds, so it was not read on."""
+
+
+class Compressed(httpx2.RemoteProtocolError):
+    """The answer is compressed, though that was ruled out; it was not read."""
+
+
+def cause(error: BaseException, kind: type[E]) -> E | None:
+    """The error of that kind that an SDK's error came of, if it did."""
     seen: list[BaseException] = []
     found: BaseException | None = error
     while found is not None and found not in seen:
-        if isinstance(found, Denied):
+        if isinstance(found, kind):
             return found
         seen.append(found)
         found = found.__cause__ or found.__context__
@@ -118,11 +161,13 @@ class Line(httpx2.AsyncBaseTransport):
     """What an SDK's HTTP client sends through. Belongs to one event loop.
 
     Invariants: every connection goes to an address that `addresses` admitted for its scheme, host and port; proxies of
-    the environment are not used; no request is sent twice; answers come as they are, uncompressed and bounded; cookies
+    the environment are not used; no request is sent twice; with it go `own` headers (the key) and what every request
+    needs, and nothing that an SDK found in the environment; answers come as they are, uncompressed and bounded; cookies
     are not kept.
     """
 
-    def __init__(self, addresses: Addresses) -> None:
+    def __init__(self, addresses: Addresses, own: Mapping[str, str]) -> None:
+        self._own = [(name.encode(), value.encode()) for name, value in (_ALWAYS | dict(own)).items()]
         trust = httpcore2.default_ssl_context()
         self._pools = {
             scheme: httpcore2.AsyncConnectionPool(
@@ -149,19 +194,22 @@ class Line(httpx2.AsyncBaseTransport):
         heard = HEARD.get()
         body = _watched(cast("httpx2.AsyncByteStream", request.stream), heard)
         extensions = cast("Any", request).extensions
-        asked = _without(request.headers.raw, b"accept-encoding")
-        headers = [*asked, (b"accept-encoding", b"identity")]
+        passed = [(name, value) for name, value in request.headers.raw if name.lower() in _PASSED]
+        headers = [(b"host", request.url.netloc), *passed, *self._own]
         wire = httpcore2.Request(request.method, url, headers=headers, content=body, extensions=extensions)
         with _as_httpx2():
             answer = await pool.handle_async_request(wire)
-        if heard is not None:
-            heard(answer.status)
         answered = cast("Any", answer).extensions
         told = _without(answer.headers, b"set-cookie")
+        stream = _Body(answer, heard.most_bytes if heard is not None else _MOST_BYTES)
+        response = httpx2.Response(answer.status, headers=told, stream=stream, extensions=answered)
+        if heard is not None:
+            media = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+            heard.answered(answer.status, media, stream.aclose)
         if any(name.lower() == b"content-encoding" and value.lower() != b"identity" for name, value in told):
-            await answer.aclose()
-            raise httpx2.RemoteProtocolError("it sent a compressed answer, which nobody asked for")
-        return httpx2.Response(answer.status, headers=told, stream=_Body(answer), extensions=answered)
+            await stream.aclose()
+            raise Compressed("it sent a compressed answer, which nobody asked for")
+        return response
 
     async def aclose(self) -> None:
         """Close the connections, those in use included."""
@@ -172,9 +220,9 @@ class Line(httpx2.AsyncBaseTransport):
 class _Body(httpx2.AsyncByteStream):
     """What is answered, as long as it is bounded: whoever declares a model names an address of any kind."""
 
-    def __init__(self, answer: httpcore2.Response) -> None:
+    def __init__(self, answer: httpcore2.Response, most: int) -> None:
         self._answer = answer
-        self._most = _LONGEST_ERROR if answer.status >= _BAD else _MOST_BYTES
+        self._most = min(most, _LONGEST_ERROR if answer.status >= _BAD else _MOST_BYTES)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         seen = line = 0
@@ -185,7 +233,7 @@ class _Body(httpx2.AsyncByteStream):
                 seen += len(part)
                 line = line + len(part) if b"\n" not in part else len(part) - part.rindex(b"\n")
                 if seen > self._most or line > _LONGEST_LINE:
-                    raise httpx2.RemoteProtocolError("it sent more than any answer has")
+                    raise Endless("it sent more than any answer has")
                 yield part
 
     async def aclose(self) -> None:
@@ -197,9 +245,9 @@ def _without(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[tuple[
     return [one for one in headers if one[0].lower() != name]
 
 
-async def _watched(body: httpx2.AsyncByteStream, heard: Heard | None) -> AsyncGenerator[bytes]:
+async def _watched(body: httpx2.AsyncByteStream, heard: Listener | None) -> AsyncGenerator[bytes]:
     if heard is not None:
-        heard(0)
+        heard.sending()
     async for part in body:
         yield part
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -11,10 +12,16 @@ from pydantic_ai.messages import (
     ModelRequestPart,
     ModelResponse,
     ModelResponsePart,
+    ModelResponseStreamEvent,
+    PartDeltaEvent,
+    PartStartEvent,
     SystemPromptPart,
     TextPart,
+    TextPartDelta,
     ThinkingPart,
+    ThinkingPartDelta,
     ToolCallPart,
+    ToolCallPartDelta,
     ToolReturnPart,
     UserPromptPart,
 )
@@ -98,9 +105,17 @@ def to_reply(response: ModelResponse, request: ModelRequest, names: Names) -> Mo
         calls = _calls(response.parts, names)
     except (ValueError, RecursionError):
         return Failure("cut_arguments" if finish == "length" else "arguments", usage=usage)
+    if finish == "length" and _is_bare_call(response.parts):
+        return Failure("cut_arguments", usage=usage)
     if calls and finish == "stop":
         finish = "tool_calls"
     return ModelReply(text, calls, usage, finish, model=plain_text(response.model_name or ""))
+
+
+def _is_bare_call(parts: Sequence[ModelResponsePart]) -> bool:
+    """Whether the answer ends with a call of which nothing but the name had come."""
+    last = parts[-1] if parts else None
+    return isinstance(last, ToolCallPart) and not (last.args.strip() if isinstance(last.args, str) else last.args)
 
 
 def usage_of(response: ModelResponse, request: ModelRequest) -> Usage:
@@ -125,20 +140,43 @@ def usage_of_broken(response: ModelResponse | None, request: ModelRequest) -> Us
     return Usage(read, max(told.output_tokens, wrote), told.cached_tokens)
 
 
+def length_of(event: ModelResponseStreamEvent) -> int:
+    """What an event adds to an answer, in bytes or a little less, and 1 where that is nothing."""
+    if isinstance(event, PartStartEvent):
+        return max(1, sum(map(len, _texts(event.part))))
+    if not isinstance(event, PartDeltaEvent):
+        return 1
+    match event.delta:
+        case TextPartDelta() | ThinkingPartDelta():
+            return max(1, len(event.delta.content_delta or ""))
+        case ToolCallPartDelta():
+            return max(1, len(event.delta.args_delta or ""))
+        case _:
+            return 1
+
+
 def is_empty(response: ModelResponse) -> bool:
     """Whether nothing was told or said yet."""
     return _told(response) == Usage() and not response.parts
 
 
 def _told(response: ModelResponse) -> Usage:
-    """The provider's count. One that is beyond all sense, or below nothing, is cut to what a ledger can hold."""
+    """The provider's count. One beyond all sense, below nothing or of a fraction becomes what a ledger can hold."""
     used = response.usage
     read = _countable(used.input_tokens)
     return Usage(read, _countable(used.output_tokens), min(_countable(used.cache_read_tokens), read))
 
 
-def _countable(tokens: int) -> int:
-    return max(0, min(tokens, _MOST_TOKENS))
+def _countable(tokens: object) -> int:
+    """SDKs pass on what they were sent, whole number or not; what is no number is no count."""
+    if isinstance(tokens, str):
+        try:
+            tokens = float(tokens)
+        except ValueError:
+            return 0
+    if isinstance(tokens, bool) or not isinstance(tokens, int | float) or math.isnan(tokens):
+        return 0
+    return max(0, math.ceil(min(tokens, _MOST_TOKENS)))
 
 
 def _said(response: ModelResponse) -> int:

@@ -8,6 +8,7 @@
     denied        the egress rules refuse its address                       no
     cut           the connection or the answer broke off                    yes
     garbled       an answer that cannot be read                             yes
+    endless       an answer that is longer than any within its limit        no
     arguments     a tool call whose arguments are not a JSON object         once, at once
     cut_arguments the same, because the output limit was reached            no
     silent        `spec.timeout_s` is over and nothing came                 no
@@ -46,6 +47,7 @@ FailureKind = Literal[
     "denied",
     "cut",
     "garbled",
+    "endless",
     "arguments",
     "cut_arguments",
     "silent",
@@ -69,6 +71,11 @@ _TEXTS: Mapping[FailureKind, tuple[str, str, str]] = {
         "sent an answer that cannot be read",
         "Check that `provider` and `base_url` fit together: this is not what that provider's API sends.",
         "",
+    ),
+    "endless": (
+        "sent more than an answer of {most:,} tokens can hold, so it was cut off",
+        "It does not keep to the `max_output_tokens` that it was sent: choose another model, or tell its provider.",
+        "model_answer_endless",
     ),
     "arguments": (
         "called a tool with arguments that are not a JSON object",
@@ -116,13 +123,19 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One attempt that gave no usable reply. `detail` is the provider's own text, shortened, without the key."""
+    """One attempt that gave no usable reply. `detail` is the provider's own text, shortened, without the key.
+
+    `of_provider`: it is an error that the provider itself has told, in the form of one. `seen` is what came, for those
+    who look for it in a log: `HTTP 200, text/html`.
+    """
 
     kind: FailureKind
     detail: str = ""
     status: int = 0
     retry_after_s: float | None = None
     usage: Usage = _NOTHING
+    of_provider: bool = False
+    seen: str = ""
 
 
 def wait_before_next(failure: Failure, attempt: int, jitter: float, *, arguments_retried: bool) -> float | None:
@@ -141,7 +154,8 @@ def explain(failure: Failure, spec: ModelSpec, attempts: int, spent: Usage) -> S
     extra = told(attempts, spent)
     tried = f" Tried {attempts} times." if attempts > 1 else ""
     said = f" It said: {failure.detail}" if failure.detail else ""
-    status = f" (HTTP {failure.status})" if failure.status else ""
+    came = failure.seen or (f"HTTP {failure.status}" if failure.status else "")
+    status = f" ({came})" if came else ""
     if failure.kind == "key":
         return _key_refused(spec, said, status, extra)
     if failure.kind == "denied":
@@ -161,8 +175,16 @@ def explain(failure: Failure, spec: ModelSpec, attempts: int, spent: Usage) -> S
             extra=extra,
         )
     sentence, way_out, code = _TEXTS[failure.kind]
-    sentence = sentence.format(where=spec.base_url or "its usual address", limit=spec.timeout_s)
+    sentence = sentence.format(
+        where=spec.base_url or "its usual address", limit=spec.timeout_s, most=spec.max_output_tokens
+    )
     return ModelFailed(f"{who} {sentence}{status}.{tried}{said}", way_out=way_out, code=code, extra=extra)
+
+
+def because_of(refusal: SteadError, cause: SteadError) -> None:
+    """Let the refusal of another attempt tell why there had to be one, and what would mend that."""
+    refusal.message = f"{refusal.message} It was to be asked again, because {cause.message}"
+    refusal.way_out = f"{cause.way_out} Or: {refusal.way_out}"
 
 
 def _key_refused(spec: ModelSpec, said: str, status: str, extra: Mapping[str, object]) -> ModelRefusedKey:

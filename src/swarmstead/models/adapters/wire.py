@@ -7,14 +7,15 @@ by the function that needs it.
 Invariants:
 - One HTTP client per Client, over `line.py`. The SDKs' own retries are off, and so are redirects: a key goes to one
   host only, at an address that the egress rules let through.
-- Address and key are always given to the SDK, which would else take them from the server's environment.
+- Address and key are always given to the SDK, which would else take them from the server's environment; of the headers
+  that it takes from there all the same, none goes out.
 - A request is always streamed, so that cancelling cuts it at once and text can be shown as it comes.
 - Thinking is read off the stream and dropped; nobody stores or shows a chain of thought.
 - Nothing that leaves this module holds the key: failures are text from which it was removed, never an exception.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -46,6 +47,15 @@ _TAKEN = range(200, 300)
 _SAYS_NO: frozenset[FailureKind] = frozenset({"unavailable", "rate_limited", "quota", "key", "request"})
 _NOT_ITS_OWN = frozenset({504, 524})
 """A gateway says that nothing came in time from behind it: the provider has the request, and refused nothing."""
+_OF_ANYBODY = frozenset({408, 499, *range(500, 600)})
+"""So may any gateway, when what is behind it broke off: it is the provider's refusal only if it has that form."""
+_ERROR_FIELDS = frozenset({"error", "message", "detail"})
+_MEDIA = re.compile(r"[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,60}")
+_BYTES_PER_TOKEN = 256
+"""More than the longest tokens of any vocabulary in use have (`o200k` has some of 128)."""
+_BYTES_PER_EVENT, _BYTES_AROUND = 4_096, 1 << 20
+"""More than a token takes on the wire, with an event to itself (some 300 bytes); and signs of life before the first."""
+_KEY_HEADERS = {"anthropic": ("x-api-key", "{}"), "google": ("x-goog-api-key", "{}")}
 _Make = Callable[[str], Model[Any]]
 
 
@@ -53,14 +63,44 @@ _Make = Callable[[str], Model[Any]]
 class Progress:
     """How far an attempt came, for whoever cuts it."""
 
+    most_bytes: int
     sent: bool = False
     status: int = 0
+    media: str = ""
     started: bool = False
     stream: StreamedResponse | None = None
+    _close: Callable[[], Awaitable[None]] | None = None
 
-    def heard(self, status: int) -> None:
-        """What `line.HEARD` tells."""
-        self.sent, self.status = True, status
+    def sending(self) -> None:
+        """As `line.Listener`."""
+        self.sent = True
+
+    def answered(self, status: int, media: str, close: Callable[[], Awaitable[None]]) -> None:
+        """As `line.Listener`."""
+        self.status, self.media, self._close = status, media, close
+
+    async def close(self) -> None:
+        """Let go of the provider's answer. SDKs leave one that broke to the garbage collector, and it streams on."""
+        if self._close is not None:
+            await self._close()
+
+    def judged(self, failure: Failure, request: ModelRequest) -> Failure:
+        """The failure with what is charged for it, and with what had come."""
+        return self.seen(replace(failure, usage=self.usage(request, failure)))
+
+    def seen(self, failure: Failure) -> Failure:
+        """The failure with what had come. What ended, and was no stream of events, did not break off."""
+        if failure.kind == "cut" and self.status in _TAKEN and self.media != line.EVENTS:
+            failure = replace(failure, kind="garbled")
+        return replace(failure, seen=failure.seen or self._seen(failure))
+
+    def _seen(self, failure: Failure) -> str:
+        if self.status not in _TAKEN or failure.kind == "endless":
+            return ""
+        if failure.kind in _SAYS_NO:
+            return f"HTTP {self.status}, with an error in the answer"
+        media = self.media if _MEDIA.fullmatch(self.media) else "of no type"
+        return f"HTTP {self.status}, {media}" if failure.kind == "garbled" else ""
 
     def usage(self, request: ModelRequest, failure: Failure) -> Usage:
         """What an attempt that did not end is charged for: nothing that the provider had not got, or has refused."""
@@ -72,7 +112,9 @@ class Progress:
         if self.status in _TAKEN:  # then it may still say no in the first event of its answer
             nothing_came = self.stream is None or mapping.is_empty(self.stream.get())
             return failure.kind in _SAYS_NO and nothing_came
-        return self.status != 0 and self.status not in _NOT_ITS_OWN
+        if self.status in _OF_ANYBODY:
+            return failure.of_provider and self.status not in _NOT_ITS_OWN
+        return self.status != 0
 
 
 class Client:
@@ -83,7 +125,9 @@ class Client:
 
     def __init__(self, provider: str, base_url: str, key: str, addresses: Addresses) -> None:
         self.key = key
-        self._http = create_async_httpx2_client(transport=line.Line(addresses))
+        name, value = _KEY_HEADERS.get(provider, ("authorization", "Bearer {}"))
+        own = {name: value.format(key or _NO_KEY)}
+        self._http = create_async_httpx2_client(transport=line.Line(addresses, own))
         self._models: dict[str, Model[Any]] = {}
         maker = {"anthropic": _anthropic, "google": _google, "ollama": _ollama}.get(provider, _openai)
         self._make = maker(base_url, key or _NO_KEY, self._http)
@@ -158,13 +202,19 @@ def _ollama(base_url: str, key: str, http: Any) -> _Make:
     return lambda name: OllamaModel(name, provider=provider, profile=profile)
 
 
+def begun(request: ModelRequest) -> Progress:
+    """The progress of an attempt that is about to be made."""
+    return Progress(_BYTES_AROUND + request.max_output_tokens * _BYTES_PER_EVENT)
+
+
 async def ask(
     client: Client, model: str, request: ModelRequest, progress: Progress, on_delta: OnDelta | None
 ) -> ModelReply | Failure:
     """One attempt. Cancelling it closes the provider's connection."""
     names = mapping.Names(request)
     async with AsyncExitStack() as stack:
-        stack.callback(line.HEARD.reset, line.HEARD.set(progress.heard))
+        stack.callback(line.HEARD.reset, line.HEARD.set(progress))
+        stack.push_async_callback(progress.close)
         try:
             stream = await stack.enter_async_context(
                 direct.model_request_stream(
@@ -176,25 +226,32 @@ async def ask(
                 )
             )
         except Exception as error:  # noqa: BLE001 - whatever the SDK made of what the provider sent
-            failure = _failure(error, client.key)
-            return replace(failure, usage=progress.usage(request, failure))
+            return progress.judged(_failure(error, client.key, progress), request)
         progress.stream = stream
-        failure = await _read(stream, client.key, progress, on_delta)
+        failure = await _read(stream, client.key, progress, request.max_output_tokens, on_delta)
         if failure is not None:
-            return replace(failure, usage=progress.usage(request, failure))
-        return mapping.to_reply(stream.get(), request, names)
+            await progress.close()  # before the SDK's own leaving, which may read on to the end
+            return progress.judged(failure, request)
+        reply = mapping.to_reply(stream.get(), request, names)
+        return progress.seen(reply) if isinstance(reply, Failure) else reply
 
 
-async def _read(stream: StreamedResponse, key: str, progress: Progress, on_delta: OnDelta | None) -> Failure | None:
+async def _read(
+    stream: StreamedResponse, key: str, progress: Progress, most_tokens: int, on_delta: OnDelta | None
+) -> Failure | None:
     events = aiter(stream)
+    left = most_tokens * _BYTES_PER_TOKEN
     while True:
         try:
             event = await anext(events)
         except StopAsyncIteration:
             return None
         except Exception as error:  # noqa: BLE001 - as above
-            return _failure(error, key)
+            return _failure(error, key, progress)
         progress.started = True
+        left -= mapping.length_of(event)
+        if left < 0:
+            return Failure("endless")
         text = _text_of(event)
         if text and on_delta is not None:
             on_delta(text)
@@ -211,9 +268,29 @@ def _text_of(event: ModelResponseStreamEvent) -> str:
 # Failures ------------------------------------------------------------------------------------------------------------
 
 
-def _failure(error: Exception, key: str) -> Failure:
-    if refused := line.denied(error):
+def _failure(error: Exception, key: str, progress: Progress) -> Failure:
+    if refused := line.cause(error, line.Denied):
         return Failure("denied", str(refused))
+    if line.cause(error, line.Endless):
+        return Failure("endless")
+    if line.cause(error, line.Compressed):
+        return Failure("garbled", seen=f"HTTP {progress.status}, compressed, which it was asked not to be")
+    return replace(_told(error, key), of_provider=_of_provider(error, progress.media))
+
+
+def _of_provider(error: Exception, media: str) -> bool:
+    """Whether the error is told in a form that providers tell theirs in; SDKs leave out some of its layers."""
+    if not isinstance(error, ModelHTTPError) or "json" not in media:
+        return False
+    body: object = error.body
+    if isinstance(body, list):
+        body = next(iter(cast("list[object]", body)), None)
+    if isinstance(body, dict):
+        return not _ERROR_FIELDS.isdisjoint(cast("dict[object, object]", body))
+    return isinstance(body, str) and bool(body)
+
+
+def _told(error: Exception, key: str) -> Failure:
     match error:
         case ModelHTTPError():
             failure = _http_failure(error, key)

@@ -41,6 +41,7 @@ class Hands:
     thinker: ports.Thinker
     tools: ports.Tools
     ledger: ports.Ledger
+    balances: ports.Balances
     inbox: ports.Inbox
     inbox_reads: ports.InboxReads
     declared: ports.Declared

@@ -14,15 +14,15 @@ import sqlalchemy as sa
 
 from swarmstead.budgets.contract import Account
 from swarmstead.budgets.errors import BudgetReached
-from swarmstead.kernel.clock import utc_day
 from swarmstead.kernel.errors import SteadError
 from swarmstead.kernel.money import usd_text
 from swarmstead.models.contract import Message, ModelReply, ModelRequest, ToolCall, ToolSpec, Usage
 from swarmstead.models.errors import usage_of
-from swarmstead.runs import records
+from swarmstead.runs import allowance, records
 from swarmstead.runs.errors import JournalMoved, RunCancelled, StepFailed, as_data
 from swarmstead.runs.events import emit
 from swarmstead.runs.steps.context import PARALLEL_READS, AgentContext, Hands
+from swarmstead.runs.steps.words import line_of, overrun
 from swarmstead.runs.tables import agent_runs
 from swarmstead.runs.traces import TurnSpans
 from swarmstead.storage.database import Tx
@@ -31,7 +31,6 @@ from swarmstead.telemetry.contract import model_called
 
 log = logging.getLogger(__name__)
 _WAITS_FOR_ROOM = 120
-_MOST_NAMED = 6
 _WAIT_S = 0.25
 _LEASE_MARGIN_MS = 60_000
 _TURN = sa.bindparam("turn", type_=agent_runs.c.turns.type)
@@ -49,19 +48,28 @@ _ADD_USAGE = Prepared(
 
 @dataclass(slots=True)
 class _Asked:
-    """A question to a model: which reservation it stands on now, and what is booked for the attempts before."""
+    """A question to a model: which reservation it stands on now, and what is booked for the attempts before.
+
+    `over` is the part of that beyond what was reserved; `lost` what is charged for those that a crash has cut.
+    """
 
     key: str
     turn: int
     estimate: int
     attempt: int
     booked: int = 0
+    over: int = 0
+    lost: int = 0
     used: Usage = field(default_factory=Usage)
 
     @property
     def lease(self) -> str:
         """The reservation that this attempt stands on."""
         return _lease(self.key, self.attempt)
+
+    def beyond(self, spent: int) -> int:
+        """How far it is beyond its reservations if all its attempts have cost so much."""
+        return self.over + max(0, spent - self.booked - self.estimate)
 
 
 class Thinking:
@@ -112,6 +120,8 @@ class Thinking:
         except SteadError as fault:
             error, used = fault, usage_of(fault)
             spent = context.hands.thinker.cost_of_failure(context.model, used)
+            if asked.beyond(spent):
+                error.message = f"{error.message} {overrun(asked.beyond(spent))}"
             await context.write_patiently(lambda tx: self._fail(tx, asked, spent, used, error))
             spans.failed(used, error.code)
             raise
@@ -126,6 +136,7 @@ class Thinking:
         context, hands = self._context, self._context.hands
         if asked.attempt > 1:
             await hands.db.write(lambda tx: self._charge_lost(tx, asked))
+            asked.lost = asked.estimate
 
         async def open_step() -> None:
             await hands.db.write(lambda tx: self._open(tx, asked))
@@ -168,11 +179,13 @@ class Thinking:
 
         def write(tx: Tx) -> None:
             self._book(tx, asked.lease, spent - asked.booked, _less(used, asked.used), 0)
+            self._tell_overrun(tx, spent - asked.booked - asked.estimate)
             self._hold(tx, asked, asked.attempt + 1)
             if not records.change_step(tx, asked.key, {"attempts": asked.attempt + 1}):
                 raise JournalMoved(asked.key)
 
         await _once_there_is_room(lambda: context.write_patiently(write))
+        asked.over = asked.beyond(spent)
         asked.attempt, asked.booked, asked.used = asked.attempt + 1, spent, used
 
     def _hold(self, tx: Tx, asked: _Asked, attempt: int) -> None:
@@ -187,18 +200,15 @@ class Thinking:
         _add_usage(tx, self._context.agent_run, spent if settled else 0, used, turn)
 
     def _accounts(self) -> list[Account]:
-        context, hands = self._context, self._context.hands
-        day = utc_day(hands.clock.now_ms())
-        return [
-            Account(f"run/{context.run}", context.budget_micros, "run"),
-            Account(f"user/{context.launched_by}/{day}", hands.user_day_cap, "user's daily"),
-            Account(f"tenant/{day}", hands.tenant_day_cap, "tenant's daily"),
-        ]
+        context = self._context
+        days = allowance.of_day(context.hands, context.launched_by)
+        return [allowance.of_run(context.run, context.budget_micros), *days]
 
     def _fail(self, tx: Tx, asked: _Asked, spent: int, used: Usage, error: SteadError | None) -> None:
         """Close the step without a reply. `spent` and `used` are those of all its attempts."""
         context, hands = self._context, self._context.hands
         status = "failed" if error else "cancelled"
+        self._tell_overrun(tx, spent - asked.booked - asked.estimate)
         self._book(tx, asked.lease, max(0, spent - asked.booked), _less(used, asked.used), 0)
         values: dict[str, Any] = {
             "status": status,
@@ -216,6 +226,7 @@ class Thinking:
             "agent_run": context.agent_run,
             "status": status,
             "spent_micros": spent,
+            "over_micros": asked.beyond(spent),
             "code": error.code if error else "",
         }
         emit(tx, "model.called", context.scope, run=context.run, step=asked.key, trace_id=context.trace_id, data=data)
@@ -229,7 +240,7 @@ class Thinking:
         values: dict[str, Any] = {
             "status": "succeeded",
             "output": output,
-            "summary": summary_of(reply),
+            "summary": line_of(reply, asked.beyond(spent), asked.lost),
             "attempts": attempt + reply.attempts - 1,
             "spent_micros": spent,
             "input_tokens": reply.usage.input_tokens,
@@ -249,7 +260,9 @@ class Thinking:
             "status": "succeeded",
             "model": reply.model,
             "model_kind": context.planned.model_kind,
+            "finish": reply.finish,
             "spent_micros": spent,
+            "over_micros": asked.beyond(spent),
             "input_tokens": reply.usage.input_tokens,
             "output_tokens": reply.usage.output_tokens,
             "calls": [call.name for call in reply.tool_calls],
@@ -258,17 +271,22 @@ class Thinking:
         return passed
 
     def _passed(self, tx: Tx, over: int, reply: ModelReply) -> SteadError | None:
-        """What a provider bills beyond all that it was sent and may say is charged as told; an operator should know.
+        """Where what is billed beyond the reservation passes a cap, nothing that the answer calls for is done.
 
-        Where that passes a cap, nothing that the answer calls for is done. One that calls for nothing is paid for.
+        One that calls for nothing is paid for.
         """
+        self._tell_overrun(tx, over)
         if over <= 0:
             return None
         context = self._context
-        model, run = context.planned.model, context.run
-        told = "model %s billed %s more than run %s had reserved for its answer"
-        tx.after_commit(lambda: log.warning(told, model, usd_text(over), run))
         return context.hands.ledger.passed(tx, context.scope.tenant, self._accounts()) if reply.tool_calls else None
+
+    def _tell_overrun(self, tx: Tx, over: int) -> None:
+        """What a provider bills beyond all that it was sent and may say is charged as told; an operator should know."""
+        if over > 0:
+            model, run = self._context.planned.model, self._context.run
+            told = "model %s billed %s more than run %s had reserved for its answer"
+            tx.after_commit(lambda: log.warning(told, model, usd_text(over), run))
 
     def _announce(self, tx: Tx, turn: int, calls: Sequence[ToolCall]) -> None:
         """Open the steps that the reply asks for, in the same commit: they show before they start."""
@@ -325,16 +343,6 @@ def _less(used: Usage, booked: Usage) -> Usage:
 def _add_usage(tx: Tx, agent_run: str, spent: int, usage: Usage, turn: int) -> None:
     used = {"spent": spent, "read": usage.input_tokens, "written": usage.output_tokens, "turn": turn}
     _ADD_USAGE.run(tx.conn, {"of": agent_run} | used)
-
-
-def summary_of(reply: ModelReply) -> str:
-    """One line for people: what was decided, never how it was thought."""
-    if reply.tool_calls:
-        more = len(reply.tool_calls) - _MOST_NAMED
-        named = ", ".join(call.name.replace("__", "/") for call in reply.tool_calls[:_MOST_NAMED])
-        return f"Asked for {named}" + (f" and {more} more" if more > 0 else "")
-    first = reply.text.strip().splitlines()[0] if reply.text.strip() else ""
-    return first.lstrip("# ")[:200] or "Answered with nothing"
 
 
 def encode_reply(reply: ModelReply) -> dict[str, Any]:

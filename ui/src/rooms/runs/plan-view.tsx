@@ -86,7 +86,7 @@ function Notes({ notes }: { notes: readonly string[] }) {
   return (
     <div className="rounded-md border border-waiting/60 px-3 py-2 text-xs">
       <p className="flex items-center gap-1.5 font-medium text-waiting">
-        <CircleAlert className="size-3.5" aria-hidden /> Is this meant?
+        <CircleAlert className="size-3.5" aria-hidden /> Before it starts
       </p>
       <ul className="mt-1 flex flex-col gap-1">
         {notes.map((note) => (
