@@ -156,7 +156,8 @@ async def test_what_the_server_asks_of_us_is_answered_or_refused(upstreams: Upst
     [
         ((), "names no command"),
         (("builtin:shell",), "no shipped server 'shell', only git, files, report"),
-        (("/no/such/program",), "'/no/such/program' was not found"),
+        (("/no/such/program",), r"'/no/such/program' was not found\."),
+        (("python tools.py",), "'python tools.py' was not found; its name and each argument are words of their own"),
         (("/etc/hostname",), "could not be started: "),
         (("cat", "{root}"), "there is no folder to put there"),
         (("true",), "its program ended with exit code 0"),

@@ -21,6 +21,8 @@ from swarmstead.gateway.errors import UpstreamFailed, UpstreamUnknown
 from tests.fakes.mcp_upstreams import LIMITS, SOON_S, Clock, call, fake, opened, structured, unvetted
 from tests.fakes.relays import FakeRelay
 
+_DIED = r"its program ended while it answered this call, with exit code 3\. Its last words: out of memory\."
+
 
 @pytest.fixture
 def clock() -> Clock:
@@ -37,7 +39,7 @@ async def test_a_death_in_the_middle_leaves_the_outcome_unknown_and_the_next_cal
     upstreams: Upstreams,
 ) -> None:
     first = (await structured(upstreams, fake(), "echo"))["pid"]
-    with pytest.raises(UpstreamUnknown, match=r"ended with exit code 3\. Its last words: out of memory\.") as unknown:
+    with pytest.raises(UpstreamUnknown, match=_DIED) as unknown:
         await call(upstreams, fake(), "die")
     assert unknown.value.code == "outcome_unknown"
     assert (await structured(upstreams, fake(), "echo"))["pid"] != first

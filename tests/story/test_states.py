@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Route, expect
 
 from tests.doors.cli.helpers import Server
 from tests.story.browser import page_of, sign_in
-from tests.story.steps import Api, api, until
+from tests.story.steps import Api, api, decide, until, waiting_run
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 # Page, what it asks for, what it says while it waits, what it says when there is nothing.
@@ -84,6 +84,56 @@ async def test_a_list_that_failed_says_why_and_comes_back(
         await alert.get_by_role("button", name="Try again").click()
         await expect(alert).to_have_count(0)
         await expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+
+async def test_a_run_whose_call_may_have_happened_says_so_in_lists_and_in_its_header(
+    server: Server, browser: Browser
+) -> None:
+    with api(server) as client:
+        asked = waiting_run(client, server)
+        decide(client, asked, "deny", "Not now")
+
+    async def doubtful(route: Route) -> None:
+        answer = await route.fetch()
+        found: dict[str, Any] = await answer.json()
+        for run in found.get("items", [found]):
+            run["unknown"] = 1
+        await route.fulfill(response=answer, json=found)
+
+    async with page_of(browser) as page:
+        await sign_in(page, server)
+        await page.route(re.compile(rf"/api/v1/runs(/{asked['run']})?(\?|$)"), doubtful)
+        await page.goto(f"{server.address}/runs")
+        await expect(page.get_by_text("unknown 1")).to_be_visible()
+        await page.goto(f"{server.address}/runs/{asked['run']}")
+        await expect(page.get_by_text("1 call whose outcome is unknown")).to_be_visible()
+
+
+async def test_a_cost_without_room_for_its_budget_leaves_it_out_and_tells_it_on_hover(
+    server: Server, browser: Browser
+) -> None:
+    with api(server) as client:
+        decide(client, waiting_run(client, server), "deny", "Not now")
+
+    async def dear(route: Route) -> None:
+        answer = await route.fetch()
+        found: dict[str, Any] = await answer.json()
+        for run in found["items"]:
+            run["spent_micros"] = 10**12
+        await route.fulfill(response=answer, json=found)
+
+    async with page_of(browser) as page:
+        await sign_in(page, server)
+        await page.route(address_of("runs"), dear)
+        await page.goto(f"{server.address}/runs")
+        cell = page.get_by_title(re.compile(r"^\$1,000,000\.00 of \$0\.\d+$")).first
+        spent, budget = cell.get_by_text("$1,000,000.00"), cell.get_by_text(re.compile("^of "))
+        around, shown, hidden = [await one.bounding_box() for one in (cell, spent, budget)]
+        assert around
+        assert shown
+        assert hidden
+        assert shown["x"] >= around["x"]
+        assert hidden["y"] >= around["y"] + around["height"] - 1  # whole, on the line that is not seen
 
 
 @pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 800)])

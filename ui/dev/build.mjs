@@ -17,6 +17,7 @@ export function newRun(world, { swarm = 'repo-review', environment = 'dev', inpu
     held: false,
     pending_approvals: 0,
     denied: 0,
+    unknown: 0,
     model_kinds: [...new Set(plan.agents.map((a) => a.model_kind))],
     input,
     plan_hash: plan.hash,

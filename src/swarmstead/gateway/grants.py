@@ -120,6 +120,16 @@ class TenantGrants:
         """What is bound to an agent's version in some environment: for people who look at the agent."""
         return _added_up(self._about(agent, digest))
 
+    def binds(self, agent: str, environment: str, server: str, tool: str) -> bool:
+        """Whether any binding gives the tool there: to some version of the agent; for '', to some outside caller."""
+        whose = agent or OUTSIDE
+        return any(
+            one.server == server and tool in one.tools and (not one.environments or environment in one.environments)
+            for name, bindings in self.bindings.items()
+            if name == whose or name.startswith(f"{whose}@")
+            for one in bindings
+        )
+
     def _bound(self, caller: Caller) -> GrantedServers:
         mine = [one for one in self._about(caller.agent, caller.agent_digest) if _holds(one, caller)]
         granted = _added_up(mine)

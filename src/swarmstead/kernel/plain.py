@@ -31,6 +31,7 @@ selectors) and halves of surrogate pairs. Three may stay, where they do what a p
 selector U+FE0E or U+FE0F right after an emoji, or in a keycap; and U+200D between two emoji. The flags of England,
 Scotland and Wales are spelt in tags, and are written out like any other tag. `ui/src/lib/unseen.ts` is the same.
 """
+_HALF = re.compile("[\ud800-\udfff]")
 _BROKEN = re.compile("[\0\ud800-\udfff]")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _DEEPEST = 100
@@ -59,6 +60,27 @@ def plain_text(text: str) -> str:
         else:
             return text
     return _BROKEN.sub(_REPLACEMENT, text)
+
+
+def broken_text(value: Any) -> tuple[str, ...] | None:
+    """The path to the first text that holds half a surrogate pair, to the object where that is a name; None: all well.
+
+    Cost: a look at each value, without recursion.
+    """
+    left: list[tuple[tuple[str, ...], Any]] = [((), value)]
+    while left:
+        path, one = left.pop()
+        if isinstance(one, str) and _HALF.search(one):
+            return path
+        if isinstance(one, dict):
+            fields = cast("dict[str, Any]", one)
+            if any(_HALF.search(name) for name in fields):
+                return path
+            left += [((*path, name), item) for name, item in reversed(fields.items())]
+        elif isinstance(one, list):
+            items = cast("list[Any]", one)
+            left += [((*path, str(index)), item) for index, item in reversed(list(enumerate(items)))]
+    return None
 
 
 def plain(value: Any) -> Any:

@@ -80,6 +80,7 @@ class ReferencesDangling(BadInput):
         more = f" {len(lines) - _SHOWN} more like these." if len(lines) > _SHOWN else ""
         super().__init__(
             f"Nothing was applied. {' '.join(lines[:_SHOWN])}{more}",
-            way_out="Declare that before, or together with these. Without `strict` it is a warning.",
+            way_out="Declare that before, or together with these. "
+            "Without --strict (the API's `strict`) it is a warning.",
             extra={"errors": [{"message": line} for line in lines]},
         )

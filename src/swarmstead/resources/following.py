@@ -5,7 +5,7 @@ import logging
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from swarmstead.kernel.clock import Clock
@@ -101,8 +101,12 @@ class Following:
         except SteadError as error:
             self._refuse(error)
         except Exception:
-            log.exception("reading the configuration failed")
-            self._again("see above")
+            log.exception("taking the configuration failed")
+            self.state = replace(self.state, refused="it cannot be taken; the server's log says more")
+            if documents is None:  # reading the same files again comes to the same: once they have changed
+                config_read("refused")
+            else:
+                self._again("see above")
 
     def _again(self, why: str) -> None:
         config_read("failed")
@@ -127,5 +131,5 @@ class Following:
             where = f"{Path(first.file).name}:{first.line}:{first.column}"
         elif isinstance(error, DeclaredElsewhere):
             where = "another owner's files declare one of its resources"
-        self.state = InForce(self.state.digest, self.state.since, where)
+        self.state = replace(self.state, refused=where)
         log.error("the configuration is refused, and the last good one stays in force: %s", error.message)

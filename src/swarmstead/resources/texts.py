@@ -14,6 +14,8 @@ MAX_BYTES = 1_048_576
 MAX_NODES = 20_000
 _DEEPEST = 64
 _LONGEST_NUMBER = 40
+# PyYAML makes characters and numbers of what it reads without looking: `\\U00110000` is a ValueError of Python's own.
+_OF_PYTHON = (ValueError, ArithmeticError, LookupError, AttributeError, TypeError, RecursionError)
 
 BLOCK = "|"
 """Below the path of a text that is written as a block: the place of its first line."""
@@ -61,6 +63,8 @@ def _documents(text: str) -> Iterator[tuple[Any, Places]]:
             node = loader.get_node()
             places: Places = {}
             yield (None if node is None else _build(loader, node, (), node.start_mark, places)), places
+    except _OF_PYTHON as error:
+        raise _fault(loader.get_mark(), "not YAML: an escape or a number that stands for nothing") from error
     finally:
         loader.dispose()
 
@@ -135,7 +139,10 @@ def _scalar(loader: _Loader, node: yaml.Node) -> Any:
 
 
 def _constructed(loader: _Loader, node: yaml.Node) -> Any:
-    return loader.construct_object(node)  # pyright: ignore[reportUnknownMemberType] - as above
+    try:
+        return loader.construct_object(node)  # pyright: ignore[reportUnknownMemberType] - as above
+    except _OF_PYTHON as error:
+        raise _fault(node.start_mark, f"{node.value} is no number; quote it if it is text") from error
 
 
 def _can_be_stored(value: str) -> bool:

@@ -12,7 +12,7 @@ from swarmstead.runs import records
 from swarmstead.runs.contract import Plan
 from swarmstead.runs.errors import RunUnknown
 from swarmstead.runs.plans import load_plan
-from swarmstead.runs.tables import DENIED, agent_runs, events, runs, steps, visible, workers
+from swarmstead.runs.tables import DENIED, UNKNOWN, agent_runs, events, runs, steps, visible, workers
 from swarmstead.runs.told import shown_to_readers
 from swarmstead.storage.sql import DatabaseNow, SharedNow, fields
 
@@ -22,6 +22,10 @@ _everybody = agent_runs.alias("everybody")
 def _total(name: str) -> sa.ColumnElement[int]:
     summed = sa.select(sa.func.coalesce(sa.func.sum(_everybody.c[name]), 0)).where(_everybody.c.run == runs.c.id)
     return summed.scalar_subquery().label(name)
+
+
+def _counted(name: str, *which: sa.ColumnElement[bool] | sa.TextClause) -> sa.Label[int]:
+    return sa.select(sa.func.count()).where(steps.c.run == runs.c.id, *which).scalar_subquery().label(name)
 
 
 _STOPPED = sa.or_(
@@ -46,19 +50,22 @@ _WITH_TOTALS = sa.select(
     .where(events.c.run == runs.c.id)
     .scalar_subquery()
     .label("seq"),
-    sa.select(sa.func.count())
-    .where(steps.c.run == runs.c.id, sa.text(f"steps.{DENIED}"))
-    .scalar_subquery()
-    .label("denied"),
+    _counted("denied", sa.text(f"steps.{DENIED}")),
+    # A read is never marked as attempted: that it was not answered leaves nothing in doubt.
+    _counted("unknown", sa.text(f"steps.{UNKNOWN}"), steps.c.attempted_at.is_not(None)),
     sa.case((_STOPPED, _LAST_COMMAND), else_=None).label("command"),
 )
+
+
+_TOTALS = ("spent_micros", "input_tokens", "output_tokens", "seq", "denied", "unknown")
 
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
     """A run with its totals. `row` has the columns of the table `runs`; `denied` counts calls that were refused.
 
-    `said` is the reason that a person gave for pausing or cancelling it; empty without one, and in other states.
+    `unknown` counts side effects of which nobody knows whether they happened. `said` is the reason that a person
+    gave for pausing or cancelling it; empty without one, and in other states.
     """
 
     row: Mapping[str, Any]
@@ -67,6 +74,7 @@ class RunRow:
     output_tokens: int
     seq: int
     denied: int
+    unknown: int
     said: str
 
 
@@ -250,7 +258,7 @@ def open_among(conn: sa.Connection, ids: Sequence[str]) -> list[str]:
 
 def _run(row: sa.Row[Any]) -> RunRow:
     facts = fields(row)
-    totals = [int(facts.pop(name)) for name in ("spent_micros", "input_tokens", "output_tokens", "seq", "denied")]
+    totals = [int(facts.pop(name)) for name in _TOTALS]
     command: dict[str, Any] = facts.pop("command") or {}
     return RunRow(facts, *totals, said=str(command.get("reason", "")))
 

@@ -6,6 +6,7 @@ from swarmstead.kernel.scope import Scope
 from swarmstead.storage.tables import Document, Micros, Millis, metadata
 
 DENIED = "status = 'denied'"
+UNKNOWN = "status = 'unknown'"
 
 plans = sa.Table(
     "plans",
@@ -106,8 +107,9 @@ steps = sa.Table(
     sa.Column("finished_at", Millis),
     sa.Index("ix_steps_run", "run", "started_at", "key"),
     sa.Index("ix_steps_agent_run", "agent_run"),
-    # Denials are few: counting those of a run must not cost a look at each of its steps.
+    # Denials and calls in doubt are few: counting a run's must not cost a look at each of its steps.
     sa.Index("ix_steps_denied", "run", sqlite_where=sa.text(DENIED), postgresql_where=sa.text(DENIED)),
+    sa.Index("ix_steps_unknown", "run", sqlite_where=sa.text(UNKNOWN), postgresql_where=sa.text(UNKNOWN)),
 )
 
 # Payloads over 64 KB, stored once per content; rows refer to them by hash.

@@ -89,6 +89,12 @@ def _said(text: str) -> SteadError:
             "The database file is damaged, or it is no database at all.",
             way_out="Put a backup of `stead.db` in its place, or start with another `--data` folder.",
         )
+    if "unable to open database file" in text:
+        return DatabaseUnavailable(
+            "The database file cannot be opened.",
+            way_out="See that `stead.db` in the data folder is a file and no folder, and that the server's user may "
+            "read and write it.",
+        )
     return DatabaseUnavailable(
         "The database does not answer or refused the change. Nothing of this change was kept.",
         way_out="See that the database is up and reachable at the host and port of STEAD_DATABASE_URL, then try again.",

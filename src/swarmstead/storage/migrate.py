@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from swarmstead.storage import errors
 from swarmstead.storage.engines import is_sqlite
 
-HEAD = "0013"
+HEAD = "0014"
 _VERSION = sa.text("SELECT version_num FROM alembic_version")
 _ONE_AT_A_TIME = sa.text("SELECT pg_advisory_xact_lock(5378147)")  # any number will do; it means "migrating"
 

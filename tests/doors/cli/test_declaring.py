@@ -84,7 +84,10 @@ def test_apply_warns_of_what_is_not_there(call: Call, tmp_path: Path) -> None:
     path.write_text(_AGENT.format(name="lost", description="Looks.").replace("scripted", "nowhere"))
     for options in (["--strict"], ["--strict", "--dry-run"]):
         done = call("apply", "-f", path, *options)
-        done.refused("Nothing was applied. Agent lost: model: there is no Model called 'nowhere'", "Without `strict`")
+        done.refused(
+            "Nothing was applied. Agent lost: model: there is no Model called 'nowhere'",
+            "Without --strict (the API's `strict`)",
+        )
     call("get", "agent", "lost").refused("no Agent called 'lost'")
     done = call("apply", "-f", path)
     assert done.code == 0
@@ -157,6 +160,12 @@ def test_agents(call: Call) -> None:
     assert call("agent", "show", "reviewer", "-o", "json").json["model_kind"] == "scripted"
     assert yaml.safe_load(call("agent", "show", "reviewer", "-o", "yaml").out)["name"] == "reviewer"
     call("agent", "show", "nobody").refused("no Agent called 'nobody'")
+
+
+def test_what_is_wrong_with_options_has_no_place_in_a_file(call: Call) -> None:
+    done = call("mcp", "add", "secretive", "--url", "http://127.0.0.1:9/mcp", "--header", "Authorization=Bearer x")
+    done.refused("spec.headers.Authorization")
+    assert not re.search(r":\d+:\d+:", done.err)
 
 
 def test_adding_a_model_and_what_it_lacks(call: Call, repository: Path) -> None:

@@ -16,7 +16,9 @@ def spec(call: Call, name: str) -> dict[str, Any]:
 
 def test_a_flag_is_switched_and_keeps_what_is_not_said(call: Call) -> None:
     call("tool", "flag", "wiping").refused("no FeatureFlag called 'wiping'")
-    assert "created" in call("tool", "flag", "wiping", "--on", "--environment", "dev", "--share", "0.25").out
+    created = call("tool", "flag", "wiping", "--create", "--on", "--environment", "dev", "--share", "0.25")
+    assert "created" in created.out
+    assert "no tool stands behind it" in created.err
     assert spec(call, "wiping") == {"enabled": True, "environments": ["dev"], "share": 0.25, "owner": ""}
     assert "updated" in call("tool", "flag", "wiping", "--off").out
     assert spec(call, "wiping").get("enabled", False) is False
@@ -37,6 +39,26 @@ def test_switching_keeps_owner_and_description_and_the_preview_notes_it(call: Ca
     plan = call("run", "preview", "repo-review", "--input", f"repo={repository}").out
     assert "reviewer goes without report/write: it stands behind the feature flag 'report-writing'" in plan
     call("tool", "flag", "report-writing", "--on")
+
+
+def test_a_mistyped_flag_is_refused_and_what_a_flag_switches_is_said(call: Call) -> None:
+    for mistyped in ("report-writng", "rewort-priting"):
+        refused = call("tool", "flag", mistyped, "--off")
+        refused.refused("no tool stands behind that name", "Nothing was changed", "--create")
+        assert "Perhaps report-writing is meant" in refused.err
+    assert "Perhaps" not in call("tool", "flag", "x", "--off").err
+    assert "writng" not in call("get", "featureflag").out
+    assert "report-writing: report/write\n" in call("tool", "flag", "report-writing", "--on").err
+    assert "report-writing: report/write\n" in call("tool", "flag", "report-writing").err
+
+
+def test_a_flag_that_only_a_tool_server_names_is_declared_by_switching_it(call: Call, tmp_path: Path) -> None:
+    applied(call, tmp_path, "ToolServer", "gone", "{transport: stdio, command: [x], flags: {a: later, b: '!later'}}")
+    done = call("tool", "flag", "later", "--on")
+    assert "created" in done.out
+    assert "later: gone/a, gone/b (there while it is off)\n" in done.err
+    call("delete", "toolserver", "gone")
+    call("delete", "featureflag", "later")
 
 
 def applied(call: Call, folder: Path, kind: str, name: str, spec: str) -> Done:

@@ -89,6 +89,22 @@ def test_approving_on_a_terminal_shows_the_payload_and_asks(server: Server, call
     assert (repository / "REVIEW.md").exists()
 
 
+def test_the_readmes_lines_can_be_run_one_after_the_other(server: Server, call: Call, repository: Path) -> None:
+    text = (Path(__file__).parents[3] / "README.md").read_text()
+    block = text.partition("The same from a terminal:\n\n```\n")[2].partition("\n```")[0]
+    lines = [line.removeprefix(".venv/bin/stead ").split() for line in block.splitlines()]
+    assert len(lines) == 3
+    asked = ""
+    for line in lines:
+        arguments = [part.replace("PATH", str(repository)) if "=" in part else part for part in line]
+        arguments = [asked if part == "ID" else part for part in arguments]
+        code, screen = _on_a_terminal(server, b"y\n", *arguments)
+        assert code in (0, _WAITS), screen
+        if found := re.search(r"stead inbox show (\S+)", screen):
+            asked = found[1]
+    assert call("inbox", "show", asked, "-o", "json").json["status"] == "approved"
+
+
 def test_starting_on_a_terminal_shows_the_plan_and_asks(server: Server, call: Call, repository: Path) -> None:
     before = len(call("run", "list", "-o", "json").json["items"])
     code, screen = _on_a_terminal(server, b"n\n", "run", "start", "repo-review", "--input", f"repo={repository}")
@@ -131,6 +147,36 @@ def test_a_question_is_looked_at_again_when_it_is_shown(call: Call, repository: 
     closed = call("inbox", "show", found["id"])
     assert "Looked at again" not in closed.out
     assert "CHANGED" not in closed.out
+
+
+def test_a_files_name_does_not_break_the_tables_of_the_report(call: Call, repository: Path) -> None:
+    home = make_repository(repository.parent / "odd")
+    (home / "odd\nname|of `it`.txt").write_text("x" * 50_000)
+    for arguments in (
+        ["add", "."],
+        ["-c", "user.name=T", "-c", "user.email=t@example.invalid", "commit", "-qm", "Odd"],
+    ):
+        subprocess.run(["git", "-C", str(home), *arguments], check=True)
+    found = _waiting(call, _started(call, home))
+    report = call("inbox", "show", found["id"], "-o", "json").json["effect"]["after"]
+    rows = [line for line in report.splitlines() if "name/of" in line]
+    assert rows
+    assert all(re.fullmatch(r"\| `odd name/of 'it'\.txt` (\| [\d.]+ )+\|", row) for row in rows), rows
+    assert call("inbox", "deny", found["id"], "--reason", "Seen").code == 0
+
+
+def test_a_question_whose_tool_was_set_aside_says_so(call: Call, repository: Path) -> None:
+    run = _started(call, repository)
+    found = _waiting(call, run)
+    assert "cannot be done" not in call("inbox", "show", found["id"]).out
+    call("mcp", "quarantine", "report", "write", "--reason", "It writes too much.")
+    try:
+        shown = call("inbox", "show", found["id"]).out
+    finally:
+        call("mcp", "release", "report", "write")
+    assert "It cannot be done as things stand" in shown
+    assert "The tool is quarantined" in shown
+    assert call("inbox", "deny", found["id"], "--reason", "Set aside").code == 0
 
 
 def test_a_script_says_what_it_approves(call: Call, repository: Path) -> None:

@@ -150,6 +150,14 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     stead(tmp_path, "up", "--port", "0", "--data", tmp_path).refused("no database at all", "backup")
 
 
+def test_a_folder_in_place_of_the_database_is_said_to_be_one(tmp_path: Path) -> None:
+    (tmp_path / "stead.db").mkdir()
+    for command in (("up", "--port", "0"), ("doctor",)):
+        done = stead(tmp_path, *command, "--data", tmp_path)
+        assert "`stead.db` in the data folder is a file and no folder" in done.out + done.err
+        assert "host and port" not in done.out + done.err
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "named"),
     [

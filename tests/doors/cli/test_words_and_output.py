@@ -5,12 +5,13 @@ import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 import yaml
 
-from swarmstead.doors.cli import context, manifests, output, resources, up, words
+from swarmstead.doors.cli import context, manifests, output, resources, up, watch, words
 from swarmstead.doors.cli.client import Refused, ServerCutOff, checked_address, parse_events, part
 from swarmstead.doors.cli.inbox import how_to_decide
 from swarmstead.doors.cli.launches import wish
@@ -292,3 +293,16 @@ def test_a_question_about_an_unknown_outcome_says_what_either_answer_does() -> N
     assert "Approved, it is run again" in told
     assert "Denied, it is not repeated. The run goes on." in told
     assert how_to_decide(question | {"kind": "plan"}).startswith("\nApprove: stead inbox approve ap_1\n")
+
+
+@pytest.mark.parametrize(("unknown", "said"), [(0, ""), (1, "1 call whose"), (2, "2 calls whose")])
+def test_a_run_says_which_of_its_calls_may_have_happened(
+    capsys: pytest.CaptureFixture[str], unknown: int, said: str
+) -> None:
+    numbers = ("denied", "pending_approvals", "spent_micros", "budget_micros")
+    texts = ("status_reason", "result", "created_at", "started_at", "finished_at", "error")
+    found: dict[str, Any] = {**dict.fromkeys(numbers, 0), **dict.fromkeys(texts)}
+    watch.outcome(found | {"id": "r_1", "swarm": "s", "status": "cancelled", "model_kinds": [], "unknown": unknown})
+    shown = capsys.readouterr().out
+    assert ("in doubt" in shown) == bool(unknown)
+    assert said in shown

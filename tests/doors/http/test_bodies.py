@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 from swarmstead.doors.http import routes
 from swarmstead.doors.http.bodies import MOST_OF_A_STRANGER, MOST_VALUES
 from tests.doors.http.conftest import Served
+from tests.doors.http.helpers import launch
 from tests.doors.http.test_tenancy import OPEN, ROUTES
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -94,6 +95,49 @@ async def test_a_large_body_is_parsed_off_the_event_loop(served: Served, monkeyp
     assert "not JSON" not in answer.json()["detail"]
     assert "not JSON" in broken.json()["detail"]
     assert loops[:2] == [False, False]
+
+
+_HALVES = {
+    "a value": (rb'{"swarm":"s","input":{"q":["ok",{"deep":"x\ud800"}]}}', "input.q.1.deep"),
+    "the first of two": (rb'{"swarm":"s","input":{"a":"\udfff","b":"\ud800"}}', "input.a"),
+    "a name": (rb'{"swarm":"s","input":{"\uDBFF":1}}', "input"),
+    "a name of a field": (rb'{"swarm":"s","\ud800":1}', ""),
+    "the wrong way round": (rb'{"swarm":"s","input":{"q":"\udc00\ud800"}}', "input.q"),
+    "an override": (rb'{"swarm":"s","overrides":{"models":{"a":"\ud800"}}}', "overrides.models.a"),
+    "bytes": (b'{"swarm":"s","input":{"q":"\xed\xa0\x80"}}', "input.q"),
+    "utf-16": ('{"swarm":"s","input":{"q":"\ud800"}}'.encode("utf-16-le", "surrogatepass"), "input.q"),
+    "after much": (b'{"swarm":"s","input":{"a":"' + b"x" * 100_000 + rb'","q":"\ud800"}}', "input.q"),
+}
+
+
+@pytest.mark.parametrize(("body", "field"), _HALVES.values(), ids=_HALVES)
+@pytest.mark.parametrize("path", ["/api/v1/runs:preview", "/api/v1/runs"])
+async def test_half_a_surrogate_pair_is_refused_and_its_field_named(
+    served: Served, path: str, body: bytes, field: str
+) -> None:
+    async with served.client() as client:
+        answer = await client.post(path, content=body, headers=_AS_JSON)
+    said = answer.json()
+    assert (answer.status_code, said["code"], said.get("field", "")) == (422, "bad_input", field), answer.text
+    assert "half a surrogate pair" in said["detail"]
+    assert said["way_out"]
+
+
+@pytest.mark.parametrize("body", [rb'{"x":"\ud800"}', rb'{"\ud800":"x"}'], ids=["value", "name"])
+async def test_no_route_takes_half_a_surrogate_pair_in(served: Served, body: bytes) -> None:
+    for path in [*_posts(open_=False), *_posts(open_=True)]:
+        async with served.client() as client:
+            answer = await client.post(path, content=body, headers=_AS_JSON)
+        assert (answer.status_code, answer.json()["code"]) == (422, "bad_input"), (path, answer.text)
+        assert "half a surrogate pair" in answer.json()["detail"], path
+
+
+async def test_a_whole_pair_is_a_character_like_any_other(served: Served) -> None:
+    body = rb'{"kind":"cancel","reason":"\ud83d\ude00"}'
+    async with served.client() as client:
+        run = await launch(client, served)
+        answer = await client.post(f"/api/v1/runs/{run['id']}/commands", content=body, headers=_AS_JSON)
+    assert answer.status_code == 202, answer.text
 
 
 def _on_a_loop() -> bool:

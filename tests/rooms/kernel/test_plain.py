@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swarmstead.kernel.hashing import digest
-from swarmstead.kernel.plain import crowded, plain, plain_text
+from swarmstead.kernel.plain import broken_text, crowded, plain, plain_text
 
 _ANY_TEXT = st.text(st.characters(codec=None, categories=None))
 _ANY = st.recursive(
@@ -33,6 +33,22 @@ def test_text_that_is_well_is_left_alone(text: str) -> None:
 
 def test_each_broken_character_is_replaced() -> None:
     assert plain({"a\0": ["\ud83d\ud83d", "x\udfff"]}) == {"a\ufffd": ["\ufffd\ufffd", "x\ufffd"]}
+
+
+@given(_ANY)
+def test_a_broken_text_is_found_exactly_where_there_is_one(value: Any) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        assert broken_text(value) is not None
+    else:
+        assert broken_text(value) is None
+
+
+def test_the_first_broken_text_is_named() -> None:
+    assert broken_text({"a": ["x", {"b": "\ud800"}], "c": "\ud800"}) == ("a", "1", "b")
+    assert broken_text({"a": {"\udfff": 1}}) == ("a",)
+    assert broken_text("\udfff") == ()
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])

@@ -43,6 +43,12 @@ def only(text: str) -> tuple[int, int, str, str]:
         ("a: -.inf\n", 1, 4, "no number that JSON knows"),
         ("a: " + "1" * 5000 + "\n", 1, 4, "a number of 5000 characters"),
         ("a: %\n", 1, 4, "cannot start any token"),
+        ('a: 1\nb: "x\\U00110000"\n', 2, 8, "an escape"),
+        ('a: "\\UFFFFFFFF"\n', 1, 7, "an escape"),
+        ('a: 1\n"\\UFFFFFFFF": 1\n', 2, 4, "an escape"),
+        ("a: 1\nb: [0x_]\n", 2, 5, "0x_ is no number"),
+        ("a: 0b_\n", 1, 4, "0b_ is no number"),
+        ("%YAML 1." + "1" * 5000 + "\n---\na: 1\n", 1, 9, "a number that stands for nothing"),
     ],
 )
 def test_text_that_is_not_plain_yaml(text: str, line: int, column: int, message: str) -> None:

@@ -6,6 +6,7 @@ import yaml
 from swarmstead.audit import queries as audit
 from swarmstead.gateway.contract import CallResult
 from swarmstead.permits.contract import Decision
+from swarmstead.runs import queries
 from tests.fakes.upstream import text
 from tests.rooms.runs.house import ADA, PLAN_LIFE_S, House
 from tests.rooms.runs.swarms import call, document, manifests
@@ -38,6 +39,35 @@ async def test_a_person_is_asked_and_the_step_says_unknown_no_longer_than_it_is(
     )
     assert (any_house.upstream.called("append"), row["pending"]) == (1, 0)
     assert (await any_house.steps(run))["boss/1/0"]["status"] == "unknown"
+
+
+async def in_doubt(house: House, run: str) -> int:
+    found = await house.read(lambda conn: queries.get(conn, ADA, run))
+    (listed,) = await house.read(lambda conn: queries.find(conn, ADA, queries.Wanted()))
+    assert listed.unknown == found.unknown
+    return found.unknown
+
+
+@pytest.mark.parametrize("ending", ["deny", "cancel", "approve"])
+async def test_a_run_says_how_many_calls_may_have_happened_whatever_became_of_it(any_house: House, ending: str) -> None:
+    run = await lost(any_house)
+    asked = await any_house.question(run)
+    if ending == "cancel":
+        await any_house.say(run, "cancel")
+    elif ending == "deny":
+        await any_house.decide(asked, "deny", "It is in the file.")
+    else:
+        await any_house.decide(asked)
+    await any_house.status(run, "succeeded", "cancelled")
+    assert await in_doubt(any_house, run) == (0 if ending == "approve" else 1)
+
+
+async def test_a_read_that_was_not_answered_leaves_nothing_in_doubt(house: House) -> None:
+    house.upstream.losing["read"] = 9
+    run = await house.launch(READS)
+    await house.status(run, "succeeded", "failed")
+    assert (await house.steps(run))["boss/1/0"]["status"] == "unknown"
+    assert await in_doubt(house, run) == 0
 
 
 async def test_an_answer_that_cannot_be_kept_is_a_question_too(any_house: House) -> None:

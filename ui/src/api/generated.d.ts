@@ -1979,13 +1979,14 @@ export interface components {
          * @description What a call that waits for a person would do now, looked at a moment ago.
          *
          *     `changed`: something else than when it was asked. An approval is then not spent on it: the question is asked anew.
+         *     `barred`: it cannot be done as things stand, since its tool is unbound, quarantined or gone; `why` says which.
          */
         LookShape: {
             /**
              * State
              * @enum {string}
              */
-            state: "same" | "changed" | "unknown";
+            state: "same" | "changed" | "unknown" | "barred";
             /** Effect */
             effect: {
                 [key: string]: unknown;
@@ -2616,6 +2617,8 @@ export interface components {
             pending_approvals: number;
             /** Denied */
             denied: number;
+            /** Unknown */
+            unknown: number;
             /** Model Kinds */
             model_kinds: string[];
             /** Input */
@@ -2663,7 +2666,8 @@ export interface components {
          *
          *     Waiting for a person and pausing do not count against the time a run may work. `deadline_at` is when that time ends
          *     if it works on; while it rests there is no such time, and `work_left_ms` says how much it has left. `denied` counts
-         *     its calls that a person or a rule refused. `held`: a person has paused it, even while its status says otherwise.
+         *     its calls that a person or a rule refused, `unknown` those of which nobody knows whether they took effect. `held`: a
+         *     person has paused it, even while its status says otherwise.
          */
         RunShape: {
             /** Id */
@@ -2687,6 +2691,8 @@ export interface components {
             pending_approvals: number;
             /** Denied */
             denied: number;
+            /** Unknown */
+            unknown: number;
             /** Model Kinds */
             model_kinds: string[];
             /** Input */

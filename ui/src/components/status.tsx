@@ -106,6 +106,18 @@ export function Denied({ count }: { count: number }) {
   )
 }
 
+/** Side effects of which nobody knows whether they happened: whatever the status says, somebody has to look at the target. */
+export function InDoubt({ count, short }: { count: number; short?: boolean }) {
+  if (count === 0) return null
+  const words = `${count} call${count === 1 ? '' : 's'} whose outcome is unknown`
+  return (
+    <span className="inline-flex shrink-0 items-center gap-1 whitespace-nowrap align-middle text-xs text-waiting" title={`${words}: it may have happened`}>
+      <CircleQuestionMark className="size-3.5 shrink-0" strokeWidth={2.25} aria-hidden />
+      {short ? `unknown ${count}` : words}
+    </span>
+  )
+}
+
 /** A person has paused it while it says something else still. */
 export function Held({ status, held }: { status: string; held: boolean }) {
   if (!held || status === 'paused') return null

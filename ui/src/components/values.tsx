@@ -81,6 +81,17 @@ export function None() {
   )
 }
 
+/** As `Budget`, in a column: where both do not fit, the budget goes to a second line, which is not seen, and is told on hover. */
+export function BudgetCell({ spent, budget }: { spent: number; budget: number | null }) {
+  const most = budget === null ? '' : `of ${cap(budget)}`
+  return (
+    <span className="flex h-6 min-w-0 flex-wrap content-start items-center justify-end gap-x-1 overflow-hidden leading-6 whitespace-nowrap" title={`${money(spent)} ${most}`.trim()}>
+      <span className="tabular-nums">{money(spent)}</span>
+      {most && <span className="text-mute">{most}</span>}
+    </span>
+  )
+}
+
 /** Copies `text`; says that it did. */
 export function CopyButton({ text, label, className }: { text: string; label: string; className?: string }) {
   const [copied, setCopied] = useState(false)

@@ -25,7 +25,7 @@ def declare(
     about = {"name": name} | _given(metadata or {})
     document = {"apiVersion": _API_VERSION, "kind": kind, "metadata": about, "spec": _given(spec)}
     text = json.dumps(document, indent=1, ensure_ascii=False)  # JSON is YAML, one field a line
-    resources.report(manifests.apply(client, [manifests.Source("options", f"{text}\n", 1)]), form)
+    resources.report(manifests.apply(client, [manifests.Source("", f"{text}\n", 1)]), form)
 
 
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -200,7 +200,7 @@ def _show(found: dict[str, Any]) -> None:
 
 def _look(client: Client, found: dict[str, Any]) -> None:
     """Whether an open plan would still do what it was asked about. Who may not decide is told nothing of it."""
-    if found["status"] != "pending" or found["kind"] != "plan" or not found["payload"].get("precondition"):
+    if found["status"] != "pending" or found["kind"] != "plan":
         return
     try:
         now = client.get(f"/api/v1/approvals/{part(found['id'])}/effect")
@@ -210,6 +210,13 @@ def _look(client: Client, found: dict[str, Any]) -> None:
         return
     if now["state"] == "same":
         click.echo("\nLooked at again just now: it would still do exactly this.")
+        return
+    if now["state"] == "barred":
+        heading("It cannot be done as things stand")
+        click.echo(click.style(visible(now["why"]), fg="red"))
+        click.echo("Approved, it is denied all the same, unless that is mended first.")
+        return
+    if now["state"] == "unknown" and not found["payload"].get("precondition"):
         return
     if now["state"] == "unknown":
         click.echo(visible(f"\nLooked at again just now, and it is not known whether this still holds: {now['why']}"))

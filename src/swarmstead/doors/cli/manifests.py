@@ -19,7 +19,10 @@ _OPENS = re.compile(r"(\s*#[^\n]*\n|\s*\n)*(---(\s|$)|%)")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file's text, and the line of the whole text on which it begins (from 1)."""
+    """One file's text, and the line of the whole text on which it begins (from 1).
+
+    Without a name it is text that nobody has: its faults are told without a place.
+    """
 
     name: str
     text: str
@@ -74,6 +77,8 @@ def _placed(fault: Mapping[str, Any], sources: Sequence[Source]) -> str:
     line = int(fault["line"])
     source = next((one for one in reversed(sources) if one.first_line <= line), sources[0])
     field = f"{fault['field']}: " if fault["field"] else ""
+    if not source.name:
+        return f"{field}{fault['message']}"
     return f"{source.name}:{line - source.first_line + 1}:{fault['column']}: {field}{fault['message']}"
 
 

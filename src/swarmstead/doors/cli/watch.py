@@ -181,7 +181,8 @@ def outcome(run: dict[str, Any]) -> None:
     facts(
         {
             "status": run["status"],
-            "denied": f"{run['denied']} call{'' if run['denied'] == 1 else 's'}" if run["denied"] else "",
+            "denied": _calls(run["denied"]),
+            "in doubt": _in_doubt(run),
             "why": error.get("message") or run["status_reason"],
             "way out": error.get("way_out") or "",
             "took": words.duration(words.between(began, ended)) if ended else "",
@@ -191,6 +192,16 @@ def outcome(run: dict[str, Any]) -> None:
             "waits for": f"{asks} decision{'' if asks == 1 else 's'}: stead inbox list" if asks else "",
         }
     )
+
+
+def _calls(count: int) -> str:
+    return f"{count} call{'' if count == 1 else 's'}" if count else ""
+
+
+def _in_doubt(run: dict[str, Any]) -> str:
+    """Whatever else became of the run: what may have happened is still to be looked at."""
+    calls = _calls(run["unknown"])
+    return f"{calls} whose outcome is unknown, and may have happened: stead run show {run['id']}" if calls else ""
 
 
 def _status_after(event: dict[str, Any], status: str) -> str:

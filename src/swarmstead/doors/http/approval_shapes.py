@@ -19,9 +19,10 @@ class LookShape(Shape):
     """What a call that waits for a person would do now, looked at a moment ago.
 
     `changed`: something else than when it was asked. An approval is then not spent on it: the question is asked anew.
+    `barred`: it cannot be done as things stand, since its tool is unbound, quarantined or gone; `why` says which.
     """
 
-    state: Literal["same", "changed", "unknown"]
+    state: Literal["same", "changed", "unknown", "barred"]
     effect: dict[str, Any]
     why: str
     looked_at: str

@@ -41,6 +41,7 @@ def run(found: RunRow, loop_version: str) -> shapes.RunShape:
         held=row["finished_at"] is None and row["desired"] == "paused",
         pending_approvals=row["pending"],
         denied=found.denied,
+        unknown=found.unknown,
         model_kinds=list(row["model_kinds"]),
         input=show(row["input"]),
         plan_hash=row["plan_hash"],

@@ -59,7 +59,8 @@ class RunShape(Shape):
 
     Waiting for a person and pausing do not count against the time a run may work. `deadline_at` is when that time ends
     if it works on; while it rests there is no such time, and `work_left_ms` says how much it has left. `denied` counts
-    its calls that a person or a rule refused. `held`: a person has paused it, even while its status says otherwise.
+    its calls that a person or a rule refused, `unknown` those of which nobody knows whether they took effect. `held`: a
+    person has paused it, even while its status says otherwise.
     """
 
     id: str
@@ -71,6 +72,7 @@ class RunShape(Shape):
     held: bool
     pending_approvals: int
     denied: int
+    unknown: int
     model_kinds: list[str]
     input: dict[str, Any]
     plan_hash: str

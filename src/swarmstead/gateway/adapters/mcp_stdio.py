@@ -105,7 +105,8 @@ class StdioSession(asyncio.SubprocessProtocol):
                 env=dict(self._program.env), start_new_session=True,
             )  # fmt: skip
         except FileNotFoundError as error:
-            raise SessionLost(f"the program {argv[0]!r} was not found") from error
+            hint = "; its name and each argument are words of their own in `command`" if " " in argv[0] else ""
+            raise SessionLost(f"the program {argv[0]!r} was not found{hint}") from error
         except (OSError, ValueError) as error:
             raise SessionLost(f"the program {argv[0]!r} could not be started: {error}") from error
         try:
@@ -232,20 +233,23 @@ class StdioSession(asyncio.SubprocessProtocol):
     def _gone(self) -> None:
         code = self._transport.get_returncode() if self._transport else None
         how = f"by signal {-code}" if code is not None and code < 0 else f"with exit code {code}"
-        self._end(f"its program ended {how}")
+        self._end(f"its program ended {how}", under_way=f"its program ended while it answered this call, {how}")
         self._close_transport()
 
-    def _end(self, reason: str, *, ours: bool = False) -> None:
-        """No more requests; those under way fail. `ours`: we want it so, and the program may end in peace."""
+    def _end(self, reason: str, *, ours: bool = False, under_way: str = "") -> None:
+        """No more requests; those under way fail, for `under_way` where that is said once it is ready.
+
+        `ours`: we want it so, and the program may end in peace.
+        """
         if self._ended:
             return
         trouble = self.trouble()
-        self._ended = f"{reason}. {trouble}" if trouble else reason
+        self._ended, theirs = (f"{one}. {trouble}" if trouble else one for one in (reason, under_way or reason))
         self._over.set()
         self._writable.set()
         for answer in self._pending.values():
             if not answer.done():
-                answer.set_exception(SessionLost(self._ended))
+                answer.set_exception(SessionLost(theirs if self._ready else self._ended))
         if self._stdin is not None:
             self._stdin.close()
         if not ours:

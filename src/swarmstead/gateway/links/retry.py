@@ -7,6 +7,8 @@
     UpstreamUnknown: it may have happened             outside of runs, if calling the tool twice is calling it once
     either, once its client was asked                 no: a person would be asked the same again
 
+Where a later attempt did not start, an earlier one still may have happened: that one's failure is what is told.
+
 Inside a run an unknown outcome is the run's own to settle: it counts its tries in its journal, and asks a person.
 """
 
@@ -37,6 +39,7 @@ class Retry:
         budget.earn()
         started = traffic.clock()
         attempt = 1
+        unknown: UpstreamUnknown | None = None
         while True:
             try:
                 return await proceed(call)
@@ -46,8 +49,11 @@ class Retry:
                 allowed_s = call.place.spec.limits.timeout_s or self._timeout_s
                 left_s = allowed_s - (traffic.clock() - started) - pause
                 again = attempt < limits.attempts and left_s > _TOO_LITTLE_S and _is_safe(call, error)
+                unknown = error if isinstance(error, UpstreamUnknown) else unknown
                 if not again or not budget.spend():
-                    raise
+                    if unknown is None or unknown is error:
+                        raise
+                    raise unknown from error
                 call_retried(error.code)
             await traffic.sleep(pause)
             attempt += 1

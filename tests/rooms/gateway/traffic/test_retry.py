@@ -58,6 +58,21 @@ async def test_an_unknown_outcome_of_a_read_is_tried_again_outside_of_runs(
     assert (outcome.verdict, stand.upstream.called("read")) == (verdict, calls)
 
 
+async def test_what_died_of_a_call_is_not_said_not_to_have_taken_it(opened: Opened) -> None:
+    """The last try found the server resting; the first one reached it."""
+    stand = await opened(limits())
+    stand.upstream.losing["read"] = 1
+
+    async def resting(_: Any) -> None:
+        if stand.upstream.losing["read"] == 0:
+            stand.upstream.refusing.add("read")
+
+    stand.upstream.during = resting
+    outcome = await stand.outside("read")
+    assert (outcome.verdict, stand.upstream.called("read")) == ("unknown", 3)
+    assert "no usable answer came" in outcome.reason
+
+
 @pytest.mark.parametrize(
     ("tool", "arguments", "way_out"),
     [

@@ -35,3 +35,12 @@ it('leaves alone what was fetched after the stream stood', async () => {
   await catchUp(client, Date.now() - 60_000)
   expect(client.getQueryState(keys.overview)?.isInvalidated).toBe(false)
 })
+
+it('asks again for what could not be had while the server was away', async () => {
+  const client = new QueryClient({ defaultOptions: { queries: { retry: false } } })
+  const asked = client.query({ queryKey: keys.overview, queryFn: () => Promise.reject(new Error('away')) })
+  await expect(asked).rejects.toThrow('away')
+  expect(client.getQueryState(keys.overview)?.status).toBe('error')
+  await catchUp(client, LATER)
+  expect(client.getQueryState(keys.overview)?.isInvalidated).toBe(true)
+})

@@ -9,16 +9,17 @@ const FIXED = new Set<unknown>([keys.session[0], keys.schemas[0]])
 
 /**
  * Reloads what was fetched before the stream stood: something may have happened in between that no event told of.
- * Steps and events of a run follow only if the run itself turns out to have moved on.
+ * What could not be fetched while the server was away is asked for again, too. Steps and events of a run follow only if the run itself turns out to have moved on.
  */
 export async function catchUp(client: QueryClient, at: number): Promise<void> {
   const before = runSeqs(client)
   await client.invalidateQueries({
     predicate: ({ queryKey, state }) =>
-      state.dataUpdatedAt > 0 &&
-      state.dataUpdatedAt < at &&
-      !FIXED.has(queryKey[0]) &&
-      !(queryKey[0] === 'run' && LONG.has(String(queryKey[2]))),
+      state.status === 'error' ||
+      (state.dataUpdatedAt > 0 &&
+        state.dataUpdatedAt < at &&
+        !FIXED.has(queryKey[0]) &&
+        !(queryKey[0] === 'run' && LONG.has(String(queryKey[2])))),
   })
   for (const [run, seq] of runSeqs(client)) {
     if (seq === before.get(run)) continue

@@ -1,9 +1,9 @@
 import { Link } from '@tanstack/react-router'
 import type { Run } from '@/api/types'
 import { rowLink, type Column } from '@/components/data-table'
-import { Denied, Held, Status } from '@/components/status'
+import { Denied, Held, InDoubt, Status } from '@/components/status'
 import { ModelKindTag, ProductionTag } from '@/components/tags'
-import { Budget, CopyButton, Duration, Time } from '@/components/values'
+import { BudgetCell, CopyButton, Duration, Time } from '@/components/values'
 import { cx } from '@/lib/cx'
 import { millis, shortId } from '@/lib/format'
 import { visible } from '@/lib/text'
@@ -32,6 +32,7 @@ export function runColumns(isProduction: (environment: string) => boolean): Colu
           {isProduction(run.environment) && <span className="@min-[640px]:hidden"><ProductionTag /></span>}
           <Held status={run.status} held={run.held} />
           <Denied count={run.denied} />
+          <InDoubt count={run.unknown} short />
           {/* Where the column of ids is left out, two runs of a swarm are still told apart. */}
           <span className="mono shrink-0 text-mute @min-[880px]:hidden" title={run.id}>
             …{run.id.slice(-4)}
@@ -82,7 +83,7 @@ export function runColumns(isProduction: (environment: string) => boolean): Colu
       right: true,
       from: 'sm',
       sort: (run) => run.spent_micros,
-      cell: (run) => <Budget spent={run.spent_micros} budget={run.budget_micros} />,
+      cell: (run) => <BudgetCell spent={run.spent_micros} budget={run.budget_micros} />,
     },
     {
       id: 'took',

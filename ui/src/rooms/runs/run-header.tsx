@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router'
 import { RotateCcw } from 'lucide-react'
 import { useCan, useIsProduction } from '@/api/queries/people'
 import type { RunDetail } from '@/api/types'
-import { Denied, Held, Status } from '@/components/status'
+import { Denied, Held, InDoubt, Status } from '@/components/status'
 import { ModelKindTag, ProductionTag } from '@/components/tags'
 import { Budget, Countdown, Duration, Id } from '@/components/values'
 import { buttonClass } from '@/components/ui/button'
@@ -35,6 +35,7 @@ export function RunFacts({ run }: { run: RunDetail }) {
         <Status status={run.status} className="font-medium" />
         <Held status={run.status} held={run.held} />
         <Denied count={run.denied} />
+        <InDoubt count={run.unknown} />
       </span>
       <span className="flex flex-wrap items-center gap-x-3 gap-y-1 text-xs text-soft lg:max-[1360px]:[&_[data-bar]]:hidden">
         {run.started_at && <Duration from={run.started_at} to={run.finished_at} />}
