@@ -255,7 +255,7 @@ def precondition_of(found: Mapping[str, Any]) -> dict[str, Any]:
 def plan_sentence(request: CallRequest, effect: Mapping[str, Any]) -> str:
     """What will happen, in one plain sentence; where a preview tells nothing, also what keeps it from telling."""
     if effect.get("kind") == "file":
-        lines = str(effect.get("after", "")).count("\n") + 1
+        lines = len(str(effect.get("after", "")).split("\n")) - str(effect.get("after", "")).endswith("\n")
         verb = "Create" if effect.get("before") is None else "Replace"
         same = ", which has exactly this text already" if effect.get("unchanged") is True else ""
         return f"{verb} {effect.get('path')} ({lines} line{'' if lines == 1 else 's'}) in {request.root}{same}"

@@ -42,7 +42,7 @@ async def test_a_plan_shows_exactly_what_would_be_done(desk: Desk) -> None:
     assert asked.payload["arguments"] == LINE
     assert (asked.payload["step"], asked.payload["run"], asked.payload["root"]) == (request.key, "r_1", desk.root)
     assert asked.effect == {"kind": "file", "path": "notes", "before": None, "after": "one\n"}
-    assert asked.sentence == f"Create notes (2 lines) in {desk.root}"
+    assert asked.sentence == f"Create notes (1 line) in {desk.root}"
     assert desk.upstream.lines == []
 
 
@@ -286,7 +286,7 @@ async def test_a_preview_that_refuses_says_so_where_a_person_decides(desk: Desk)
 async def test_a_call_that_would_change_nothing_says_so(desk: Desk) -> None:
     looks(desk, "one\n")
     asked = await desk.plan(desk.request("append", LINE))
-    assert asked.sentence == f"Replace notes (2 lines) in {desk.root}, which has exactly this text already"
+    assert asked.sentence == f"Replace notes (1 line) in {desk.root}, which has exactly this text already"
     assert asked.effect["unchanged"] is True
 
 
