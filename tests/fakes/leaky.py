@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.fakes import web
 
-READS = ("answer", "apologise", "refuse", "mirror", "crash", "garble", "cut", "hang", "forbidden", "shut")
+READS = ("answer", "apologise", "refuse", "turn_away", "mirror", "crash", "garble", "cut", "hang", "forbidden", "shut")
 _TEXT = {"type": "string", "maxLength": 1000}
 _NOTE = {"type": "object", "properties": {"note": _TEXT}, "required": ["note"], "additionalProperties": False}
 
@@ -35,6 +35,7 @@ class Leaky:
             "mirror": lambda message, request: self._text(message, json.dumps(dict(request.headers))),
             "crash": lambda _, request: web.text_response(f"{self.words} {dict(request.headers)}", status=500),
             "garble": lambda _, request: web.text_response(f"{{{self.words} {dict(request.headers)}", "text/html"),
+            "turn_away": lambda _, request: web.text_response(f"{self.words} {dict(request.headers)}", status=403),
             "refuse": self._refusal,
         }
 
