@@ -20,6 +20,7 @@ from swarmstead.agents.contract import AgentSpec
 from swarmstead.audit import handlers as audit_handlers
 from swarmstead.audit.adapters.ed25519 import Ed25519Signer
 from swarmstead.audit.contract import FLUSHER as AUDIT
+from swarmstead.audit.errors import damage_told
 from swarmstead.gateway import underway
 from swarmstead.gateway.adapters.upstreams import Upstreams
 from swarmstead.gateway.contract import BindingSpec, FeatureFlagSpec, ToolServerSpec, ToolSetSpec
@@ -363,7 +364,9 @@ def _keep_house(settings: Settings, db: Database, clock: Clock, signals: Signals
     """What goes on beside the calls."""
 
     async def expire() -> None:
-        await db.write(lambda tx: permits.expire(tx, clock))
+        for tenant in await db.read(lambda conn: permits.tenants_due(conn, clock)):
+            with damage_told():
+                await db.write(lambda tx, of=tenant: permits.expire(tx, clock, of))
 
     async def forget() -> None:
         await db.write(lambda tx: requests.forget_old(tx, clock))
@@ -380,20 +383,22 @@ def _keep_house(settings: Settings, db: Database, clock: Clock, signals: Signals
 
 
 async def _close_lost_calls(db: Database, clock: Clock, older_ms: int) -> None:
-    """The last audit rows of calls that ended with their process."""
-    while lost := await db.write(lambda tx: underway.close_lost(tx, clock, older_ms)):
-        log.warning("%d calls of outside clients ended with their process: whether they happened is unknown", lost)
+    """The last audit rows of calls that ended with their process. A tenant that can have none stops nobody else."""
+    for tenant in await db.read(underway.tenants):
+        with damage_told():
+            while lost := await db.write(lambda tx, of=tenant: underway.close_lost(tx, clock, of, older_ms)):
+                log.warning("%d calls of outside clients ended with their process: nobody knows if they happened", lost)
 
 
 async def sweep(*chores: Chore) -> None:
     """Every few seconds: what is to be done again and again. What fails is tried again."""
     while True:
         await asyncio.sleep(_SWEEP_EVERY_S)
-        try:
-            for chore in chores:
+        for chore in chores:
+            try:
                 await chore()
-        except Exception:
-            log.exception("the sweeper could not finish; it tries again")
+            except Exception:
+                log.exception("the sweeper could not finish a chore; it tries again")
 
 
 async def _sync(close: Callable[[], None]) -> None:
