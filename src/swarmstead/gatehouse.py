@@ -20,7 +20,6 @@ from swarmstead.agents.contract import AgentSpec
 from swarmstead.audit import handlers as audit_handlers
 from swarmstead.audit.adapters.ed25519 import Ed25519Signer
 from swarmstead.audit.contract import FLUSHER as AUDIT
-from swarmstead.gateway import underway
 from swarmstead.gateway.adapters.upstreams import Upstreams
 from swarmstead.gateway.contract import BindingSpec, FeatureFlagSpec, ToolServerSpec, ToolSetSpec
 from swarmstead.gateway.egress import Egress
@@ -40,12 +39,15 @@ from swarmstead.kernel.clock import Clock, SystemClock
 from swarmstead.kernel.scope import Scope, system_scope
 from swarmstead.parts import (
     cancelled,
+    chores,
+    close_lost_calls,
     egress_rules,
     gateway_limits,
     open_identity,
     open_tool_search,
     open_tracer,
     open_traffic,
+    sweep,
     upstream_limits,
 )
 from swarmstead.people import handlers as people
@@ -63,7 +65,6 @@ from swarmstead.resources.files import DeclaredFiles
 from swarmstead.resources.following import Following
 from swarmstead.resources.queries import Registry
 from swarmstead.settings import Settings
-from swarmstead.storage import requests
 from swarmstead.storage.database import Database, Flusher, Tx
 from swarmstead.storage.datadir import DataDir
 from swarmstead.storage.engines import make_engine
@@ -74,9 +75,7 @@ from swarmstead.storage.signals import Signals
 from swarmstead.telemetry.spans import Tracer
 
 log = logging.getLogger(__name__)
-_SWEEP_EVERY_S = 5.0
 Closers = list[Callable[[], Awaitable[None]]]
-Chore = Callable[[], Awaitable[object]]
 Flushers = Sequence[tuple[str, Flusher]]
 
 
@@ -282,7 +281,7 @@ async def _begin(db: Database, settings: Settings, clock: Clock, signer: Ed25519
         return made, audit_handlers.introduce(tx, people.DEFAULT_TENANT, clock, signer)
 
     if settings.single_process:  # nobody else can have begun a call that is not over
-        await _close_lost_calls(db, clock, 0)
+        await close_lost_calls(db, clock, 0)
     made, earlier = await db.write(begin)
     if earlier and settings.single_process:  # elsewhere it is the first start of one more host
         log.warning(
@@ -361,39 +360,12 @@ async def _follow(
 
 def _keep_house(settings: Settings, db: Database, clock: Clock, signals: Signals, closers: Closers) -> None:
     """What goes on beside the calls."""
-
-    async def expire() -> None:
-        await db.write(lambda tx: permits.expire(tx, clock))
-
-    async def forget() -> None:
-        await db.write(lambda tx: requests.forget_old(tx, clock))
-
-    async def close_lost() -> None:
-        await _close_lost_calls(db, clock, underway.LONGEST_MS)
-
-    tasks = [asyncio.create_task(sweep(expire, forget, close_lost))]
+    tasks = [asyncio.create_task(sweep(*chores(db, clock)))]
     if not settings.single_process:
         from swarmstead.storage.listener import listen
 
         tasks.append(asyncio.create_task(listen(settings.url, signals)))
     closers.extend(partial(cancelled, task) for task in tasks)
-
-
-async def _close_lost_calls(db: Database, clock: Clock, older_ms: int) -> None:
-    """The last audit rows of calls that ended with their process."""
-    while lost := await db.write(lambda tx: underway.close_lost(tx, clock, older_ms)):
-        log.warning("%d calls of outside clients ended with their process: whether they happened is unknown", lost)
-
-
-async def sweep(*chores: Chore) -> None:
-    """Every few seconds: what is to be done again and again. What fails is tried again."""
-    while True:
-        await asyncio.sleep(_SWEEP_EVERY_S)
-        try:
-            for chore in chores:
-                await chore()
-        except Exception:
-            log.exception("the sweeper could not finish; it tries again")
 
 
 async def _sync(close: Callable[[], None]) -> None:

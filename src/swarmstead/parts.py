@@ -1,4 +1,4 @@
-"""Parts of the composition: who is let in, where calls may go and how many, how tools are found, what is traced."""
+"""Parts of the composition: who is let in, where calls may go, how tools are found, what is swept and traced."""
 
 import asyncio
 import logging
@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from swarmstead.audit.errors import damage_told
+from swarmstead.gateway import underway
 from swarmstead.gateway.adapters.documents import Documents
 from swarmstead.gateway.adapters.search.opening import open_index
 from swarmstead.gateway.adapters.shared_buckets import SharedBuckets
@@ -28,8 +30,10 @@ from swarmstead.people.contract import IdentityProviderSpec
 from swarmstead.people.credentials import Credentials
 from swarmstead.people.issuers import Issuers
 from swarmstead.people.providers import ProviderFile, check_provider
+from swarmstead.permits import handlers as permits
 from swarmstead.resources.contract import Kind
 from swarmstead.settings import Settings
+from swarmstead.storage import requests
 from swarmstead.storage.database import Database
 from swarmstead.storage.signals import Signals
 from swarmstead.telemetry.spans import Sampling, Tracer
@@ -37,6 +41,8 @@ from swarmstead.telemetry.spans import Sampling, Tracer
 log = logging.getLogger(__name__)
 _LOOK_EVERY_S = 5.0
 _FLUSH_S = 3.0
+_SWEEP_EVERY_S = 5.0
+Chore = Callable[[], Awaitable[object]]
 # Read from the operator's own files, never applied: a tenant declares none of these.
 OPERATOR_KINDS: dict[str, Kind] = {
     kind.name: kind for kind in (Kind("IdentityProvider", IdentityProviderSpec, check_provider),)
@@ -201,3 +207,39 @@ def open_tracer(settings: Settings, closers: list[Callable[[], Awaitable[None]]]
     closers.append(flushed)
     sampling = Sampling(settings.trace_calls, settings.trace_runs, settings.trace_followed_per_s)
     return Tracer(spans.keep, sampling)
+
+
+def chores(db: Database, clock: Clock) -> tuple[Chore, ...]:
+    """What a gateway has to do again and again, tenant by tenant where the trail gets rows."""
+
+    async def expire() -> None:
+        for tenant in await db.read(lambda conn: permits.tenants_due(conn, clock)):
+            with damage_told():
+                await db.write(lambda tx, of=tenant: permits.expire(tx, clock, of))
+
+    async def forget() -> None:
+        await db.write(lambda tx: requests.forget_old(tx, clock))
+
+    async def close_lost() -> None:
+        await close_lost_calls(db, clock, underway.LONGEST_MS)
+
+    return expire, forget, close_lost
+
+
+async def close_lost_calls(db: Database, clock: Clock, older_ms: int) -> None:
+    """The last audit rows of calls that ended with their process. A tenant that can have none stops nobody else."""
+    for tenant in await db.read(underway.tenants):
+        with damage_told():
+            while lost := await db.write(lambda tx, of=tenant: underway.close_lost(tx, clock, of, older_ms)):
+                log.warning("%d calls of outside clients ended with their process: nobody knows if they happened", lost)
+
+
+async def sweep(*chores: Chore) -> None:
+    """Every few seconds: what is to be done again and again. What fails is tried again."""
+    while True:
+        await asyncio.sleep(_SWEEP_EVERY_S)
+        for chore in chores:
+            try:
+                await chore()
+            except Exception:
+                log.exception("the sweeper could not finish a chore; it tries again")

@@ -18,7 +18,7 @@ from swarmstead import gatehouse
 from swarmstead.agents.contract import AgentSpec
 from swarmstead.budgets import handlers as ledger
 from swarmstead.budgets import queries as balances
-from swarmstead.gatehouse import Closers, Gatehouse, gateway_kinds, open_gatehouse, sweep
+from swarmstead.gatehouse import Closers, Gatehouse, gateway_kinds, open_gatehouse
 from swarmstead.gateway.adapters.http.admitted import AdmittedAddresses
 from swarmstead.gateway.egress import Egress
 from swarmstead.gateway.reach import check_url
@@ -32,7 +32,7 @@ from swarmstead.models.contract import ModelSpec
 from swarmstead.models.ports import ModelProvider
 from swarmstead.models.routing import Models
 from swarmstead.models.rules import address_of, check_spec
-from swarmstead.parts import cancelled, egress_rules
+from swarmstead.parts import cancelled, egress_rules, sweep
 from swarmstead.people import handlers as people
 from swarmstead.people import queries as people_reads
 from swarmstead.permits import handlers as permits

@@ -52,13 +52,26 @@ def of_calls(conn: sa.Connection, scope: Scope, limit: int) -> Iterator[Row]:
 
 
 def ends_of_calls(conn: sa.Connection, scope: Scope, steps: Collection[str]) -> dict[str, str]:
-    """How these calls of outside clients ended last: step -> verdict. Cost: looks at the newest 10,000 rows at most."""
+    """How these calls of outside clients ended: step -> verdict. Cost: looks at the newest 10,000 rows at most.
+
+    That is what the first row after the attempt says. Whoever comes again with a plan that is spent leaves rows of the
+    same step, which tell of a refusal.
+    """
     if not steps:
         return {}
-    of_call = (audit_rows.c.action == "tool.call") & (audit_rows.c.phase == "effect") & audit_rows.c.step.in_(steps)
+    phases = audit_rows.c.phase.in_(("attempt", "effect"))
+    of_call = (audit_rows.c.action == "tool.call") & phases & audit_rows.c.step.in_(steps)
     query = sa.select(audit_rows).where(audit_rows.c.tenant == scope.tenant, audit_rows.c.run == "", NUMBERED, of_call)
     near = query.where(audit_rows.c.seq > newest(conn, scope) - _NEAR)
-    return {row.step: str(row.data.get("verdict", "")) for row in rows_of(conn, scope, near.order_by(audit_rows.c.seq))}
+    ends: dict[str, str] = {}
+    begun: set[str] = set()
+    for row in rows_of(conn, scope, near.order_by(audit_rows.c.seq)):
+        if row.phase == "attempt":
+            begun.add(row.step)
+            ends.pop(row.step, None)
+        elif row.step in begun:
+            ends.setdefault(row.step, str(row.data.get("verdict", "")))
+    return ends
 
 
 def chain(conn: sa.Connection, scope: Scope) -> Iterator[Row]:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from swarmstead.audit.contract import Entry, record
 from swarmstead.gateway.errors import TrailFull
-from swarmstead.kernel.errors import Unavailable
+from swarmstead.kernel.errors import SteadError, Unavailable
 from swarmstead.storage.database import Database, Tx
 
 log = logging.getLogger(__name__)
@@ -110,6 +110,8 @@ class Trail:
                 await self._db.write(lambda tx, entry=entry: _write(tx, [entry]))
             except Unavailable:
                 raise
+            except SteadError as error:
+                log.error("a row of the audit trail cannot be written and is left out: %s", error.message)  # noqa: TRY400 - its words say it
             except Exception:
                 log.exception("a row of the audit trail cannot be written and is left out")
             del self._waiting[0]

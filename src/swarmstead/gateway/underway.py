@@ -44,13 +44,19 @@ def among(conn: sa.Connection, scope: Scope, keys: Collection[str]) -> set[str]:
     return set(conn.execute(query).scalars()) if keys else set()
 
 
-def close_lost(tx: Tx, clock: Clock, older_ms: int) -> int:
+def tenants(conn: sa.Connection) -> list[str]:
+    """Whose calls are under way, or were cut."""
+    return list(conn.execute(sa.select(calls_underway.c.tenant).distinct().order_by(calls_underway.c.tenant)).scalars())
+
+
+def close_lost(tx: Tx, clock: Clock, tenant: str, older_ms: int) -> int:
     """Write the last rows of calls that began so long ago and have not ended; how many. Twice changes nothing.
 
     Rows that another process closes at the same moment are left to it.
     """
-    lost = sa.select(calls_underway).where(calls_underway.c.since <= SharedNow(clock.now_ms()) - older_ms)
-    order = lost.order_by(calls_underway.c.tenant, calls_underway.c.since, calls_underway.c.key).limit(_MOST)
+    mine = calls_underway.c.tenant == tenant
+    lost = sa.select(calls_underway).where(mine, calls_underway.c.since <= SharedNow(clock.now_ms()) - older_ms)
+    order = lost.order_by(calls_underway.c.since, calls_underway.c.key).limit(_MOST)
     rows = tx.conn.execute(order.with_for_update(skip_locked=True)).all()
     for row in rows:
         end(tx, row.tenant, row.key)

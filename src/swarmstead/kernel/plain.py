@@ -62,25 +62,37 @@ def plain_text(text: str) -> str:
     return _BROKEN.sub(_REPLACEMENT, text)
 
 
+_Place = tuple[Any, "str | int"] | None
+"""Where a value lies: in what, which has its own place, and under which name. A path of its own each would be long."""
+
+
 def broken_text(value: Any) -> tuple[str, ...] | None:
     """The path to the first text that holds half a surrogate pair, to the object where that is a name; None: all well.
 
-    Cost: a look at each value, without recursion.
+    Cost: a look at each value, without recursion, and as much memory for each that waits for its look.
     """
-    left: list[tuple[tuple[str, ...], Any]] = [((), value)]
+    left: list[tuple[_Place, Any]] = [(None, value)]
     while left:
-        path, one = left.pop()
+        place, one = left.pop()
         if isinstance(one, str) and _HALF.search(one):
-            return path
+            return _path(place)
         if isinstance(one, dict):
             fields = cast("dict[str, Any]", one)
             if any(_HALF.search(name) for name in fields):
-                return path
-            left += [((*path, name), item) for name, item in reversed(fields.items())]
+                return _path(place)
+            left += [((place, name), item) for name, item in reversed(fields.items())]
         elif isinstance(one, list):
             items = cast("list[Any]", one)
-            left += [((*path, str(index)), item) for index, item in reversed(list(enumerate(items)))]
+            left += [((place, index), items[index]) for index in range(len(items) - 1, -1, -1)]
     return None
+
+
+def _path(place: _Place) -> tuple[str, ...]:
+    path: list[str] = []
+    while place is not None:
+        place, name = place
+        path.append(str(name))
+    return tuple(reversed(path))
 
 
 def plain(value: Any) -> Any:

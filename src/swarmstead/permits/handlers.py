@@ -182,13 +182,23 @@ def _fault_of_approved(row: Approval, payload_hash: str) -> str:
     return "it was used before" if row.used_at else "it has expired"
 
 
-def expire(tx: Tx, clock: Clock, limit: int = 200) -> list[Approval]:
-    """Close what has waited too long for a decision, or approved for its use; in all tenants, by the sweeper."""
-    unused = (approvals.c.status == "approved") & (approvals.c.kind == "plan") & approvals.c.used_at.is_(None)
-    due = ((approvals.c.status == "pending") | unused) & (approvals.c.expires_at <= clock.now_ms())
-    rows = tx.conn.execute(sa.select(approvals).where(due).limit(limit).with_for_update(skip_locked=True)).all()
+def tenants_due(conn: sa.Connection, clock: Clock) -> list[str]:
+    """Where `expire` has something to do."""
+    found = sa.select(approvals.c.tenant).where(_due(clock)).distinct().order_by(approvals.c.tenant)
+    return list(conn.execute(found).scalars())
+
+
+def expire(tx: Tx, clock: Clock, tenant: str, limit: int = 200) -> list[Approval]:
+    """Close what has waited too long for a decision, or approved for its use; by the sweeper."""
+    due = sa.select(approvals).where(approvals.c.tenant == tenant, _due(clock))
+    rows = tx.conn.execute(due.limit(limit).with_for_update(skip_locked=True)).all()
     found = [Approval(**fields(row)) for row in rows]
     return [_expire(tx, one, clock, _UNDECIDED if one.status == "pending" else _UNUSED) for one in found]
+
+
+def _due(clock: Clock) -> sa.ColumnElement[bool]:
+    unused = (approvals.c.status == "approved") & (approvals.c.kind == "plan") & approvals.c.used_at.is_(None)
+    return ((approvals.c.status == "pending") | unused) & (approvals.c.expires_at <= clock.now_ms())
 
 
 def expire_of_run(tx: Tx, tenant: str, clock: Clock, run: str, why: str) -> list[Approval]:

@@ -74,8 +74,8 @@ def headless(conn: sa.Connection) -> list[dict[str, Any]]:
     return [dict(row) for row in conn.execute(query).mappings()]
 
 
-def end_headless(tx: Tx, hands: Hands) -> None:
-    """End the runs that nobody is left to end."""
-    for left in headless(tx.conn):
-        scope = system_scope(left["tenant"])
+def end_headless(tx: Tx, hands: Hands, tenant: str) -> None:
+    """End the runs of a tenant that nobody is left to end."""
+    scope = system_scope(tenant)
+    for left in (one for one in headless(tx.conn) if one["tenant"] == tenant):
         end_run(tx, scope, hands, left["id"], left["status"], None, left["error"])

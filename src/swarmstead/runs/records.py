@@ -78,7 +78,7 @@ _OPEN_STEPS = (steps.c.agent_run == sa.bindparam("of")) & steps.c.output.is_(Non
 _COUNT_WAITING = Prepared(sa.select(sa.func.count()).where(_OPEN_STEPS, steps.c.status == "waiting"))
 _END_STEPS = Prepared(
     steps.update()
-    .where(_OPEN_STEPS, sa.or_(*(steps.c.status == one for one in ("queued", "running", "waiting"))))
+    .where(_OPEN_STEPS, sa.or_(*(steps.c.status == one for one in ("queued", "running", "waiting", "unknown"))))
     .values(
         # A side effect that was attempted and never settled stays what it is: unknown.
         status=sa.case((steps.c.attempted_at.is_not(None), "unknown"), else_="cancelled"),

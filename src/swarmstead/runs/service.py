@@ -8,6 +8,7 @@ from typing import Protocol
 from sqlalchemy.exc import IntegrityError
 
 from swarmstead.audit.contract import Entry, record
+from swarmstead.audit.errors import damage_told
 from swarmstead.kernel.scope import Scope
 from swarmstead.people.contract import require, require_environment
 from swarmstead.runs import endings, handlers, queries
@@ -181,8 +182,9 @@ class Runs:
             await hands.db.write(lambda tx: endings.give_up(tx, hands, lost))
         if await hands.db.read(lambda conn: queries.cancelled_strangers(conn, self.loop_version)):
             await hands.db.write(self._end_strangers)
-        if await hands.db.read(endings.headless):
-            await hands.db.write(lambda tx: endings.end_headless(tx, hands))
+        for tenant in sorted({one["tenant"] for one in await hands.db.read(endings.headless)}):
+            with damage_told():
+                await hands.db.write(lambda tx, of=tenant: endings.end_headless(tx, hands, of))
         return len(left) + taken
 
     def _end_strangers(self, tx: Tx) -> None:

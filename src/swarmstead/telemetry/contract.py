@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 from swarmstead.kernel.hashing import sha256_hex
+from swarmstead.kernel.plain import plain_text
 from swarmstead.telemetry.meter import METER
 
 REDACTED = "[redacted]"
@@ -36,16 +37,18 @@ _MARKS = (
 # A text may be JSON, or hold some: there too a field that is named like a secret has none to show.
 _FIELD_NAMES = ("pass", "secret", "token", "key", "authorization", "cookie", "credential")
 _FIELD = re.compile(r'"([^"\\]{1,200})"(\s{0,20}:\s{0,20})"((?:[^"\\]|\\.)*+)', re.DOTALL)
+_HOLDS = re.compile(r'"([^"\\]{1,200})"\s{0,20}:\s{0,20}[\[{]')
 # `NAME=value`, as environments and addresses write it. Code does too (`token=read()`): so it takes a digit and a letter
 # and no space, and nothing that a call or a variable has.
 _PAIR = re.compile(
-    r"(?<![\w.-])([A-Za-z_][\w.-]{1,60}+=[\"']?)([^\s\"'&;,()\[\]{}<>$.=]{6,512}+={0,2}+)(?![^\s\"'&;,])"
+    r"(?<![\w.-])([A-Za-z_][\w.-]{1,60}+=[\"']?)([^\s\\\"'&;,()\[\]{}<>$.=]{6,}+={0,2}+)(?![^\s\\\"'&;,])"
 )
 _MIXED = re.compile(r"(?=.*[A-Za-z])(?=.*[0-9])", re.DOTALL)
 TRACEPARENT = "traceparent"
 """The header of W3C Trace Context, and the field of MCP's `_meta` (https://www.w3.org/TR/trace-context/)."""
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 _DEEPEST = 40
+_NO_BOUND = 10_000  # but that of recursion
 _SHORTEST = 6  # `://:p@`: nothing shorter has any of the forms
 _LONGEST_NAME = 200
 _OBJECTS, _ARRAYS, _BYTES = (dict, Mapping), (list, Sequence), (bytes, bytearray)
@@ -78,13 +81,18 @@ def _without_value(pair: re.Match[str]) -> str:
 
 
 def _redact_json(text: str) -> str:
-    """As `redact`, where the text is JSON; it is written anew only if there was something to take out."""
-    if text.lstrip()[:1] not in {"{", "["}:
+    """As `redact`, where the text is JSON; it is written anew only if there was something to take out.
+
+    Texts of its fields are out already: it is parsed only where something else may lie in such a field, or be escaped.
+    """
+    if text.lstrip()[:1] not in {"{", "["} or not (
+        "\\" in text or any(_field(name)[1] for name in _HOLDS.findall(text))
+    ):
         return text
     try:
         value = json.loads(text)
-        redacted = redact(value)
-        return text if redacted == value else json.dumps(redacted, ensure_ascii=False)
+        redacted = _redact(value, 0, hide=False, deepest=_NO_BOUND)
+        return text if redacted == value else plain_text(json.dumps(redacted, ensure_ascii=False))
     except (ValueError, RecursionError):
         return text
 
@@ -96,25 +104,25 @@ def _shown(field: re.Match[str]) -> str:
 
 def redact(value: Any) -> Any:
     """A copy of a JSON value without credentials: by the form of a text, and by the name of a field it lies in."""
-    return _redact(value, 0, hide=False)
+    return _redact(value, 0, hide=False, deepest=_DEEPEST)
 
 
-def _redact(value: Any, depth: int, *, hide: bool) -> Any:
+def _redact(value: Any, depth: int, *, hide: bool, deepest: int) -> Any:
     """`hide`: the value lies in a field that is named like a secret, so no text in it may stay."""
     if isinstance(value, str):
         return REDACTED if hide and value else redact_text(value)
-    if depth > _DEEPEST:
+    if depth > deepest:
         return REDACTED
     if isinstance(value, _OBJECTS):
         fields = cast("Mapping[Any, Any]", value)
         redacted: dict[str, Any] = {}
         for key, item in fields.items():
             name, hidden = _field(str(key))
-            redacted[name] = _redact(item, depth + 1, hide=hide or hidden)
+            redacted[name] = _redact(item, depth + 1, hide=hide or hidden, deepest=deepest)
         return redacted
     if isinstance(value, _ARRAYS) and not isinstance(value, _BYTES):
         items = cast("Sequence[Any]", value)
-        return [_redact(item, depth + 1, hide=hide) for item in items]
+        return [_redact(item, depth + 1, hide=hide, deepest=deepest) for item in items]
     return value
 
 

@@ -17,7 +17,7 @@ class Wire:
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []
-        self.closed = False
+        self.closed = self.broken = False
 
     def write(self, data: bytes) -> None:
         self._send(data)
@@ -42,6 +42,8 @@ class Wire:
 
     def _send(self, data: bytes) -> None:
         assert not self.closed
+        if self.broken:
+            raise RuntimeError("the handler is closed")
         self.sent.append(data)
 
 
@@ -98,6 +100,15 @@ async def test_connections_of_one_turn_are_let_go_together() -> None:
         corked(cast("asyncio.Transport", one), turn).write(HEAD)
     await asyncio.sleep(0)
     assert [one.sent for one in wires] == [[HEAD]] * 3
+
+
+async def test_a_connection_that_is_gone_holds_up_no_other() -> None:
+    turn, wires = Turn(), [Wire() for _ in range(3)]
+    for one in wires:
+        corked(cast("asyncio.Transport", one), turn).write(HEAD)
+    wires[0].broken = True
+    await asyncio.sleep(0)
+    assert [one.sent for one in wires] == [[], [HEAD], [HEAD]]
 
 
 async def test_an_answer_comes_in_one_piece() -> None:

@@ -39,7 +39,7 @@ async def test_a_denial_has_no_outcome(served: Served) -> None:
 
 @pytest.mark.parametrize(
     ("verdict", "outcome"),
-    [("ok", "done"), ("tool_error", "failed"), ("failed", "failed"), ("unknown", "unknown"), ("", "used")],
+    [("ok", "done"), ("tool_error", "failed"), ("failed", "failed"), ("unknown", "unknown"), ("", "under_way")],
 )
 async def test_of_an_outside_client_the_trail_knows(served: Served, verdict: str, outcome: str) -> None:
     scope, clock, step = served.scope(), served.app.clock, f"mcp/uses-{verdict}"
@@ -56,15 +56,22 @@ async def test_of_an_outside_client_the_trail_knows(served: Served, verdict: str
         permits.decide(tx, scope, clock, one.id, "approve", "", one.hash)
         permits.use(tx, scope, clock, one.id, one.hash)
         underway.begin(tx, clock, lost)
+        record(tx, replace(lost, phase="attempt", data={}))
         return one.id
 
     def end(tx: Tx) -> None:
-        underway.end(tx, scope.tenant, step)
         if verdict:
+            underway.end(tx, scope.tenant, step)
             record(tx, replace(lost, data={"verdict": verdict}))
+
+    def come_again(tx: Tx) -> None:
+        """With a plan that is spent: a refusal, which says nothing about the call that was made."""
+        record(tx, replace(lost, data={"verdict": "denied"}))
 
     async with served.client() as client:
         address = f"/api/v1/approvals/{await served.app.db.write(use)}"
         assert (await client.get(address)).json()["outcome"] == "under_way"
         await served.app.db.write(end)
+        assert (await client.get(address)).json()["outcome"] == outcome
+        await served.app.db.write(come_again)
         assert (await client.get(address)).json()["outcome"] == outcome

@@ -7,14 +7,15 @@ import pytest
 from swarmstead.audit import handlers, model, queries
 from swarmstead.audit.adapters.ed25519 import Ed25519Signer
 from swarmstead.audit.contract import Row, Unread, Verification
-from swarmstead.audit.errors import TrailDamaged
+from swarmstead.audit.errors import TrailDamaged, damage_told
 from swarmstead.kernel.clock import rfc3339
+from swarmstead.kernel.errors import Unavailable
 from swarmstead.people import handlers as people
 from swarmstead.people import queries as people_reads
 from swarmstead.people.tables import tenants
 from swarmstead.storage.database import Database
 from tests.clocks import MovableClock
-from tests.rooms.audit.helpers import ADA, append, export, read_export, recording, rows_of, tamper
+from tests.rooms.audit.helpers import ADA, EVE, append, export, read_export, recording, rows_of, tamper
 from tests.rooms.audit.helpers import entry as told
 
 IN_BOTH = {"a list": "'[1]'", "an infinity": "'{\"a\":1e400}'", "half a pair": '\'{"a":"\\ud800"}\''}
@@ -143,6 +144,22 @@ def test_a_head_row_that_is_missing_is_named_and_stops_writes(database: Database
     assert "head row, which tells where it ends, is missing" in caught.value.message
     assert "stead audit verify" in caught.value.way_out
     assert len(rows_of(database)) == 4
+
+
+def test_the_trail_of_another_tenant_goes_on(database: Database) -> None:
+    append(database, 2)
+    tamper(database, "DELETE FROM audit_heads")
+    with pytest.raises(TrailDamaged) as caught:
+        database.write_sync(recording(told(9)))
+    assert not isinstance(caught.value, Unavailable)  # whose writes wait until the database is back
+    append(database, 1, EVE)
+    assert len(rows_of(database, EVE)) == 1
+
+
+def test_damage_is_told_and_the_next_one_is_looked_at(caplog: pytest.LogCaptureFixture) -> None:
+    with damage_told():
+        raise TrailDamaged("The trail of 'acme' is damaged.", way_out="Look.")
+    assert "The trail of 'acme' is damaged. Look." in caplog.text
 
 
 def test_a_head_row_that_was_moved_back_stops_writes(database: Database) -> None:

@@ -222,7 +222,7 @@ async def test_an_approval_is_good_until_it_expires_and_no_longer(any_desk: Desk
         assert (await apply(any_desk, asked.id, request.key))[2] == "This plan cannot be applied: it has expired.", (
             swept
         )
-        await any_desk.db.write(lambda tx: permits.expire(tx, any_desk.clock))
+        await any_desk.db.write(lambda tx: permits.expire(tx, any_desk.clock, ADA.tenant))
     (plan,) = await any_desk.asked()
     assert (plan.status, plan.reason) == ("expired", "it was approved and not used in time")
     assert any_desk.upstream.lines == []
@@ -233,7 +233,7 @@ async def test_a_repeat_may_come_after_the_plan_has_expired(desk: Desk) -> None:
     asked = await desk.approved(request)
     await apply(desk, asked.id, request.key)
     desk.clock.advance(seconds=PLAN_LIFE_S + 1)
-    await desk.db.write(lambda tx: permits.expire(tx, desk.clock))
+    await desk.db.write(lambda tx: permits.expire(tx, desk.clock, ADA.tenant))
     assert (await apply(desk, asked.id, request.key, repeat=True))[0] == "ok"
 
 
@@ -241,7 +241,7 @@ async def test_an_expired_plan_is_refused(desk: Desk) -> None:
     request = desk.request("append", LINE)
     asked = await desk.plan(request)
     desk.clock.advance(seconds=PLAN_LIFE_S + 1)
-    await desk.db.write(lambda tx: permits.expire(tx, desk.clock))
+    await desk.db.write(lambda tx: permits.expire(tx, desk.clock, ADA.tenant))
     assert (await apply(desk, asked.id, request.key))[2] == "This plan cannot be applied: it has expired."
     assert desk.upstream.lines == []
 

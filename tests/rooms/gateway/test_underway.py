@@ -17,7 +17,7 @@ from swarmstead.gateway.tables import calls_underway
 from swarmstead.settings import load
 from swarmstead.storage.database import Database, Tx
 from tests.fakes.upstream import Called
-from tests.rooms.gateway.desk import Desk, outside
+from tests.rooms.gateway.desk import ADA, Desk, outside
 
 
 class Died(BaseException):
@@ -50,7 +50,7 @@ async def test_a_call_that_was_cut_is_closed_as_unknown_once(any_desk: Desk, mon
     assert [row.phase for row in await any_desk.rows("tool.call")] == ["intent", "attempt"]
 
     def close(older_ms: int) -> Callable[[Tx], int]:
-        return lambda tx: underway.close_lost(tx, any_desk.clock, older_ms)
+        return lambda tx: underway.close_lost(tx, any_desk.clock, ADA.tenant, older_ms)
 
     assert await any_desk.db.write(close(underway.LONGEST_MS)) == 0  # it may be under way at another replica
     closed = [await any_desk.db.write(close(0)) for _ in range(2)]

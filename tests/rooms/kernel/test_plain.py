@@ -1,6 +1,7 @@
 """What comes from outside can be kept afterwards, or is refused."""
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -76,3 +77,18 @@ def test_large_honest_texts_are_not() -> None:
     rows = b'{"name": "a service of ours", "labels": {"team": "shop"}, "replicas": 3},'
     assert not crowded(rows * (4_000_000 // len(rows)))
     assert not crowded(b"x" * 16_000_000)
+
+
+def test_a_look_for_broken_text_takes_no_more_memory_than_the_value_has() -> None:
+    """Each value of a long list that lies deep: a path of its own each would be a thousand times as much."""
+    value: Any = [*[0] * 20_000, "\ud800"]
+    for _ in range(900):
+        value = [value]
+    tracemalloc.start()
+    try:
+        found = broken_text(value)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found == (*["0"] * 900, "20000")
+    assert peak < 10_000_000

@@ -80,7 +80,7 @@ class Inbox:
         )
 
     def expire(self) -> list[Approval]:
-        return self.database.write_sync(lambda tx: handlers.expire(tx, self.clock))
+        return self.database.write_sync(lambda tx: handlers.expire(tx, self.clock, ADA.tenant))
 
     def get(self, approval: Approval, scope: Scope = ADA) -> Approval:
         return self.database.read_sync(lambda conn: queries.get(conn, scope, approval.id))

@@ -301,4 +301,4 @@ class House:
 
     async def expire(self) -> None:
         """What the sweeper does about questions that nobody has answered."""
-        await self.write(lambda tx: permits.expire(tx, self.clock))
+        await self.write(lambda tx: permits.expire(tx, self.clock, ADA.tenant))

@@ -136,6 +136,38 @@ def test_a_text_that_is_json_is_redacted_as_json(value: Any) -> None:
     json.loads(shown)
 
 
+def test_a_text_that_is_json_stays_json() -> None:
+    for words in (
+        'API_TOKEN=abc12345" x',
+        "API_TOKEN=abc12345\nmore",
+        "API_TOKEN='abc12345'",
+        "x=1 API_TOKEN=abc12345",
+    ):
+        for value in ({"line": words}, {"deep": json.dumps({"line": words})}):
+            shown = redact_text(json.dumps(value))
+            assert "abc12345" not in shown
+            json.loads(shown)
+
+
+def test_a_half_surrogate_pair_in_a_text_stays_as_harmless_as_it_was() -> None:
+    shown = redact_text('{"tokens": ["hunter2"], "note": "half \\ud83d"}')
+    assert "hunter2" not in shown
+    shown.encode()
+
+
+def test_a_deep_text_without_a_secret_stays() -> None:
+    value: Any = {"key": 1, "quoted": '"'}
+    for _ in range(60):
+        value = [value]
+    text = json.dumps(value)
+    assert redact_text(text) == text
+
+
+@pytest.mark.parametrize("length", [513, 5_000])
+def test_a_long_value_of_a_pair_is_taken_out_whole(length: int) -> None:
+    assert redact_text(f"DB_PASSWORD={'a1' * length} x") == f"DB_PASSWORD={REDACTED} x"
+
+
 @pytest.mark.parametrize(
     "text",
     ["password=hunter2", "export DB_PASSWORD='hunter2'\n", "GET /a?x=1&token=hunter2&y=2", "secret=hunter2; a=b"],

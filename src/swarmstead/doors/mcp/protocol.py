@@ -123,8 +123,8 @@ def check_request(message: Any) -> Asked:
 def _check_capitals(fields: Params) -> None:
     """There are parsers that do not tell capitals from small letters: one in front would see another message."""
     for name in fields:
-        if name not in _MEMBERS and name.lower() in _MEMBERS:
-            raise RpcError(INVALID_REQUEST, f"Write {name.lower()!r} in small letters, not {name!r}.")
+        if name not in _MEMBERS and name.casefold() in _MEMBERS:
+            raise RpcError(INVALID_REQUEST, f"Write {name.casefold()!r} in small letters, not {name!r}.")
 
 
 def is_answer(message: Any) -> bool:

@@ -1,6 +1,7 @@
 """A connection's transport that sends the head of an answer along with the beginning of its body."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any, cast
 
 
@@ -19,7 +20,8 @@ class Turn:
     def _end(self) -> None:
         corked, self._corked = self._corked, []
         for one in corked:
-            one.uncork()
+            with suppress(RuntimeError):  # its client has gone: no reason to keep the others waiting
+                one.uncork()
 
 
 class Corked:

@@ -109,7 +109,7 @@ class ToolCalls:
             await self._safe_point(request)
             outcome = await self._send(self._again(request))
         if isinstance(outcome, PlanNeeded):
-            return await self._after_decision(request, outcome.plan_id)
+            return await self._after_decision(self._again(request) if tries else request, outcome.plan_id)
         output = _output(outcome)
         if outcome.verdict == "unknown":
             await self._write(request.key, "unknown", output)
