@@ -66,7 +66,7 @@ class AgentLoop:
             reply = await self._thinking.think(turn, messages, tools)
             messages.append(Message("assistant", reply.text, reply.tool_calls))
             if not reply.tool_calls:
-                return Ending("succeeded", last_words(agent.name, reply))
+                return Ending("succeeded", last_words(agent.name, reply, acted=turn > 1))
             messages += await self._act(turn, reply)
         raise TurnsUsedUp(
             f"{agent.name} asked its model {agent.max_turns} times without coming to an end.",

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from swarmstead.kernel.clock import Clock
 from swarmstead.kernel.hashing import digest
-from swarmstead.runs.contract import Missing, Plan, PlannedAgent, PlannedTool
+from swarmstead.runs.contract import Plan, PlannedAgent, PlannedTool
 from swarmstead.runs.tables import plans
 from swarmstead.storage.database import Tx
 from swarmstead.storage.sql import insert_or_ignore
@@ -25,13 +25,18 @@ def with_hash(plan: Plan) -> Plan:
 
 
 def save_plan(tx: Tx, tenant: str, clock: Clock, plan: Plan) -> None:
-    """Keep the plan; the same plan is kept once."""
-    values = {"tenant": tenant, "hash": plan.hash, "content": asdict(plan), "created_at": clock.now_ms()}
+    """Keep the plan; the same plan is kept once, without what was said at one preview of it.
+
+    `missing` and `notes` are of that moment and of who asked (what is left of a user's day, say): a run of the same
+    plan, by somebody else and later, must not show them.
+    """
+    content = asdict(replace(plan, missing=(), notes=()))
+    values = {"tenant": tenant, "hash": plan.hash, "content": content, "created_at": clock.now_ms()}
     insert_or_ignore(tx.conn, plans, values)
 
 
 def load_plan(conn: sa.Connection, tenant: str, hash_: str) -> Plan:
-    """A stored plan. Fails: sqlalchemy's NoResultFound when there is none."""
+    """A stored plan; it lacks nothing and has no notes. Fails: sqlalchemy's NoResultFound when there is none."""
     of = (plans.c.tenant == tenant) & (plans.c.hash == hash_)
     return _plan(conn.execute(sa.select(plans.c.content).where(of)).scalar_one())
 
@@ -39,8 +44,7 @@ def load_plan(conn: sa.Connection, tenant: str, hash_: str) -> Plan:
 def _plan(content: Mapping[str, Any]) -> Plan:
     values: dict[str, Any] = dict(content)
     values["agents"] = tuple(_agent(agent) for agent in content["agents"])
-    values["missing"] = tuple(Missing(**one) for one in content["missing"])
-    values["notes"] = tuple(content.get("notes", ()))
+    values["missing"] = values["notes"] = ()  # earlier versions stored what the first preview said
     return Plan(**values)
 
 

@@ -1,5 +1,6 @@
 """The audit trail, here and without a server; keys; servers that are not there, or not ours."""
 
+import http.client
 import http.server
 import json
 import re
@@ -9,11 +10,14 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from swarmstead.doors.cli import client
+from swarmstead.doors.cli.audit import audit
 from swarmstead.doors.cli.follow import Follower
 from tests.doors.cli.conftest import Call
 from tests.doors.cli.helpers import Server, stead, up
@@ -148,10 +152,35 @@ def test_a_broken_chain_is_not_signed_unseen(tmp_path: Path) -> None:
         database.commit()
     with up(tmp_path, data):
         broken = stead(tmp_path, "audit", "checkpoint", "--to", to)
-        broken.failed("The chain is broken, first at row 2: row changed", "Nothing was signed", "--force")
+        broken.failed("The chain is broken, first at row 2: row changed", "Nothing was signed", "--broken")
         assert not to.exists()
-        assert stead(tmp_path, "audit", "checkpoint", "--to", to, "--force").code == 0
+        # Whoever has a file written over each night has not said that any chain will do.
+        stead(tmp_path, "audit", "checkpoint", "--to", to, "--force").failed("The chain is broken", "--broken")
+        assert not to.exists()
+        done = stead(tmp_path, "audit", "checkpoint", "--to", to, "--broken")
+        assert done.code == 0
+        assert "Signed as it stands. The chain is broken, first at row 2: row changed" in done.err
         assert json.loads(to.read_text())["signature"]
+        stead(tmp_path, "audit", "checkpoint", "--to", to, "--broken").refused("is there already", "--force")
+
+
+@pytest.mark.parametrize("command", ["checkpoint", "verify"])
+def test_a_long_chain_has_the_time_to_be_verified(
+    server: Server, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: dict[str, float] = {}
+
+    class Noted(http.client.HTTPConnection):
+        def request(self, method: str, url: str, *rest: Any, **more: Any) -> None:
+            waits[url] = self.timeout or 0.0
+            super().request(method, url, *rest, **more)
+
+    monkeypatch.setattr(client, "HTTPConnection", Noted)
+    monkeypatch.setenv("STEAD_SERVER", server.address)
+    monkeypatch.setenv("STEAD_KEY", server.key)
+    assert CliRunner().invoke(audit, [command], catch_exceptions=False).exit_code == 0
+    assert waits.pop("/api/v1/audit:verify") >= 600
+    assert [wait for wait in waits.values() if wait > 60] == []
 
 
 def test_a_row_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:

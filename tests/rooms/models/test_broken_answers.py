@@ -6,12 +6,15 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import pytest
+from pydantic_ai.messages import ModelResponse, TextPart
+from pydantic_ai.usage import RequestUsage
 
 from swarmstead.budgets.contract import Account
 from swarmstead.budgets.errors import BudgetReached
 from swarmstead.kernel.errors import SteadError
 from swarmstead.models import prices
 from swarmstead.models.adapters.direct import DirectModel
+from swarmstead.models.adapters.mapping import usage_of as usage_of_answer
 from swarmstead.models.adapters.retries import MAX_ATTEMPTS
 from swarmstead.models.contract import Message, ModelPrice, ModelRequest, ModelSpec, Provider, ToolSpec, Usage
 from swarmstead.models.errors import ModelFailed, usage_of
@@ -172,7 +175,23 @@ async def test_a_count_below_nothing_gives_no_money_back(rig: Rig) -> None:
     assert used == Usage(attempts * WHOLE.input_tokens, attempts * WHOLE.output_tokens)
 
 
-@pytest.mark.parametrize("told", [12.0, "12", 12.5, "12.5", "many", [], float("inf")])
+_MANY = 10**400  # and no float
+_ODD: list[Any] = [
+    12.0,
+    "12",
+    12.5,
+    "12.5",
+    "many",
+    [],
+    *map(float, ("inf", "-inf", "nan")),
+    "-Infinity",
+    "NaN",
+    _MANY,
+    -_MANY,
+]
+
+
+@pytest.mark.parametrize("told", _ODD, ids=lambda told: str(told)[:9])
 async def test_a_count_that_is_no_whole_number_is_one_in_the_ledger_or_no_answer(
     told: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,10 +207,17 @@ async def test_a_count_that_is_no_whole_number_is_one_in_the_ledger_or_no_answer
         await model.aclose()
     assert used in {
         Usage(12, 12),
+        Usage(10**12, 10**12),
         Usage(WHOLE.input_tokens, len("Yes.")),
         Usage(MAX_ATTEMPTS * WHOLE.input_tokens, MAX_ATTEMPTS * WHOLE.output_tokens),
     }
     assert {type(used.input_tokens), type(used.output_tokens), type(prices.cost(spec, "m", used))} == {int}
+
+
+@pytest.mark.parametrize(("told", "taken"), [(float("-inf"), 0), ("-1e999", 0), (-_MANY, 0), (_MANY, 10**12)])
+def test_no_count_that_an_sdk_hands_on_ends_in_an_error(told: Any, taken: int) -> None:
+    answer = ModelResponse([TextPart("Yes.")], usage=RequestUsage(input_tokens=told, output_tokens=told))
+    assert usage_of_answer(answer, ASKED) == (Usage(taken, taken) if taken else Usage(WHOLE.input_tokens, len("Yes.")))
 
 
 async def test_a_retry_that_is_refused_tells_why_it_was_needed(rig: Rig) -> None:

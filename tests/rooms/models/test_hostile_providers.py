@@ -179,6 +179,44 @@ async def test_what_a_gateway_says_is_no_refusal_of_the_provider(rig: Rig, statu
     assert usage_of(error) == Usage(attempts * WHOLE.input_tokens, attempts * WHOLE.output_tokens)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"message": "An invalid response was received from the upstream server"}',
+        b'{"statusCode": 502, "message": "Bad gateway"}',
+        b'{"detail": "upstream connect error"}',
+        b'{"timestamp": 1, "status": 502, "error": "Bad Gateway", "path": "/v1"}',
+        b'{"error": {"message": "cut o',
+        b'"upstream request timeout"',
+        b'["message"]',
+        b'{"error": null, "message": "no"}',
+        b"[" * 100_000,
+    ],
+    ids=["kong", "azure", "fastapi", "spring", "cut", "text", "list", "null", "deep"],
+)
+async def test_json_of_a_gateway_is_no_refusal_either(rig: Rig, body: bytes) -> None:
+    error = await rig.failed(*[page(502, body, "application/json")] * MAX_ATTEMPTS)
+    attempts = error.extra["attempts"]
+    assert isinstance(attempts, int)
+    assert usage_of(error) == Usage(attempts * WHOLE.input_tokens, attempts * WHOLE.output_tokens)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"error": {"message": "overloaded", "type": "server_error"}}',
+        b'[{"error": {"code": 503, "message": "overloaded", "status": "UNAVAILABLE"}}]',
+        b'{"error": "the model is being loaded"}',
+        b'{"error": "overloaded", "error_type": "overloaded"}',
+        b'{"object": "error", "message": "overloaded", "code": 503}',
+        b'{"message": "overloaded", "type": "server_error"}',
+    ],
+    ids=["openai", "google", "ollama", "tgi", "vllm", "flat"],
+)
+async def test_an_error_in_a_form_of_providers_is_a_refusal(rig: Rig, body: bytes) -> None:
+    assert usage_of(await rig.failed(*[page(503, body, "application/json")] * MAX_ATTEMPTS)) == Usage()
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 429])
 async def test_what_a_gateway_does_not_let_through_costs_nothing(rig: Rig, status: int) -> None:
     assert usage_of(await rig.failed(*[page(status, HTML)] * MAX_ATTEMPTS)) == Usage()

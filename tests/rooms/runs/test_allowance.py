@@ -1,14 +1,17 @@
 """What a user and a tenant may spend in a day: who has used it up is told before a run starts, and what helps."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from swarmstead.budgets import handlers as ledger
 from swarmstead.budgets.contract import Account
 from swarmstead.runs.allowance import of_day
 from swarmstead.runs.errors import PlanIncomplete
+from swarmstead.runs.plans import load_plan
+from swarmstead.runs.tables import plans
 from tests.rooms.runs.house import ADA, House
 from tests.rooms.runs.swarms import agent, delegate, manifests, model, swarm
 
@@ -80,6 +83,26 @@ async def test_a_day_that_may_not_do_is_a_warning_and_changes_no_plan(house: Hou
     assert "may fit into what is left" in note
     assert (plan.hash, plan.missing) == (before.hash, ())
     assert replace(plan, notes=(), created_at=0) == replace(before, created_at=0)
+
+
+async def test_what_was_said_at_a_preview_does_not_stand_beside_later_runs_of_the_plan(any_house: House) -> None:
+    """It is what somebody had spent at that moment; the next to launch the same plan may be another, on another day."""
+    await any_house.declare(manifests(SCRIPT))
+    await spend(any_house, 600_000_000)
+    poor = await any_house.preview()
+    assert poor.missing
+    any_house.clock.advance(seconds=86_400)
+    await spend(any_house, 49_500_000)
+    noted = await any_house.preview()
+    assert (len(noted.notes), noted.missing, noted.hash) == (1, (), poor.hash)
+    await any_house.status(await any_house.launch(), "succeeded")
+    stored = await any_house.db.read(lambda conn: conn.execute(sa.select(plans.c.content)).scalar_one())
+    assert "daily budget" not in str(stored)
+    # As an earlier version stored it.
+    said = {"missing": [asdict(one) for one in poor.missing], "notes": list(noted.notes)}
+    await any_house.db.write(lambda tx: tx.conn.execute(plans.update().values(content=stored | said)))
+    kept = await any_house.db.read(lambda conn: load_plan(conn, "acme", poor.hash))
+    assert (kept.missing, kept.notes, kept.agents) == ((), (), noted.agents)
 
 
 async def test_earlier_runs_that_cost_nothing_do_not_hide_what_a_dear_model_needs(house: House) -> None:

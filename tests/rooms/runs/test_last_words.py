@@ -63,6 +63,19 @@ async def test_an_answer_of_nothing_is_no_result(
     assert (await house.steps(run))["boss/1/model"]["summary"] == summary
 
 
+@pytest.mark.parametrize("finish", ["stop", "length", "content_filter"])
+async def test_who_is_to_launch_again_hears_of_what_was_done(
+    house: House, monkeypatch: pytest.MonkeyPatch, finish: FinishReason
+) -> None:
+    """Models often end with nothing after a call; the same run once more would do once more what the call did."""
+    asks = replace(DONE, text="", tool_calls=(ToolCall("c1", "kit__read", {"name": "x"}),), finish="tool_calls")
+    nothing = replace(DONE, text="", finish=finish)
+    row = await house.status(await answered(house, monkeypatch, asks, nothing), "succeeded", "failed")
+    assert row["error"]["way_out"].startswith("Look at its calls first: what they did stays done")
+    row = await house.status(await answered(house, monkeypatch, nothing), "succeeded", "failed")
+    assert "stays done" not in row["error"]["way_out"]
+
+
 async def test_an_answer_that_was_cut_says_so_wherever_it_is_read(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

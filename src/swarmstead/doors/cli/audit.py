@@ -38,6 +38,8 @@ _COLUMNS: dict[str, Callable[[dict[str, Any]], str | int | None]] = {
     "OUTCOME": lambda row: _outcome(row["data"]),
     "RUN": lambda row: row["run"],
 }
+_VERIFY_TIMEOUT_S = 3_600.0
+"""The server reads every row before it says a word; it is still there when the connection is."""
 CHECKPOINT_WAY_OUT = "Give the file that `stead audit checkpoint --to FILE` wrote."
 _to_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
     "--to", type=click.Path(path_type=Path, dir_okay=False), help="A file to write, instead of standard output."
@@ -95,7 +97,7 @@ def verify(
         answer = offline.verify(export, signed, public_key)
     else:
         body = {"checkpoint": _without_key(read_checkpoint(signed))} if signed else {}
-        answer = connect(server, key_file).post("/api/v1/audit:verify", body)
+        answer = _verified(connect(server, key_file), body)
     if form == "table":
         _show(answer)
     else:
@@ -105,7 +107,8 @@ def verify(
 
 @audit.command()
 @_to_option
-@click.option("--force", is_flag=True, help="Write over a file that is there; sign a chain that is broken.")
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@click.option("--broken", is_flag=True, help="Sign the chain as it stands, even where it does not verify.")
 @click.option(
     "-o",
     "--output",
@@ -116,7 +119,7 @@ def verify(
     help="How to print; a file is always JSON.",
 )
 @with_client
-def checkpoint(client: Client, to: Path | None, form: str, *, force: bool) -> None:
+def checkpoint(client: Client, to: Path | None, form: str, *, force: bool, broken: bool) -> None:
     """Verify the chain, and sign where it stands now. Keep the answer away from the server.
 
     `verify --checkpoint` takes it as JSON. An older checkpoint shows what was rewritten or cut off since it was signed,
@@ -124,7 +127,9 @@ def checkpoint(client: Client, to: Path | None, form: str, *, force: bool) -> No
     """
     if not force:
         _refuse_existing(to)
-        _refuse_broken(client.post("/api/v1/audit:verify", {}))
+    found = _verified(client, {})
+    if not broken:
+        _refuse_broken(found)
     signed = client.post("/api/v1/audit:checkpoint")
     if to is not None:
         _write([f"{json.dumps(signed, indent=2)}\n".encode()], to)
@@ -132,6 +137,8 @@ def checkpoint(client: Client, to: Path | None, form: str, *, force: bool) -> No
         facts(signed)
     else:
         dump(signed, form)
+    if not found["ok"]:
+        click.echo(f"Signed as it stands. {_first_problem(found)}", err=True)
 
 
 @audit.command()
@@ -198,13 +205,21 @@ def _refuse_existing(to: Path | None) -> None:
         )
 
 
+def _verified(client: Client, body: Mapping[str, Any]) -> dict[str, Any]:
+    return client.post("/api/v1/audit:verify", body, timeout_s=_VERIFY_TIMEOUT_S)
+
+
 def _refuse_broken(answer: Mapping[str, Any]) -> None:
     if not answer["ok"]:
-        first = answer["problems"][0]
         raise ChainBroken(
-            f"The chain is broken, first at row {first['seq']}: {first['problem']}. Nothing was signed.",
-            way_out="`stead audit verify` names everything that is wrong. Sign it as it stands with --force.",
+            f"{_first_problem(answer)} Nothing was signed.",
+            way_out="`stead audit verify` names everything that is wrong. Sign it as it stands with --broken.",
         )
+
+
+def _first_problem(answer: Mapping[str, Any]) -> str:
+    first = answer["problems"][0]
+    return f"The chain is broken, first at row {first['seq']}: {first['problem']}."
 
 
 def _without_key(signed: Mapping[str, Any]) -> dict[str, Any]:

@@ -118,10 +118,13 @@ class Client:
         """GET a JSON answer. Fails: ServerAbsent, ServerCutOff, NotSwarmstead, Refused; as all others here."""
         return self._json("GET", _with(path, query))
 
-    def post(self, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Any:
-        """POST JSON, get JSON (None for an empty answer)."""
+    def post(
+        self, path: str, body: object = None, headers: Mapping[str, str] | None = None, *, timeout_s: float = 0
+    ) -> Any:
+        """POST JSON, get JSON (None for an empty answer). `timeout_s` is for what takes longer than all else."""
         data = b"" if body is None else json.dumps(body).encode()
-        return self._json("POST", path, data, {"Content-Type": "application/json", **(headers or {})})
+        sent = {"Content-Type": "application/json", **(headers or {})}
+        return self._json("POST", path, data, sent, timeout_s=timeout_s)
 
     def delete(self, path: str) -> Any:
         """DELETE; {} for an empty answer, which older servers give."""
@@ -173,8 +176,17 @@ class Client:
             self._expect(answer)
             yield from parse_events(iter(lambda: answer.readline(_MOST_LINE_BYTES), b""))
 
-    def _json(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Any:
-        with self._open(method, path, body, headers or {}, self._timeout_s) as answer, _cut_off(self.address):
+    def _json(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        *,
+        timeout_s: float = 0,
+    ) -> Any:
+        timeout_s = timeout_s or self._timeout_s
+        with self._open(method, path, body, headers or {}, timeout_s) as answer, _cut_off(self.address):
             self._expect(answer)
             raw = answer.read()
         return _parsed(raw, self.address) if raw else None

@@ -174,9 +174,11 @@ def _countable(tokens: object) -> int:
             tokens = float(tokens)
         except ValueError:
             return 0
-    if isinstance(tokens, bool) or not isinstance(tokens, int | float) or math.isnan(tokens):
+    if isinstance(tokens, bool) or not isinstance(tokens, int | float):
         return 0
-    return max(0, math.ceil(min(tokens, _MOST_TOKENS)))
+    if isinstance(tokens, float) and math.isnan(tokens):  # of a whole number beyond all floats it cannot be asked
+        return 0
+    return math.ceil(max(0, min(tokens, _MOST_TOKENS)))
 
 
 def _said(response: ModelResponse) -> int:

@@ -14,6 +14,7 @@ Invariants:
 - Nothing that leaves this module holds the key: failures are text from which it was removed, never an exception.
 """
 
+import json
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -49,7 +50,7 @@ _NOT_ITS_OWN = frozenset({504, 524})
 """A gateway says that nothing came in time from behind it: the provider has the request, and refused nothing."""
 _OF_ANYBODY = frozenset({408, 499, *range(500, 600)})
 """So may any gateway, when what is behind it broke off: it is the provider's refusal only if it has that form."""
-_ERROR_FIELDS = frozenset({"error", "message", "detail"})
+_ALONE_OR_TYPED = frozenset({"error", "error_type"})
 _MEDIA = re.compile(r"[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,60}")
 _BYTES_PER_TOKEN = 256
 """More than the longest tokens of any vocabulary in use have (`o200k` has some of 128)."""
@@ -279,15 +280,29 @@ def _failure(error: Exception, key: str, progress: Progress) -> Failure:
 
 
 def _of_provider(error: Exception, media: str) -> bool:
-    """Whether the error is told in a form that providers tell theirs in; SDKs leave out some of its layers."""
+    """Whether the error is told in a form that providers tell theirs in, by the whole of what was sent.
+
+    SDKs hand on one layer of it, and what is no JSON as a text; a gateway's own JSON looks the same then.
+    """
     if not isinstance(error, ModelHTTPError) or "json" not in media:
         return False
-    body: object = error.body
-    if isinstance(body, list):
+    try:
+        body: object = json.loads(cast("Any", error.__cause__).response.text)
+    except (AttributeError, ValueError, RuntimeError):  # no answer, no JSON, or none that was or can be read to its end
+        return False
+    if isinstance(body, list):  # Google's, of a stream
         body = next(iter(cast("list[object]", body)), None)
-    if isinstance(body, dict):
-        return not _ERROR_FIELDS.isdisjoint(cast("dict[object, object]", body))
-    return isinstance(body, str) and bool(body)
+    return isinstance(body, dict) and _is_refusal(cast("dict[str, object]", body))
+
+
+def _is_refusal(body: dict[str, object]) -> bool:
+    """`{"message": ...}` and `{"detail": ...}` are what gateways and web frameworks say of their own accord."""
+    told = body.get("error")
+    if isinstance(told, str):  # Ollama's; with a status or a path beside it, it is a gateway's (Spring's)
+        return bool(told) and body.keys() <= _ALONE_OR_TYPED
+    if told is not None:
+        return isinstance(told, dict) and "message" in told
+    return "message" in body and (body.get("object") == "error" or "type" in body)  # vLLM's, Mistral's
 
 
 def _told(error: Exception, key: str) -> Failure:

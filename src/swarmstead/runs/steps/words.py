@@ -8,6 +8,7 @@ from swarmstead.runs.errors import AnswerUseless
 
 _MOST_NAMED = 6
 _MOST_WORDS = 200
+_STAYS_DONE = "Look at its calls first: what they did stays done, and would be done once more. "
 _CUT = "[cut: the model reached its max_output_tokens here]"
 
 
@@ -31,27 +32,31 @@ def overrun(over: int) -> str:
     return f"The provider billed {usd_text(over)} more than was possible." if over > 0 else ""
 
 
-def last_words(agent: str, reply: ModelReply) -> str:
-    """What an agent answers that calls for nothing more. Fails: AnswerUseless.
+def last_words(agent: str, reply: ModelReply, *, acted: bool) -> str:
+    """What an agent answers that calls for nothing more, after it has called for something or not.
 
     One that was cut says so at its end, so that whoever reads on, person or model, does not take it for whole.
+    Fails: AnswerUseless. What helps is another run, so it says that the calls of this one stay done.
     """
+    first = _STAYS_DONE if acted else ""
     if reply.finish == "content_filter":
         raise AnswerUseless(
             f"The provider filtered the last answer of {agent}.",
-            way_out="Say the task in other words, or choose another model; what came of the answer stands in its step.",
+            way_out=f"{first}Say the task in other words, or choose another model; "
+            "what came of the answer stands in its step.",
             code="answer_filtered",
         )
     if not reply.text.strip():
         if reply.finish == "length":
             raise AnswerUseless(
                 f"The model of {agent} reached its output limit before it had said anything.",
-                way_out="Raise `max_output_tokens` in the model's spec: what it thinks counts, too.",
+                way_out=f"{first}Raise `max_output_tokens` in the model's spec: what it thinks counts, too.",
                 code="model_output_limit",
             )
         raise AnswerUseless(
             f"The model of {agent} ended its work with an empty answer.",
-            way_out="Launch the run again, tell the agent in its instructions what to answer, or choose another model.",
+            way_out=f"{first}Tell the agent in its instructions what to answer, or choose another model, "
+            "and launch the run again.",
             code="answer_empty",
         )
     return f"{reply.text}\n\n{_CUT}" if reply.finish == "length" else reply.text

@@ -5,6 +5,13 @@ import { queryClient } from '../query-client'
 import type { Approval } from '../types'
 import { cursor } from './runs'
 
+// Outside clients have no events, and those of a call in a run say nothing of its question.
+const USED_MS = 10_000
+
+/** How soon approvals are asked for again: only while something may yet come of one that was approved. */
+const untilUsed = (approvals: readonly Pick<Approval, 'outcome'>[]) =>
+  approvals.some(({ outcome }) => outcome === 'not_used' || outcome === 'under_way') && USED_MS
+
 export type InboxPart = 'pending' | 'decided'
 
 const PARTS = {
@@ -22,12 +29,14 @@ export const approvalsQuery = (part: InboxPart) =>
       body(api.GET('/api/v1/approvals', { signal, params: { query: { ...PARTS[part], ...cursor(pageParam), limit: 100 } } })),
     initialPageParam: '',
     getNextPageParam: (page) => page.next,
+    refetchInterval: ({ state }) => untilUsed(state.data?.pages.flatMap((page) => page.items) ?? []),
   })
 
 export const approvalQuery = (id: string) =>
   queryOptions({
     queryKey: keys.approval(id),
     queryFn: ({ signal }) => body(api.GET('/api/v1/approvals/{approval}', { signal, params: { path: { approval: id } } })),
+    refetchInterval: ({ state }) => untilUsed(state.data ? [state.data] : []),
   })
 
 export interface Decision {
