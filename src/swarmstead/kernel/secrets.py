@@ -82,6 +82,10 @@ def _from_environment(name: str) -> str:
 
 
 def _from_file(path: Path) -> str:
+    if path.is_relative_to("/proc") or path.resolve().is_relative_to("/proc"):  # the environment is there as well
+        raise SecretMissing(
+            f"file:{path} is no file of its own.", way_out="Put the secret into a file, and name that one."
+        )
     problem = ""
     value = ""
     regular = True

@@ -59,6 +59,13 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
         resolve_reference(f"file:{tmp_path}/pipe")
 
 
+@pytest.mark.parametrize("path", ["/proc/self/environ", "/proc/../proc/self/environ", "LINK"])
+def test_the_process_itself_is_no_file(tmp_path: Path, path: str) -> None:
+    (tmp_path / "link").symlink_to("/proc/self/environ")
+    with pytest.raises(SecretMissing, match="no file of its own"):
+        resolve_reference(f"file:{path.replace('LINK', str(tmp_path / 'link'))}")
+
+
 @pytest.mark.parametrize("name", ["STEAD_BOOTSTRAP_KEY", "STEAD_DATABASE_URL", "stead_key"])
 def test_the_servers_own_settings_are_sent_to_nobody(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, CANARY)

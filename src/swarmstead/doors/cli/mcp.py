@@ -32,7 +32,7 @@ def list_(client: Client, form: str) -> None:
             "TOOLS": lambda one: str(len(one["tools"]) or one["seen"]),
             "QUARANTINED": lambda one: str(one["quarantined"]),
             "ADDRESS": lambda one: one["address"],
-            "PROBLEM": lambda one: one["problem"] or one["health"]["problem"] or "; ".join(one["warnings"]),
+            "PROBLEM": lambda one: one["problem"] or one["health"]["problem"] or "; ".join(one.get("warnings", ())),
         },
         empty="No tool server is declared.",
     )
@@ -61,7 +61,7 @@ def inspect(client: Client, name: str, form: str) -> None:
             "health": _health_cell(found["health"]),
             "protocol": ", ".join(found["health"]["protocols"]),
             "problem": found["problem"] or found["health"]["problem"],
-            "warning": "\n".join(found["warnings"]),
+            "warning": "\n".join(found.get("warnings", ())),
             "quarantine": found["quarantined"],
         }
     )

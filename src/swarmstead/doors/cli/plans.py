@@ -26,7 +26,7 @@ def show(plan: dict[str, Any]) -> None:
     if plan["agents"]:
         _agents(plan["agents"])
     verdicts(plan)
-    if plan["notes"]:
+    if plan.get("notes"):  # which older servers do not tell
         heading("Before it starts")
         for note in plan["notes"]:
             click.echo(visible(note))

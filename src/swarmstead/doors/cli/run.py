@@ -20,7 +20,7 @@ _COLUMNS: dict[str, Callable[[dict[str, Any]], str | int | None]] = {
     "SWARM": lambda run: run["swarm"],
     "STATUS": lambda run: run["status"],
     "DENIED": lambda run: run["denied"] or "",
-    "UNKNOWN": lambda run: run["unknown"] or "",
+    "UNKNOWN": lambda run: run.get("unknown") or "",
     "ENV": lambda run: run["environment"],
     "MODELS": lambda run: ",".join(run["model_kinds"]),
     "COST": lambda run: usd_text(run["spent_micros"]),

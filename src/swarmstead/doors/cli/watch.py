@@ -200,7 +200,7 @@ def _calls(count: int) -> str:
 
 def _in_doubt(run: dict[str, Any]) -> str:
     """Whatever else became of the run: what may have happened is still to be looked at."""
-    calls = _calls(run["unknown"])
+    calls = _calls(run.get("unknown", 0))
     return f"{calls} whose outcome is unknown, and may have happened: stead run show {run['id']}" if calls else ""
 
 

@@ -128,7 +128,7 @@ class Session:
 
     def call_off(self, id_: Any) -> None:
         """The client does not wait for this request any more."""
-        if isinstance(id_, str | int):
+        if isinstance(id_, str | int) and not isinstance(id_, bool):  # True is 1 to Python
             self._call_off([task for task, running in self._running.items() if running == id_])
 
     def check(self) -> None:
@@ -198,7 +198,8 @@ class Sessions:
         own = self._known.setdefault(_whose(caller), OrderedDict())
         own[session.id, _reach(caller)] = session
         if len(own) > _MOST_OF_ONE:  # what is under way in one must be found when the client ends it
-            own.pop(next((name for name, one in own.items() if not one.busy), next(iter(own))))
+            idle = (name for name, one in own.items() if one is not session and not one.busy)
+            own.pop(next(idle, next(iter(own))))
         self._known.move_to_end(_whose(caller))
         _bound(self._known, _MOST_CALLERS)
         return session
