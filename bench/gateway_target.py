@@ -22,6 +22,8 @@ _SETTINGS = {
     **dict.fromkeys(("STEAD_RATE_PER_TENANT", "STEAD_BURST_PER_TENANT"), _AMPLE),
     "STEAD_TOOL_CONCURRENCY": "512",
     "STEAD_TENANT_CONCURRENCY": "512",
+    "STEAD_SERVER_SESSIONS_PER_TENANT": "512",  # each caller of the bench opens a session of its own
+    "STEAD_SERVER_SESSIONS_PER_IDENTITY": "512",
 }
 _MANIFESTS = """
 apiVersion: swarmstead.dev/v1alpha1
