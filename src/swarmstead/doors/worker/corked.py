@@ -31,7 +31,7 @@ class Corked:
     followed by nothing in its turn (the head of a stream that has no news yet) goes out at the end of that turn.
 
     Invariants: bytes go out in the order in which they were written, and before the connection is closed.
-    Cost: one callback a turn, for one system call an answer less (some 10 us of a gateway's call, `bench/gateway.py`).
+    Cost: one callback a turn, for one system call an answer less.
     """
 
     def __init__(self, transport: asyncio.Transport, turn: Turn) -> None:
